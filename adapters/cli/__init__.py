@@ -1,0 +1,52 @@
+"""The command line, ``prefect-phantom``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+import cyclopts
+
+from adapters.cli import playbook, run, token
+from adapters.cli.up import up
+from adapters.settings import Settings
+
+app = cyclopts.App(name="prefect-phantom", help="Phantom's REST contract, carried out by Prefect.")
+app.command(up)
+app.command(playbook.app)
+app.command(run.app)
+app.command(token.app)
+
+
+@app.command
+def gateway() -> None:
+    """Serve the REST contract and the runtime API; settings come from the environment."""
+    import uvloop  # noqa: PLC0415 - other commands start faster without it
+
+    from adapters.gateway import run_gateway  # noqa: PLC0415 - likewise: this one imports Prefect
+
+    _log()
+    uvloop.run(run_gateway(Settings()))
+
+
+@app.command
+def worker() -> None:
+    """Run playbooks; settings come from the environment."""
+    from adapters.prefect.worker import run_worker  # noqa: PLC0415 - see `gateway`
+
+    _log()
+    sys.exit(asyncio.run(run_worker(Settings())))
+
+
+def main() -> None:
+    """Entry point of the command."""
+    app()
+
+
+def _log() -> None:
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    # One line per request of the Prefect client says nothing that the loops do not say better.
+    logging.getLogger("httpx").setLevel(logging.WARNING)

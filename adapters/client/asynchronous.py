@@ -1,0 +1,143 @@
+"""The client for ``async`` programs. What each method does is written at `Phantom`."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self
+
+import httpx
+from tenacity import AsyncRetrying
+
+from adapters.client import call
+from adapters.client.call import AnswerT, Call, Json
+from adapters.client.models import Container, Playbook, PlaybookRun, Scope
+from adapters.client.options import options
+from adapters.client.patience import Patience
+
+
+class AsyncPhantom:
+    """A gateway, as seen by one user; the arguments are those of `Phantom`."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        verify: bool | str | ssl.SSLContext = True,
+        timeout: float = 30.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._client = httpx.AsyncClient(
+            **options(url, token, username, password, verify, timeout), transport=transport
+        )
+
+    async def run(
+        self,
+        playbook: int | str,
+        container_id: int,
+        *,
+        scope: Scope = "all",
+        inputs: Json | None = None,
+    ) -> int:
+        """As `Phantom.run`; sent once, because sending again could run the playbook twice."""
+        return await self._send(call.start_run(playbook, container_id, scope, inputs))
+
+    async def get(self, playbook_run_id: int) -> PlaybookRun:
+        """As `Phantom.get`."""
+        return await self._send(call.get_run(playbook_run_id))
+
+    async def watch(
+        self,
+        playbook_run_id: int,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in `Phantom`
+        poll: float = 0.5,
+    ) -> AsyncIterator[PlaybookRun]:
+        """As `Phantom.watch`.
+
+        Raises:
+            TimeoutError: it did not end within `timeout` seconds. It goes on running.
+        """
+        patience = Patience(poll, timeout)
+        while (
+            state := await self._send(call.get_run(playbook_run_id, patience.outage_seconds))
+        ).running:
+            yield state
+            await asyncio.sleep(patience.next_pause())
+        yield state
+
+    async def wait(
+        self,
+        playbook_run_id: int,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in `Phantom`
+        poll: float = 0.5,
+    ) -> PlaybookRun:
+        """As `Phantom.wait`."""
+        async for state in self.watch(playbook_run_id, timeout=timeout, poll=poll):
+            end = state
+        return end
+
+    async def cancel(self, playbook_run_id: int, *, reason: str | None = None) -> str:
+        """As `Phantom.cancel`."""
+        return await self._send(call.cancel_run(playbook_run_id, reason))
+
+    async def create_container(self, name: str, label: str = "events", **fields: object) -> int:
+        """As `Phantom.create_container`."""
+        return await self._send(call.create_container({"name": name, "label": label, **fields}))
+
+    async def create_artifact(
+        self, container_id: int, name: str, cef: Json | None = None, **fields: object
+    ) -> int:
+        """As `Phantom.create_artifact`."""
+        return await self._send(
+            call.create_artifact(
+                {"container_id": container_id, "name": name, "cef": dict(cef or {}), **fields}
+            )
+        )
+
+    async def get_container(self, container_id: int) -> Container:
+        """As `Phantom.get_container`."""
+        return await self._send(call.get_container(container_id))
+
+    async def playbooks(self) -> list[Playbook]:
+        """As `Phantom.playbooks`."""
+        return await self._send(call.list_playbooks())
+
+    async def set_playbook_id(self, playbook_id: int, new_id: int) -> int:
+        """As `Phantom.set_playbook_id`."""
+        return await self._send(call.set_playbook_id(playbook_id, new_id))
+
+    async def create_token(self, username: str) -> str:
+        """As `Phantom.create_token`."""
+        return await self._send(call.create_token(username))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _send(self, request: Call[AnswerT]) -> AnswerT:
+        again = AsyncRetrying(
+            retry=call.REPEATED, wait=call.PAUSES, stop=request.repetition(), reraise=True
+        )
+        with call.connection_errors(self._client.base_url):
+            response: httpx.Response = await again(
+                self._client.request, request.method, request.path, json=request.body
+            )
+        return request.read(response)

@@ -1,0 +1,286 @@
+"""Every error a caller can see, drawn once; the sentence is built here and nowhere else.
+
+::
+
+    PhantomError
+    ├── Unauthenticated          no or wrong credentials
+    ├── Refused                  known caller, not allowed
+    │   ├── PermissionMissing  TokenOnDelete
+    │   └── ForeignOrigin
+    ├── NotFound
+    │   ├── PlaybookNotFound  ContainerNotFound  ArtifactNotFound  PlaybookRunNotFound
+    │   ├── UserNotFound
+    │   └── EndpointNotFound
+    ├── MethodNotAllowed
+    ├── BodyTooLarge
+    ├── Invalid                  the request cannot be carried out as it was sent
+    │   ├── BadBody  FieldMissing  BadField  NotRequested  NotUpdatable
+    │   ├── UnknownLabel  UnknownOwner  NoSuchPage  UserExists
+    │   ├── DuplicateContainer  DuplicateArtifact
+    │   └── AlreadyFinished
+    ├── Unavailable              the database does not answer
+    └── Superseded               a stale or refused attempt of a run (runtime API only)
+
+The base classes carry no status code: `adapters.rest.failures` maps them, so that the store can
+raise them without knowing HTTP.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import ClassVar
+
+SHOWN_CHARACTERS = 80
+"""How much of a refused value an error repeats."""
+
+
+def _shown(value: object) -> str:
+    """`value` as JSON for a sentence, cut to a readable length."""
+    shown = json.dumps(value, default=str)
+    return shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[:SHOWN_CHARACTERS]}..."
+
+
+class PhantomError(Exception):
+    """Root of the tree. ``str(error)`` is the sentence that the caller sees."""
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """Further fields of the failed envelope, besides ``failed`` and ``message``."""
+        return {}
+
+
+class Unauthenticated(PhantomError):
+    """Credentials are missing or wrong (HTTP 401)."""
+
+    MISSING: ClassVar[str] = "No supported auth information provided in request"
+    """Recorded from a running SOAR."""
+    BAD_TOKEN: ClassVar[str] = "Invalid automation token"  # noqa: S105
+    """Recorded from a running SOAR."""
+    BAD_PASSWORD: ClassVar[str] = "Invalid username or password"  # noqa: S105
+
+
+class Refused(PhantomError):
+    """The caller is known and may not do this (HTTP 403)."""
+
+
+class PermissionMissing(Refused):
+    """The caller's user lacks a permission. Our decision: the text names it."""
+
+    ADMINISTRATOR: ClassVar[str] = "administrator"
+
+    def __init__(self, username: str, permission: str) -> None:
+        super().__init__(f'User "{username}" lacks the permission "{permission}"')
+
+
+class TokenOnDelete(Refused):
+    """The vendor's page allows DELETE with a user's password only."""
+
+    def __init__(self) -> None:
+        super().__init__("DELETE is refused to automation tokens; use a user's name and password")
+
+
+class ForeignOrigin(Refused):
+    """A browser sent the request from another site (HTTP 403)."""
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(f"Requests from another site are refused: {origin}")
+
+
+class NotFound(PhantomError):
+    """The named thing does not exist (HTTP 404)."""
+
+
+class PlaybookNotFound(NotFound):
+    """The text is recorded from a running SOAR."""
+
+    def __init__(self, playbook: int | str) -> None:
+        super().__init__(f'Playbook "{playbook}" not found')
+
+
+class ContainerNotFound(NotFound):
+    """Our decision, after the recorded text for playbooks."""
+
+    def __init__(self, container: int | str) -> None:
+        super().__init__(f'Container "{container}" not found')
+
+
+class ArtifactNotFound(NotFound):
+    """Our decision, after the recorded text for playbooks."""
+
+    def __init__(self, artifact: int | str) -> None:
+        super().__init__(f'Artifact "{artifact}" not found')
+
+
+class PlaybookRunNotFound(NotFound):
+    """Our decision, after the recorded text for playbooks."""
+
+    def __init__(self, playbook_run: int | str) -> None:
+        super().__init__(f'Playbook run "{playbook_run}" not found')
+
+
+class UserNotFound(NotFound):
+    """Our decision, after the recorded text for playbooks."""
+
+    def __init__(self, user: int | str) -> None:
+        super().__init__(f'User "{user}" not found')
+
+
+class EndpointNotFound(NotFound):
+    """No resource lives at this path."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"Unknown endpoint {path}")
+
+
+class MethodNotAllowed(PhantomError):
+    """The path exists, the method does not (HTTP 405)."""
+
+    def __init__(self, method: str, path: str, allowed: list[str]) -> None:
+        super().__init__(f"{method} is not allowed on {path}; allowed: {', '.join(allowed)}")
+        self.allowed = allowed
+
+
+class BodyTooLarge(PhantomError):
+    """The body is over the limit (HTTP 413)."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request body is larger than the limit of {limit} bytes")
+
+
+class Invalid(PhantomError):
+    """The request cannot be carried out as it was sent (HTTP 400)."""
+
+
+class BadBody(Invalid):
+    """The body cannot be read as one JSON object; the reason says which rule it breaks."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The request body {reason}")
+
+
+class FieldMissing(Invalid):
+    """A required field is absent or null."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is required")
+
+
+class BadField(Invalid):
+    """A field holds something that is not accepted there; names the value and what is."""
+
+    def __init__(self, name: str, value: object, accepted: str) -> None:
+        super().__init__(f"{name} must be {accepted}, not {_shown(value)}")
+
+
+class NotRequested(Invalid):
+    """``run`` or ``cancel`` is missing or not true, so there is nothing to do."""
+
+    def __init__(self, name: str, purpose: str) -> None:
+        super().__init__(f'The request does not ask {purpose}: "{name}": true is missing')
+
+
+class NotUpdatable(Invalid):
+    """The vendor's page: no other fields can be updated."""
+
+    def __init__(self, names: list[str], thing: str, updatable: str) -> None:
+        super().__init__(
+            f"No other field of a {thing} can be updated than {updatable}: {_shown(names)}"
+        )
+
+
+class UnknownLabel(Invalid):
+    """The text is recorded from a running SOAR."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(f'Label "{label}" is not a known label.')
+
+
+class UnknownOwner(Invalid):
+    """Begins with the words that published clients of SOAR look for."""
+
+    def __init__(self, owner_id: int) -> None:
+        super().__init__(f'"owner_id" Not found: no user has the id {owner_id}')
+
+
+class NoSuchPage(Invalid):
+    """Page past the end. Clients take these recorded words as the end of the list."""
+
+    def __init__(self, page: int) -> None:
+        super().__init__(f"Invalid page ({page}): That page contains no results")
+
+
+class UserExists(Invalid):
+    """A new user's name is taken."""
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f'User "{username}" already exists')
+
+
+class DuplicateContainer(Invalid):
+    """A container with this ``source_data_identifier`` exists."""
+
+    def __init__(self, source_data_identifier: str, existing: int) -> None:
+        super().__init__(
+            f"duplicate container with source_data_identifier {json.dumps(source_data_identifier)}"
+        )
+        self.existing = existing
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """The id of the container that is already there."""
+        return {"existing_container_id": self.existing}
+
+
+class DuplicateArtifact(Invalid):
+    """The container has an artifact with this ``source_data_identifier``."""
+
+    def __init__(self, source_data_identifier: str, existing: int) -> None:
+        super().__init__(
+            f"duplicate artifact with source_data_identifier {json.dumps(source_data_identifier)}"
+        )
+        self.existing = existing
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """The id of the artifact that is already there."""
+        return {"existing_artifact_id": self.existing}
+
+
+class AlreadyFinished(Invalid):
+    """Cancel came after the end of the run. Nothing changes."""
+
+    def __init__(self, playbook_run: int, status: str, cancelled: str) -> None:
+        super().__init__(
+            f"Playbook run {playbook_run} was already cancelled"
+            if cancelled
+            else f'Playbook run {playbook_run} already finished with status "{status}"'
+        )
+
+
+class Unavailable(PhantomError):
+    """The database does not answer (HTTP 503); nothing was accepted."""
+
+    RETRY_AFTER_SECONDS: ClassVar[int] = 5
+
+    def __init__(self) -> None:
+        super().__init__("The database does not answer; nothing was accepted, try again later")
+
+
+class NotReady(Unavailable):
+    """The answer is not known yet; asking again soon is right (HTTP 503, runtime API only)."""
+
+    def __init__(self, message: str) -> None:
+        PhantomError.__init__(self, message)
+
+
+class Superseded(PhantomError):
+    """An attempt may not go on: the run is over, cancelled, or held by another process."""
+
+    def __init__(self, message: str, *, held_elsewhere: bool = False) -> None:
+        super().__init__(message)
+        self.held_elsewhere = held_elsewhere
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """Whether another process holds the run, so that its Prefect state is not this one's."""
+        return {"held_elsewhere": self.held_elsewhere}

@@ -1,0 +1,160 @@
+"""The gateway process: REST contract, runtime API, and the loops beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import uvicorn
+from prefect.client.orchestration import get_client
+from starlette.types import ASGIApp
+
+from adapters.prefect.deployments import Deployments
+from adapters.prefect.dispatch import Dispatcher
+from adapters.prefect.reconcile import Reconciler
+from adapters.prefect.repositories import Repositories
+from adapters.rest.application import create_application
+from adapters.rest.runtime import create_runtime_application
+from adapters.sample.data import insert_sample_data
+from adapters.settings import PHANTOM_DATABASE, Settings
+from adapters.signal import Signal
+from adapters.store import tokens, users
+from adapters.store.database import Database
+
+OPERATOR = "operator"
+"""The automation user whose token lies in the home folder, for the command line."""
+LONGEST_PAUSE_SECONDS = 10.0
+logger = logging.getLogger("prefect_phantom.gateway")
+
+
+async def run_gateway(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    if settings.database_url is None:
+        message = "PREFECT_PHANTOM_DATABASE_URL must name a PostgreSQL server"
+        raise SystemExit(message)
+    database = await Database.open(settings.database_url, PHANTOM_DATABASE)
+    try:
+        await _prepare(database, settings)
+        await _serve(database, settings)
+    finally:
+        await database.close()
+
+
+async def _prepare(database: Database, settings: Settings) -> None:
+    if settings.admin_password is not None:
+        await users.ensure_administrator(database, settings.admin_password.get_secret_value())
+    if token := os.environ.pop("PREFECT_PHANTOM_OPERATOR_TOKEN", None):
+        await tokens.ensure_token(database, OPERATOR, token, administrator=True)
+    if settings.sample_data:
+        port = int(os.environ.get("PREFECT_PHANTOM_SAMPLE_WHOIS_PORT", "43"))
+        async with database.begin() as connection:
+            await insert_sample_data(connection, whois_port=port)
+
+
+async def _serve(database: Database, settings: Settings) -> None:
+    dispatch, reconcile = Signal(), Signal()
+    stop = _stop_signal()
+    async with get_client() as client:
+        deployments = Deployments(database=database, client=client, settings=settings)
+        repositories = Repositories(
+            database=database, settings=settings, deployments=deployments, ready=dispatch
+        )
+        # A POST by name must find its playbook from the first moment on.
+        await repositories.read()
+        dispatcher = Dispatcher(
+            database=database,
+            client=client,
+            settings=settings,
+            deployments=deployments,
+            signal=dispatch,
+            reconcile=reconcile,
+        )
+        reconciler = Reconciler(
+            database=database, client=client, settings=settings, signal=reconcile
+        )
+        loops = [
+            asyncio.create_task(_keep("repositories", repositories.run)),
+            asyncio.create_task(_keep("dispatch", dispatcher.run)),
+            asyncio.create_task(_keep("reconcile", reconciler.run)),
+        ]
+        contract = create_application(
+            database=database, settings=settings, dispatch=dispatch, reconcile=reconcile
+        )
+        runtime = create_runtime_application(
+            database=database, settings=settings, dispatch=dispatch, reconcile=reconcile
+        )
+        await _listen(
+            [
+                _server(contract, settings, settings.port, public=True),
+                _server(runtime, settings, settings.runtime_port, public=False),
+            ],
+            stop,
+        )
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _listen(servers: Sequence[uvicorn.Server], stop: asyncio.Event) -> None:
+    """Serve until `stop` is set or a server ends, which it does when it cannot have its port."""
+    serving = [asyncio.create_task(server.serve()) for server in servers]
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait({waiting, *serving}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    for server in servers:
+        server.should_exit = True
+    await asyncio.gather(*serving)
+
+
+async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Keep a loop going: what broke a round is logged, and the round is tried again."""
+    pause = 0.5
+    while True:
+        began = asyncio.get_running_loop().time()
+        try:
+            await run()
+        except Exception:
+            logger.exception("The %s loop failed; it goes on in %.1f s", name, pause)
+        if asyncio.get_running_loop().time() - began > 2 * LONGEST_PAUSE_SECONDS:
+            pause = 0.5
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+class _Server(uvicorn.Server):
+    """A server among several in one process: the process handles signals, not each server."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server(application: ASGIApp, settings: Settings, port: int, *, public: bool) -> _Server:
+    secure = public and not settings.http
+    return _Server(
+        uvicorn.Config(
+            application,
+            host=settings.host if public else "127.0.0.1",
+            port=port,
+            http="httptools",
+            loop="uvloop",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+            ssl_certfile=settings.certificate if secure else None,
+            ssl_keyfile=settings.certificate_key if secure else None,
+        )
+    )

@@ -1,0 +1,6 @@
+"""What Prefect loads through the entry point group ``prefect.collections``.
+
+Blocks and worker types defined here are found by Prefect's command line and its server.
+"""
+
+from __future__ import annotations

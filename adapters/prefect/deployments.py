@@ -1,0 +1,99 @@
+"""Playbooks as Prefect deployments: one flow per name, one deployment per repository."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.workers.process import ProcessWorker
+
+from adapters.settings import Settings
+from adapters.store import playbooks
+from adapters.store.database import Database
+from adapters.store.playbooks import Playbook
+from flows.playbook import prefect_name
+
+RUN_COMMAND = "python -P -m flows.engine"
+"""What a process worker starts for each run, by the `python` on its PATH."""
+logger = logging.getLogger("prefect_phantom.deployments")
+
+
+class Deployments:
+    """Registers playbooks in Prefect, and leaves alone what people changed there."""
+
+    def __init__(self, *, database: Database, client: PrefectClient, settings: Settings) -> None:
+        self.database = database
+        self.client = client
+        self.settings = settings
+
+    async def register_all(self) -> None:
+        """Register every playbook that imports and has changed, or that Prefect has lost."""
+        await self._ensure_work_pool()
+        for playbook in await playbooks.read_all(self.database):
+            if not playbook.error:
+                await self.register(playbook)
+
+    async def register(self, playbook: Playbook) -> UUID:
+        """Make or update the playbook's deployment and return its id.
+
+        Schedules, parameters, tags and job variables that people set in Prefect stay.
+        """
+        fields = self._fields(playbook)
+        digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+        existing = await self._find(playbook)
+        if existing is not None and digest == playbook.registered_digest:
+            return existing
+        if existing is not None:
+            await self.client.update_deployment(existing, DeploymentUpdate(**fields))
+            deployment_id = existing
+        else:
+            deployment_id = await self.client.create_deployment(
+                flow_id=await self.client.create_flow_from_name(prefect_name(playbook.name)),
+                name=prefect_name(playbook.repository),
+                work_pool_name=self.settings.work_pool,
+                tags=[*playbook.tags, f"repository:{playbook.repository}"],
+                enforce_parameter_schema=True,
+                **fields,
+            )
+        await playbooks.record_deployment(self.database, playbook.id, deployment_id, digest)
+        logger.info("Registered %s/%s in Prefect", playbook.repository, playbook.name)
+        return deployment_id
+
+    def _fields(self, playbook: Playbook) -> dict[str, Any]:
+        steps = [
+            {"prefect.deployments.steps.set_working_directory": {"directory": playbook.folder}}
+        ]
+        return {
+            "entrypoint": playbook.entrypoint,
+            "description": playbook.description,
+            "parameter_openapi_schema": playbook.parameter_schema,
+            "pull_steps": steps if playbook.folder else [],
+        }
+
+    async def _find(self, playbook: Playbook) -> UUID | None:
+        name = f"{prefect_name(playbook.name)}/{prefect_name(playbook.repository)}"
+        try:
+            return (await self.client.read_deployment_by_name(name)).id
+        except ObjectNotFound:
+            return None
+
+    async def _ensure_work_pool(self) -> None:
+        template = ProcessWorker.get_default_base_job_template()
+        template["variables"]["properties"]["command"]["default"] = RUN_COMMAND
+        try:
+            await self.client.create_work_pool(
+                WorkPoolCreate(
+                    name=self.settings.work_pool,
+                    type=ProcessWorker.type,
+                    description="Runs playbooks, each in a process of its own.",
+                    base_job_template=template,
+                )
+            )
+        except ObjectAlreadyExists:
+            logger.info("Work pool %s is there already", self.settings.work_pool)

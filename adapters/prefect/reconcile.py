@@ -1,0 +1,107 @@
+"""The loop that compares unfinished runs with Prefect, carries out cancels, and ends what ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import ObjectNotFound
+
+from adapters.prefect.judgement import (
+    End,
+    EndCancelled,
+    NoteCancelling,
+    Nothing,
+    Release,
+    SetState,
+    Settle,
+    Verdict,
+    judge,
+)
+from adapters.settings import Settings
+from adapters.signal import Signal
+from adapters.store import dispatch_queue, unsettled_runs
+from adapters.store.database import Database
+from adapters.store.unsettled_runs import UnsettledRun
+
+PAGE = 200
+"""Prefect reads at most 200 flow runs at a time."""
+logger = logging.getLogger("prefect_phantom.reconcile")
+
+
+class Reconciler:
+    """Compares rows with flow runs, page by page, at every signal and every few seconds."""
+
+    def __init__(
+        self, *, database: Database, client: PrefectClient, settings: Settings, signal: Signal
+    ) -> None:
+        self.database = database
+        self.client = client
+        self.settings = settings
+        self.signal = signal
+
+    async def run(self) -> None:
+        """Run until cancelled. An error ends this round and is the caller's to report."""
+        while True:
+            await self.sweep()
+            await self.signal.wait(self.settings.reconcile_seconds)
+
+    async def sweep(self) -> None:
+        """Look at every unsettled run once."""
+        await dispatch_queue.end_overdue(self.database, hours=self.settings.waiting_hours)
+        after = 0
+        while page := await unsettled_runs.read_page(self.database, after=after, limit=PAGE):
+            flow_runs = await self._read([run.flow_run_id for run in page])
+            for run in page:
+                flow_run = flow_runs.get(run.flow_run_id)
+                if flow_run is None or flow_run.state is not None:
+                    await self._settle(run, flow_run)
+            after = page[-1].id
+
+    async def _read(self, flow_run_ids: Sequence[UUID]) -> dict[UUID, FlowRun]:
+        found = await self.client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=list(flow_run_ids))), limit=PAGE
+        )
+        return {flow_run.id: flow_run for flow_run in found}
+
+    async def _settle(self, run: UnsettledRun, flow_run: FlowRun | None) -> None:
+        verdict = judge(
+            run,
+            flow_run.state if flow_run else None,
+            now=datetime.now(UTC),
+            pending_seconds=self.settings.pending_seconds,
+        )
+        if not isinstance(verdict, Nothing):
+            logger.info("Playbook run %s: %s", run.id, verdict)
+            await self._carry_out(run, verdict)
+
+    async def _carry_out(self, run: UnsettledRun, verdict: Verdict) -> None:
+        match verdict:
+            case Settle():
+                await unsettled_runs.settle(self.database, run.id)
+            case End(status, message, settled):
+                await unsettled_runs.end(self.database, run, status, message, settled=settled)
+            case EndCancelled(text, settled):
+                await unsettled_runs.end_cancelled(
+                    self.database, run.id, text=text, settled=settled
+                )
+                # Not settled: Prefect is told in the same round, from the row as it now stands.
+                if not settled:
+                    self.signal.notify()
+            case NoteCancelling():
+                await unsettled_runs.note_cancelling(self.database, run.id)
+            case Release():
+                await unsettled_runs.release(self.database, run.id)
+            case SetState(state, force):
+                try:
+                    await self.client.set_flow_run_state(run.flow_run_id, state, force=force)
+                except ObjectNotFound:
+                    # Deleted between reading and telling; the next round sees that.
+                    logger.info("Flow run %s was deleted meanwhile", run.flow_run_id)
+            case Nothing():
+                pass

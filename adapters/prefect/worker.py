@@ -1,0 +1,135 @@
+"""The worker: Prefect's stock process worker, started, watched and really stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from urllib.parse import quote
+
+import httpx
+import psutil
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
+
+from adapters.settings import Settings
+
+MARK = "PREFECT_PHANTOM_WORKER_NAME"
+FLOW_RUN = "PREFECT__FLOW_RUN_ID"
+POLL_SECONDS = 1
+logger = logging.getLogger("prefect_phantom.worker")
+
+
+class Worker:
+    """Runs ``prefect worker start`` as a child, and answers for the processes of its runs.
+
+    At its start it ends what an earlier worker of its name has left and tells the gateway so. At
+    its stop it freezes the stock worker, so that no further run is taken, gives the runs their
+    grace, kills them with everything they started, and tells the gateway that too.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.name = settings.worker_name
+
+    async def run(self, stop: asyncio.Event) -> int:
+        """Work until `stop` is set, or until the stock worker ends; return an exit code."""
+        os.environ[MARK] = self.name
+        await self._kill(list(self._processes()))
+        await self._tell("started")
+        program = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "prefect", "worker", "start"),
+            *("--pool", self.settings.work_pool, "--type", "process", "--name", self.name),
+            *("--limit", str(self.settings.worker_limit)),
+            env={**os.environ, "PREFECT_WORKER_QUERY_SECONDS": str(POLL_SECONDS)},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        output = asyncio.create_task(_forward(program))
+        stopping = asyncio.create_task(stop.wait())
+        ended = asyncio.create_task(program.wait())
+        await asyncio.wait({stopping, ended}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not ended.done():
+            await self._stop(program)
+        await ended
+        await output
+        return 0 if stop.is_set() else 1
+
+    async def _stop(self, program: asyncio.subprocess.Process) -> None:
+        program.send_signal(signal.SIGSTOP)
+        runs = [process for process in self._processes() if process.pid != program.pid]
+        if runs:
+            await self._tell("stopping")
+            _signal_groups(runs, signal.SIGTERM)
+            await asyncio.to_thread(psutil.wait_procs, runs, timeout=self.settings.grace_seconds)
+            await self._kill([p for p in self._processes() if p.pid != program.pid])
+            await self._tell("stopped")
+        program.kill()
+
+    def _processes(self) -> Iterator[psutil.Process]:
+        """Every process that this worker's name has started, except this one and its parents."""
+        own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+        for process in psutil.process_iter():
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                if process.pid not in own and process.environ().get(MARK) == self.name:
+                    yield process
+
+    async def _kill(self, processes: list[psutil.Process]) -> None:
+        _signal_groups(processes, signal.SIGKILL)
+        await asyncio.to_thread(psutil.wait_procs, processes, timeout=5)
+
+    async def _tell(self, event: str) -> None:
+        """Tell the gateway what became of this worker's runs; it may be starting still."""
+        key = self.settings.runtime_key
+        url = f"{self.settings.runtime_url}/runtime/workers/{quote(self.name, safe='')}/{event}"
+        headers = {"authorization": f"Bearer {key.get_secret_value() if key else ''}"}
+        patience = 3 if event != "started" else 120
+        async for trial in AsyncRetrying(
+            retry=retry_if_exception_type(httpx.TransportError),
+            wait=wait_exponential(multiplier=0.1, max=2),
+            stop=stop_after_delay(patience),
+            reraise=True,
+        ):
+            with trial:
+                async with httpx.AsyncClient(trust_env=False) as client:
+                    (await client.post(url, headers=headers)).raise_for_status()
+
+
+def _signal_groups(processes: list[psutil.Process], number: signal.Signals) -> None:
+    """Signal the processes and, where one leads its own group, everything in that group."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getpgid(process.pid) == process.pid:
+                os.killpg(process.pid, number)
+            else:
+                process.send_signal(number)
+
+
+async def _forward(program: asyncio.subprocess.Process) -> None:
+    """Pass the stock worker's output on, and say ``ready`` once it polls."""
+    assert program.stdout is not None  # noqa: S101 - it was started with a pipe
+    async for line in program.stdout:
+        sys.stdout.write(line.decode(errors="replace"))
+        if b"started!" in line:
+            sys.stdout.write("ready\n")
+        sys.stdout.flush()
+
+
+async def run_worker(settings: Settings) -> int:
+    """Run a worker until SIGTERM or SIGINT; return its exit code."""
+    if not settings.runtime_url or not settings.runtime_key:
+        message = "PREFECT_PHANTOM_RUNTIME_URL and PREFECT_PHANTOM_RUNTIME_KEY must be set"
+        raise SystemExit(message)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    os.environ["PATH"] = os.pathsep.join(
+        [os.path.dirname(sys.executable), os.environ.get("PATH", "")]  # noqa: PTH120
+    )
+    return await Worker(settings).run(stop)

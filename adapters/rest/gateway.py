@@ -1,0 +1,47 @@
+"""What the handlers of one gateway share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from starlette.requests import Request
+
+from adapters.errors import PermissionMissing
+from adapters.settings import Settings
+from adapters.signal import Signal
+from adapters.store.database import Database
+from adapters.store.passwords import Passwords
+from adapters.store.users import User
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Store, settings, and the loops to wake; one per application."""
+
+    database: Database
+    settings: Settings
+    dispatch: Signal
+    """Wakes the loop that creates flow runs for accepted runs."""
+    reconcile: Signal
+    """Wakes the loop that compares runs with Prefect, and carries out cancels."""
+    passwords: Passwords = field(default_factory=Passwords)
+
+    @classmethod
+    def of(cls, request: Request) -> Self:
+        """The gateway that serves `request`."""
+        gateway: Self = request.app.state.gateway
+        return gateway
+
+
+def caller(request: Request) -> User:
+    """Who sent `request`, as `Authentication` found out."""
+    user: User = request.user
+    return user
+
+
+def require_administrator(request: Request) -> None:
+    """Raise `PermissionMissing` when the caller is no administrator."""
+    user = caller(request)
+    if not user.administrator:
+        raise PermissionMissing(user.username, PermissionMissing.ADMINISTRATOR)

@@ -1,0 +1,26 @@
+"""Open to everyone: whether the gateway lives, and whether it can serve."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.rest.gateway import Gateway
+from adapters.rest.responses import answer
+from adapters.store import availability
+
+
+async def front(_: Request) -> Response:
+    """``/``: published clients read it first, for a cookie they then do not need."""
+    return answer({"name": "prefect-phantom"})
+
+
+async def alive(_: Request) -> Response:
+    """``/healthz``: the process answers. Restarting it would not bring back a lost database."""
+    return answer({"status": "alive"})
+
+
+async def ready(request: Request) -> Response:
+    """``/readyz``: a POST would be served, since the database has just answered."""
+    await availability.check(Gateway.of(request).database)
+    return answer({"status": "ready"})

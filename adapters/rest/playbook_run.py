@@ -1,0 +1,83 @@
+"""``/rest/playbook_run``: start a playbook, ask how it stands, cancel it."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.errors import NotRequested, NotUpdatable, PlaybookRunNotFound
+from adapters.rest.body import read_object
+from adapters.rest.fields import Fields, as_identifier
+from adapters.rest.gateway import Gateway, caller
+from adapters.rest.responses import answer
+from adapters.rest.run_object import run_object
+from adapters.rest.run_request import read_run_request
+from adapters.store import playbook_runs
+
+UPDATABLE = ("cancel", "reason")
+
+
+async def start(request: Request) -> Response:
+    """Accept a run. The answer is the vendor's page's, with the id as a string."""
+    gateway = Gateway.of(request)
+    wanted = read_run_request(
+        await read_object(request),
+        gateway.settings,
+        owner_id=caller(request).id,
+        ip_address=None if request.client is None else request.client.host,
+    )
+    playbook_run_id = await playbook_runs.accept(
+        gateway.database, wanted, repositories=gateway.settings.repositories
+    )
+    gateway.dispatch.notify()
+    return answer({"playbook_run_id": str(playbook_run_id), "received": True})
+
+
+async def show(request: Request) -> Response:
+    """The run as it stands, without any envelope around it (vendor's page)."""
+    gateway = Gateway.of(request)
+    run = await playbook_runs.read(gateway.database, _playbook_run_id(request))
+    return answer(run_object(run, gateway.settings.message_parameter))
+
+
+async def cancel(request: Request) -> Response:
+    """Cancel a run that has not ended; answered when the cancel is durable.
+
+    Asking again while it is carried out gets the same answer. `reason` is ours: its text follows
+    the user's name in the run's `cancelled`.
+    """
+    gateway = Gateway.of(request)
+    playbook_run_id = _playbook_run_id(request)
+    reason = _read_reason(await read_object(request))
+    user = caller(request)
+    text = f"Cancelled by {user.username}"
+    await playbook_runs.request_cancel(
+        gateway.database,
+        playbook_run_id,
+        user_id=user.id,
+        text=f"{text}: {reason}" if reason else text,
+    )
+    gateway.reconcile.notify()
+    gateway.dispatch.notify()
+    message = f"Playbook run {playbook_run_id} is being cancelled"
+    return answer({"cancelled": True, "message": message})
+
+
+def _read_reason(body: dict[str, object]) -> str | None:
+    """Check that `body` asks for a cancel and nothing else; returns its reason."""
+    others = [name for name in body if name not in UPDATABLE]
+    if others:
+        raise NotUpdatable(others, "playbook run", "cancel, with its reason")
+    fields = Fields(body)
+    reason = fields.text("reason")
+    if not fields.asks("cancel"):
+        raise NotRequested("cancel", "to cancel the run")
+    return reason
+
+
+def _playbook_run_id(request: Request) -> int:
+    text: str = request.path_params["id"]
+    playbook_run_id = as_identifier(text)
+    if playbook_run_id is None:
+        raise PlaybookRunNotFound(text)
+    return playbook_run_id

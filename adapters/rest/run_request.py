@@ -1,0 +1,89 @@
+"""What a request to start a playbook asks for.
+
+Fields are those of the vendor's page, and `inputs` of later versions. Others are ignored: callers
+in the wild send more than the page names (our decision).
+"""
+
+from __future__ import annotations
+
+from adapters.errors import BadBody, BadField, FieldMissing, NotRequested
+from adapters.rest.body import parse_object
+from adapters.rest.fields import Fields, as_identifier
+from adapters.settings import Settings
+from adapters.store.playbook_runs import RunRequest
+
+SCOPES = '"all", "new" or a list of artifact ids'
+
+
+def read_run_request(
+    body: dict[str, object], settings: Settings, *, owner_id: int, ip_address: str | None
+) -> RunRequest:
+    """The run that `body` asks for, checked in form. Raises `Invalid`."""
+    fields = Fields(body)
+    if not fields.asks("run"):
+        raise NotRequested("run", "to run the playbook")
+    return RunRequest(
+        container_id=fields.required_identifier("container_id"),
+        playbook=_playbook(body),
+        scope=_scope(body, settings.default_scope),
+        inputs=_inputs(body, settings.body_depth),
+        owner_id=owner_id,
+        ip_address=ip_address,
+    )
+
+
+def _playbook(body: dict[str, object]) -> int | str:
+    """`playbook_id`, or its synonym `playbook_name`, which callers in the wild send."""
+    named = {
+        name: _playbook_reference(name, body[name])
+        for name in ("playbook_id", "playbook_name")
+        if body.get(name) is not None
+    }
+    if not named:
+        raise FieldMissing("playbook_id")
+    playbook, *others = named.values()
+    if others and others[0] != playbook:
+        accepted = f"the same as playbook_id, {playbook!r}, or left out"
+        raise BadField("playbook_name", body["playbook_name"], accepted)
+    return playbook
+
+
+def _playbook_reference(name: str, value: object) -> int | str:
+    """An id, a name, or ``repository/name``. A string of digits is an id."""
+    number = as_identifier(value)
+    if number is not None:
+        return number
+    if isinstance(value, str) and value.strip():
+        return value
+    raise BadField(name, value, 'a playbook\'s id, its name or "repository/name"')
+
+
+def _scope(body: dict[str, object], default: str) -> str | list[int]:
+    """`scope` as the vendor's page has it; ids may be strings of digits.
+
+    Null is not taken for absent: a caller whose list of artifacts got lost on the way would run
+    the playbook on all of them.
+    """
+    value = body.get("scope", default)
+    if isinstance(value, str) and value in {"all", "new"}:
+        return value
+    if not isinstance(value, list):
+        raise BadField("scope", value, SCOPES)
+    ids: list[int] = []
+    for item in value:
+        number = as_identifier(item)
+        if number is None:
+            raise BadField("scope", value, SCOPES)
+        ids.append(number)
+    return list(dict.fromkeys(ids))
+
+
+def _inputs(body: dict[str, object], depth: int) -> dict[str, object] | None:
+    """`inputs` as an object, or as a JSON text of one (the vendor's pages show both)."""
+    value = body.get("inputs")
+    if isinstance(value, str):
+        try:
+            return parse_object(value, depth=depth)
+        except BadBody as error:
+            raise BadField("inputs", value, "an object or a JSON text of one") from error
+    return Fields(body).mapping("inputs")

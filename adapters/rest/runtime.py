@@ -1,0 +1,197 @@
+"""The runtime API: the only door from runs and workers to stored data. Its own listener.
+
+Two kinds of callers: workers and fresh runs show the key that gateway and workers share; a claimed
+run shows the token of its attempt, which is worth nothing for any other run.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Literal, TypeVar
+from uuid import UUID
+
+from fastapi.encoders import jsonable_encoder
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from adapters.errors import BadBody, Unauthenticated
+from adapters.rest.failures import Failures
+from adapters.rest.responses import answer
+from adapters.settings import Settings
+from adapters.signal import Signal
+from adapters.store import action_runs, attempts, unsettled_runs
+from adapters.store.database import Database
+
+Status = Literal["success", "failed"]
+Message = TypeVar("Message", bound=BaseModel)
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Claim(_Message):
+    claim_id: UUID
+    flow_run_id: UUID
+    deployment_id: UUID | None
+    playbook: str
+    playbook_run_id: int | None
+    container_id: int
+    scope: Literal["all", "new"] | list[int]
+    inputs: dict[str, JsonValue] | None
+    worker: str | None
+    hostname: str
+    process_id: int
+    process_start: float
+
+
+class _ActionStart(_Message):
+    start_key: UUID
+    action: str
+    app: str
+    type: str
+    name: str
+    parameters: list[dict[str, JsonValue]]
+    assets: list[str] | None
+    needs_asset: bool
+
+
+class _AppRunEnd(_Message):
+    id: int
+    status: Status
+    message: str
+    exception_occured: bool
+    results: list[dict[str, JsonValue]]
+
+
+class _ActionEnd(_Message):
+    status: Status
+    message: str
+    app_runs: list[_AppRunEnd]
+
+
+class _End(_Message):
+    status: Status
+    message: str
+
+
+def create_runtime_application(
+    *, database: Database, settings: Settings, dispatch: Signal, reconcile: Signal
+) -> Starlette:
+    """Make the ASGI application. A claim frees a place in Prefect, so it wakes `dispatch`."""
+    application = Starlette(
+        routes=[
+            Route("/runtime/claim", _claim, methods=["POST"]),
+            Route("/runtime/action_runs", _start_action, methods=["POST"]),
+            Route("/runtime/action_runs/{action_run_id:int}/end", _end_action, methods=["POST"]),
+            Route("/runtime/end", _end, methods=["POST"]),
+            Route("/runtime/workers/{name}/started", _worker_started, methods=["POST"]),
+            Route("/runtime/workers/{name}/stopping", _worker_stopping, methods=["POST"]),
+            Route("/runtime/workers/{name}/stopped", _worker_stopped, methods=["POST"]),
+        ],
+        middleware=[Middleware(Failures)],
+    )
+    application.state.database = database
+    application.state.settings = settings
+    application.state.dispatch = dispatch
+    application.state.reconcile = reconcile
+    return application
+
+
+async def _claim(request: Request) -> Response:
+    _require_key(request)
+    message = await _read(request, _Claim)
+    state = request.app.state
+    claim = await attempts.claim(
+        state.database,
+        attempts.ClaimRequest(**dict(message)),
+        repositories=state.settings.repositories,
+    )
+    state.dispatch.notify()
+    return answer(jsonable_encoder(claim))
+
+
+async def _start_action(request: Request) -> Response:
+    message = await _read(request, _ActionStart)
+    action_run_id, app_runs = await action_runs.start(
+        request.app.state.database, _bearer(request), action_runs.ActionStart(**dict(message))
+    )
+    return answer({"action_run_id": action_run_id, "app_runs": jsonable_encoder(app_runs)})
+
+
+async def _end_action(request: Request) -> Response:
+    message = await _read(request, _ActionEnd)
+    await action_runs.end(
+        request.app.state.database,
+        _bearer(request),
+        request.path_params["action_run_id"],
+        status=message.status,
+        message=message.message,
+        ends=[action_runs.AppRunEnd(**dict(part)) for part in message.app_runs],
+    )
+    return answer({})
+
+
+async def _end(request: Request) -> Response:
+    message = await _read(request, _End)
+    await attempts.end(
+        request.app.state.database, _bearer(request), message.status, message.message
+    )
+    return answer({})
+
+
+async def _worker_started(request: Request) -> Response:
+    """A worker begins; whatever its name held before is dead, since it ended the leftovers."""
+    _require_key(request)
+    ended = await unsettled_runs.end_runs_of_worker(
+        request.app.state.database, request.path_params["name"], reason=unsettled_runs.WORKER_GONE
+    )
+    request.app.state.reconcile.notify()
+    return answer({"ended": ended})
+
+
+async def _worker_stopping(request: Request) -> Response:
+    _require_key(request)
+    await unsettled_runs.note_worker_stopping(
+        request.app.state.database, request.path_params["name"]
+    )
+    return answer({})
+
+
+async def _worker_stopped(request: Request) -> Response:
+    """A worker has ended the processes of all its runs."""
+    _require_key(request)
+    ended = await unsettled_runs.end_runs_of_worker(
+        request.app.state.database, request.path_params["name"], reason=unsettled_runs.STOPPED
+    )
+    request.app.state.reconcile.notify()
+    return answer({"ended": ended})
+
+
+async def _read(request: Request, kind: type[Message]) -> Message:
+    # PostgreSQL cannot store U+0000, and a result may hold it; the reader loses nothing by this.
+    body = (await request.body()).replace(b"\\u0000", b"\\ufffd")
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise BadBody(f"does not fit the runtime API: {place}: {first['msg']}") from error
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated(Unauthenticated.MISSING)
+    return token
+
+
+def _require_key(request: Request) -> None:
+    key = request.app.state.settings.runtime_key
+    expected = key.get_secret_value() if key else ""
+    if not expected or not hmac.compare_digest(_bearer(request).encode(), expected.encode()):
+        raise Unauthenticated(Unauthenticated.BAD_TOKEN)

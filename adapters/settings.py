@@ -1,0 +1,113 @@
+"""Settings: one class, filled from ``PREFECT_PHANTOM_*`` variables or by the command line."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PHANTOM_DATABASE = "phantom"
+"""Name of our database on the PostgreSQL server."""
+PREFECT_DATABASE = "prefect"
+"""Name of the Prefect server's database on the PostgreSQL server."""
+
+
+class Settings(BaseSettings):
+    """What can be set. Each field is also the variable ``PREFECT_PHANTOM_<FIELD>``."""
+
+    model_config = SettingsConfigDict(env_prefix="PREFECT_PHANTOM_", extra="ignore")
+
+    home: Path = Path("~/.prefect-phantom")
+    """Folder of this installation: database, logs, certificate, keys. Kept at mode 0700."""
+    host: str = "127.0.0.1"
+    """Address on which the REST contract is served."""
+    port: int = Field(default=8443, ge=0, le=65535)
+    """Port of the REST contract; 0 picks a free one."""
+    http: bool = False
+    """Serve plain HTTP instead of HTTPS."""
+    runtime_port: int = Field(default=8444, ge=0, le=65535)
+    """Port of the runtime API, the door from runs to stored data; 0 picks a free one."""
+    prefect_port: int = Field(default=4200, ge=0, le=65535)
+    """Port of the Prefect server that ``up`` starts; 0 picks a free one."""
+    certificate: Path | None = None
+    """PEM certificate chain for HTTPS; without it the home's self-signed one is used."""
+    certificate_key: Path | None = None
+    """PEM private key of `certificate`."""
+    database_url: str | None = None
+    """PostgreSQL server on which both databases are made, such as ``postgresql://user:pw@db``.
+    Without it `up` runs an embedded PostgreSQL in the home folder."""
+    admin_password: SecretStr | None = None
+    """Password of the first administrator, ``admin``; without it one is generated."""
+
+    playbooks: Annotated[list[Path], NoDecode] = []
+    """Folders of the repository ``local``; in the environment separated by ``:``."""
+    repositories: Annotated[list[str], NoDecode] = ["local", "examples"]
+    """Repositories in the order in which a bare playbook name is looked up."""
+    playbook_ids: Path | None = None
+    """JSON file ``{"repository/name": id}`` that fixes playbook ids when they are first found."""
+    playbook_scan_seconds: float = Field(default=5.0, gt=0)
+    """How often playbook folders are looked at for changes."""
+    playbook_import_seconds: float = Field(default=30.0, gt=0)
+    """A playbook file that takes longer to import is listed as broken."""
+    sample_data: bool = False
+    """Make container 42 with artifacts, and run a sample WHOIS responder on loopback."""
+
+    default_scope: Literal["all", "new"] = "all"
+    """Scope of a run whose request names none."""
+    labels: Annotated[list[str] | None, NoDecode] = None
+    """Known container labels; unset accepts any."""
+    message_parameter: Literal["text", "object"] = "text"
+    """Shape of `parameter` inside a run's `message`: JSON text (old) or object (newer)."""
+    body_limit: int = Field(default=1024 * 1024, gt=0)
+    """Largest request body, in bytes."""
+    body_depth: int = Field(default=32, gt=0)
+    """Deepest nesting of a JSON body."""
+
+    dispatch_window: int = Field(default=100, gt=0, le=200)
+    """Most flow runs that may stand in Prefect without having started."""
+    dispatch_seconds: float = Field(default=2.0, gt=0)
+    """How often the queue is looked at when no signal came."""
+    reconcile_seconds: float = Field(default=1.0, gt=0)
+    """How often the rows of unfinished runs are compared with Prefect."""
+    pending_seconds: float = Field(default=60.0, gt=0)
+    """A flow run that was taken but has not claimed its row by then is offered again."""
+    waiting_hours: float = Field(default=24.0, gt=0)
+    """A run that no worker took within this time ends failed."""
+    grace_seconds: float = Field(default=5.0, ge=0)
+    """Time between SIGTERM and SIGKILL for runs when the worker stops."""
+
+    work_pool: str = "phantom-process"
+    """Work pool of the deployments made for playbooks."""
+    worker_name: str = Field(default_factory=lambda: f"phantom-{socket.gethostname()}")
+    """Name of this worker. One process per name: a second start ends what the first left."""
+    worker_limit: int = Field(default_factory=lambda: 2 * (os.cpu_count() or 1), gt=0)
+    """Most runs at once on this worker."""
+    runtime_url: str | None = None
+    """Where runs reach the runtime API, such as ``http://127.0.0.1:8444``."""
+    runtime_key: SecretStr | None = None
+    """Shared secret of the gateway and its workers."""
+    run_environment: Annotated[list[str], NoDecode] = []
+    """Further environment variables, by name, that runs may see; separated by ``,``."""
+
+    @field_validator("playbooks", mode="before")
+    @classmethod
+    def _split_folders(cls, value: object) -> object:
+        return [part for part in value.split(":") if part] if isinstance(value, str) else value
+
+    @field_validator("repositories", "labels", "run_environment", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()]
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()

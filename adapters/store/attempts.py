@@ -1,0 +1,237 @@
+"""Attempts: a process claims a run, holds it, and is refused everything once it no longer does."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, text, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.errors import NotReady, PlaybookNotFound, Superseded
+from adapters.store.database import Database
+from adapters.store.playbook_runs import RunRequest, finish, insert_run
+from adapters.store.tables import artifacts, containers, playbooks
+from adapters.store.tables import playbook_runs as runs
+
+LEASE_SECONDS = 60
+OVER = "Playbook run {id} has ended and does not run again; start the playbook once more"
+CANCELLED = "Playbook run {id} was cancelled"
+HELD = "Playbook run {id} is held by another process"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRequest:
+    """A process asks for the right to carry out a flow run.
+
+    `claim_id` is made by the process, so that asking again after a lost answer is recognised.
+    Without `playbook_run_id` the run began in Prefect and gets its row now.
+    """
+
+    claim_id: UUID
+    flow_run_id: UUID
+    deployment_id: UUID | None
+    playbook: str
+    playbook_run_id: int | None
+    container_id: int
+    scope: str | list[int]
+    inputs: dict[str, Any] | None
+    worker: str | None
+    hostname: str
+    process_id: int
+    process_start: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to carry out a run: a fencing number, a token, and the run's data."""
+
+    playbook_run_id: int
+    playbook: str
+    attempt: int
+    token: str
+    container: dict[str, Any]
+    artifacts: list[dict[str, Any]]
+    inputs: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRun:
+    """The run that a token of a live attempt belongs to. Its row is locked."""
+
+    id: int
+    attempt: int
+    container_id: int
+
+
+async def claim(database: Database, request: ClaimRequest, *, repositories: Sequence[str]) -> Claim:
+    """Give the run to the process that asks, if it may have it.
+
+    Raises:
+        Superseded: the run has ended, is cancelled, or is held by another process.
+        NotReady: the dispatcher has not yet recorded the flow run.
+        ContainerNotFound, PlaybookNotFound, Invalid: a run that began in Prefect cannot be made.
+    """
+    try:
+        async with database.begin() as connection:
+            return await _claim(connection, request, repositories)
+    except IntegrityError as error:
+        # Two claims of one flow run at the same moment; the other one made the row.
+        message = "The run is being made by another claim"
+        raise NotReady(message) from error
+
+
+async def _claim(
+    connection: AsyncConnection, request: ClaimRequest, repositories: Sequence[str]
+) -> Claim:
+    row = await _lock(connection, request)
+    if row is None:
+        run_id = await _insert(connection, request, repositories)
+        row = (await connection.execute(_run().where(runs.c.id == run_id))).one()
+    if row.end_time is not None:
+        raise Superseded(OVER.format(id=row.id))
+    if row.cancel_time is not None:
+        raise Superseded(CANCELLED.format(id=row.id))
+    if row.claim_id not in {None, request.claim_id}:
+        raise Superseded(HELD.format(id=row.id), held_elsewhere=True)
+    attempt = row.attempt if row.claim_id == request.claim_id else row.attempt + 1
+    token = secrets.token_urlsafe(32)
+    await connection.execute(
+        update(runs)
+        .where(runs.c.id == row.id)
+        .values(
+            claim_id=request.claim_id,
+            attempt=attempt,
+            attempt_token_hash=_hash(token),
+            claim_time=func.now(),
+            lease_expire_time=text(f"now() + interval '{LEASE_SECONDS} seconds'"),
+            worker=request.worker,
+            hostname=request.hostname,
+            process_id=request.process_id,
+            process_start=request.process_start,
+            update_time=func.now(),
+        )
+    )
+    return Claim(
+        playbook_run_id=row.id,
+        playbook=row.playbook,
+        attempt=attempt,
+        token=token,
+        container=await _container(connection, row.container_id),
+        artifacts=await _artifacts(connection, row),
+        inputs=row.inputs or {},
+    )
+
+
+def _run() -> Any:  # noqa: ANN401 - SQLAlchemy's Select of many columns has no short name
+    name = (playbooks.c.repository + "/" + playbooks.c.name).label("playbook")
+    return select(runs, name).join(playbooks, playbooks.c.id == runs.c.playbook_id)
+
+
+async def _lock(connection: AsyncConnection, request: ClaimRequest) -> Row[Any] | None:
+    """The locked row of the request, or None for a run that began in Prefect and is new."""
+    locked = _run().with_for_update(of=runs)
+    if request.playbook_run_id is None:
+        query = locked.where(runs.c.flow_run_id == request.flow_run_id)
+        return (await connection.execute(query)).one_or_none()
+    query = locked.where(runs.c.id == request.playbook_run_id)
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        message = f"There is no playbook run {request.playbook_run_id}"
+        raise Superseded(message)
+    if row.flow_run_id is None and row.dispatch_time is not None and row.end_time is None:
+        message = f"Playbook run {row.id} is still being handed over"
+        raise NotReady(message)
+    if row.flow_run_id != request.flow_run_id:
+        message = (
+            f"Playbook run {row.id} belongs to another flow run; "
+            "leave playbook_run_id empty to start a new run"
+        )
+        raise Superseded(message)
+    return row
+
+
+async def _insert(
+    connection: AsyncConnection, request: ClaimRequest, repositories: Sequence[str]
+) -> int:
+    by_deployment = select(playbooks.c.id).where(playbooks.c.deployment_id == request.deployment_id)
+    known = (await connection.execute(by_deployment)).scalar() if request.deployment_id else None
+    new = RunRequest(
+        container_id=request.container_id,
+        playbook=known if known is not None else request.playbook,
+        scope=request.scope,
+        inputs=request.inputs,
+    )
+    if request.playbook.isdigit():
+        raise PlaybookNotFound(request.playbook)
+    return await insert_run(
+        connection, new, repositories=repositories, flow_run_id=request.flow_run_id
+    )
+
+
+async def _container(connection: AsyncConnection, container_id: int) -> dict[str, Any]:
+    query = select(containers).where(containers.c.id == container_id)
+    return dict((await connection.execute(query)).one()._mapping)  # noqa: SLF001
+
+
+async def _artifacts(connection: AsyncConnection, row: Row[Any]) -> list[dict[str, Any]]:
+    in_scope = (
+        artifacts.c.id.in_(row.scope_artifact_ids)
+        if row.scope == "artifacts"
+        else (artifacts.c.id > row.after_artifact) & (artifacts.c.id <= row.last_artifact)
+    )
+    query = select(artifacts).where(artifacts.c.container_id == row.container_id, in_scope)
+    rows = await connection.execute(query.order_by(artifacts.c.id))
+    return [dict(artifact._mapping) for artifact in rows]  # noqa: SLF001
+
+
+async def hold(connection: AsyncConnection, token: str) -> HeldRun:
+    """Lock the run that `token` holds, for work that only a live attempt may do.
+
+    Raises:
+        Superseded: the attempt is stale, or its run has ended or is being cancelled.
+    """
+    query = select(
+        runs.c.id, runs.c.attempt, runs.c.container_id, runs.c.end_time, runs.c.cancel_time
+    ).where(runs.c.attempt_token_hash == _hash(token))
+    row = (await connection.execute(query.with_for_update())).one_or_none()
+    if row is None:
+        message = "This attempt is no longer the run's current one"
+        raise Superseded(message, held_elsewhere=True)
+    if row.cancel_time is not None:
+        raise Superseded(CANCELLED.format(id=row.id))
+    if row.end_time is not None:
+        raise Superseded(OVER.format(id=row.id))
+    return HeldRun(id=row.id, attempt=row.attempt, container_id=row.container_id)
+
+
+async def end(
+    database: Database, token: str, status: Literal["success", "failed"], message: str
+) -> None:
+    """End the run that `token` holds. Saying the same once more is fine.
+
+    Raises:
+        Superseded: the attempt is stale, or its run was cancelled or ended in another way.
+    """
+    async with database.begin() as connection:
+        query = select(runs.c.status, runs.c.message).where(
+            runs.c.attempt_token_hash == _hash(token),
+            runs.c.end_time.is_not(None),
+            runs.c.cancel_time.is_(None),
+        )
+        if (row := (await connection.execute(query)).one_or_none()) is not None and (
+            row.status,
+            row.message,
+        ) == (status, message):
+            return
+        held = await hold(connection, token)
+        await finish(connection, held.id, status, message)
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,51 @@
+"""Whether the database answers."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from adapters.errors import Unavailable
+from adapters.store.database import Database
+
+ANSWER_SECONDS = 5.0
+"""A database that takes longer for ``SELECT 1`` counts as not answering."""
+
+OUTAGES = (
+    OSError,  # the socket refuses or is gone
+    PoolTimeoutError,  # every connection has been busy for longer than a caller can wait
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,  # starting, stopping or recovering
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,  # the statement timeout of `Database`
+)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether `error`, raised by work on the store, means that the database does not answer.
+
+    SQLAlchemy and its driver wrap what asyncpg raises, so the chain of causes is looked through.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OUTAGES):
+            return True
+        if isinstance(cause, DBAPIError) and cause.connection_invalidated:
+            return True
+        cause = cause.__cause__
+    return False
+
+
+async def check(database: Database) -> None:
+    """Ask the database for a sign of life. Raises `Unavailable`."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS), database.begin() as connection:
+            await connection.execute(select(1))
+    except (*OUTAGES, DBAPIError) as error:
+        raise Unavailable from error

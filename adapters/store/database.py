@@ -1,0 +1,103 @@
+"""The connection to PostgreSQL, and bringing its schema up to date."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+MIGRATION_LOCK = 0x5048414E  # "PHAN": any two gateways on one database use the same key
+STATEMENT_TIMEOUT_MILLISECONDS = 30_000
+
+
+def database_url(server: str, name: str) -> URL:
+    """Address of the database `name` on the PostgreSQL server at `server`.
+
+    `server` is any ``postgresql://`` URL; its driver and database name are replaced.
+    """
+    return make_url(server).set(drivername="postgresql+asyncpg", database=name)
+
+
+class Database:
+    """A pool of connections. Use `begin` for every piece of work, one transaction each."""
+
+    def __init__(self, url: URL, *, pool_size: int = 20) -> None:
+        self.url = url
+        self.engine: AsyncEngine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_pre_ping=False,
+            json_serializer=_compact_json,
+            connect_args={
+                "server_settings": {
+                    "application_name": "prefect-phantom",
+                    "timezone": "UTC",
+                    "statement_timeout": str(STATEMENT_TIMEOUT_MILLISECONDS),
+                }
+            },
+        )
+
+    @classmethod
+    async def open(cls, server: str, name: str) -> Self:
+        """Make the database if it is missing, migrate it, and return it opened."""
+        url = database_url(server, name)
+        await create_database(server, name)
+        database = cls(url)
+        async with database.begin() as connection:
+            # Two replicas may start at once: the second waits here and finds nothing to do.
+            await connection.execute(text("SET LOCAL statement_timeout = 0"))
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+            await connection.run_sync(_migrate)
+        return database
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed at the end of the block, rolled back on an exception."""
+        async with self.engine.begin() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+async def create_database(server: str, name: str) -> None:
+    """Make the database `name` on `server`; one that is there already is left as it is."""
+    url = database_url(server, name)
+    try:
+        connection = await asyncpg.connect(_dsn(url))
+    except asyncpg.InvalidCatalogNameError:
+        connection = await asyncpg.connect(_dsn(database_url(server, "postgres")))
+        try:
+            # Another replica may be faster, which is just as good.
+            with suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+                await connection.execute(f"CREATE DATABASE \"{name}\" ENCODING 'UTF8'")
+        finally:
+            await connection.close()
+    else:
+        await connection.close()
+
+
+def _dsn(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _compact_json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

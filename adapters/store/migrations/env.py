@@ -1,0 +1,14 @@
+"""Run by alembic with the connection that `Database.open` gives it."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from adapters.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+)
+with context.begin_transaction():
+    context.run_migrations()

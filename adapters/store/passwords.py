@@ -1,0 +1,76 @@
+"""argon2 passwords, with a short memory of those that were right."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+import time
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+
+REMEMBER_SECONDS = 60.0
+"""How long a right password is accepted without computing argon2 again (our decision)."""
+VERIFICATIONS_AT_ONCE = 2
+"""Most argon2 computations at once: each takes about 200 ms of CPU and 64 MiB (our decision)."""
+
+_hasher = PasswordHasher()
+
+
+def hash_password(password: str) -> str:
+    """The argon2id hash to store. Takes about 200 ms of CPU: call it in a thread."""
+    return _hasher.hash(password)
+
+
+def matches(password: str, password_hash: str) -> bool:
+    """Whether `password` is the one behind `password_hash`. As slow as `hash_password`."""
+    try:
+        return _hasher.verify(password_hash, password)
+    except VerifyMismatchError:
+        return False
+
+
+class Passwords:
+    """Verifies passwords for one process.
+
+    What is remembered is no password but a keyed hash over user name, stored hash and password.
+    The key never leaves the process, and a changed password drops the memory by itself, since the
+    stored hash is part of what was hashed.
+    """
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+        self._remembered: dict[bytes, float] = {}
+        self._verifications = asyncio.Semaphore(VERIFICATIONS_AT_ONCE)
+        # Nobody knows its password. Unknown users are verified against it, so that their refusal
+        # takes as long as that of a wrong password and does not tell who exists.
+        self._nobody = hash_password(secrets.token_urlsafe())
+
+    async def verify(self, username: str, password: str, password_hash: str | None) -> bool:
+        """Whether `password` belongs to `username`; without a hash always False, equally late."""
+        stored = self._nobody if password_hash is None else password_hash
+        fingerprint = self._fingerprint(username, password, stored)
+        if self._is_remembered(fingerprint):
+            return True
+        async with self._verifications:
+            # Of many callers that came with the same password, only the first has to compute.
+            if self._is_remembered(fingerprint):
+                return True
+            right = await asyncio.to_thread(matches, password, stored)
+        if right:
+            self._remember(fingerprint)
+        return right and password_hash is not None
+
+    def _fingerprint(self, username: str, password: str, password_hash: str) -> bytes:
+        parts = [part.encode("utf-8", "surrogatepass") for part in (username, password_hash)]
+        prefix = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+        return hmac.digest(self._key, prefix + password.encode("utf-8", "surrogatepass"), "sha256")
+
+    def _is_remembered(self, fingerprint: bytes) -> bool:
+        return self._remembered.get(fingerprint, 0.0) > time.monotonic()
+
+    def _remember(self, fingerprint: bytes) -> None:
+        now = time.monotonic()
+        self._remembered = {known: end for known, end in self._remembered.items() if end > now}
+        self._remembered[fingerprint] = now + REMEMBER_SECONDS

@@ -1,0 +1,212 @@
+"""Playbooks: what the repositories hold, each with an integer id that callers may rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.errors import Invalid, PlaybookNotFound
+from adapters.store.database import Database
+from adapters.store.tables import playbooks
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPlaybook:
+    """A playbook as its repository has it now. `error` is not empty when it does not import."""
+
+    repository: str
+    name: str
+    folder: str | None
+    entrypoint: str | None
+    description: str = ""
+    category: str = ""
+    labels: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    parameter_schema: dict[str, Any] | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Playbook:
+    """A row of the table, as it was found."""
+
+    id: int
+    repository: str
+    name: str
+    description: str
+    category: str
+    labels: list[str]
+    tags: list[str]
+    active: bool
+    disabled: bool
+    playbook_type: str
+    folder: str | None
+    entrypoint: str | None
+    parameter_schema: dict[str, Any]
+    version: int
+    error: str
+    deployment_id: UUID | None
+    registered_digest: str
+
+
+_columns = [playbooks.c[name] for name in Playbook.__dataclass_fields__]
+
+
+def _playbook(row: Row[Any]) -> Playbook:
+    return Playbook(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public way to a row's mapping
+
+
+async def read_all(database: Database) -> list[Playbook]:
+    """Every playbook, by repository and name."""
+    query = select(*_columns).order_by(playbooks.c.repository, playbooks.c.name)
+    async with database.begin() as connection:
+        return [_playbook(row) for row in await connection.execute(query)]
+
+
+async def read(database: Database, playbook_id: int) -> Playbook:
+    """Read one playbook.
+
+    Raises:
+        PlaybookNotFound: no playbook has this id.
+    """
+    async with database.begin() as connection:
+        return await find(connection, playbook_id, repositories=())
+
+
+async def find(
+    connection: AsyncConnection, playbook: int | str, *, repositories: Sequence[str]
+) -> Playbook:
+    """Find a playbook as callers name it: id, ``repository/name``, or a bare name.
+
+    A bare name is looked up in `repositories`, in their order; names are case-sensitive.
+
+    Raises:
+        PlaybookNotFound: with the id or name as it was sent.
+    """
+    if isinstance(playbook, int) or playbook.isdigit():
+        if not 0 < int(playbook) < 2**63:
+            raise PlaybookNotFound(playbook)
+        query = select(*_columns).where(playbooks.c.id == int(playbook))
+        row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            raise PlaybookNotFound(playbook)
+        return _playbook(row)
+    repository, _, name = playbook.rpartition("/")
+    rows = [
+        _playbook(row)
+        for row in await connection.execute(select(*_columns).where(playbooks.c.name == name))
+    ]
+    # A bare name may itself hold a slash, since Phantom allowed it.
+    rows += [
+        _playbook(row)
+        for row in await connection.execute(select(*_columns).where(playbooks.c.name == playbook))
+        if repository
+    ]
+    by_repository = {row.repository: row for row in reversed(rows)}
+    wanted = [repository, *repositories] if repository else repositories
+    for candidate in wanted:
+        row_found = by_repository.get(candidate)
+        if row_found and (candidate == repository or row_found.name == playbook):
+            return row_found
+    raise PlaybookNotFound(playbook)
+
+
+async def set_id(database: Database, playbook_id: int, new_id: int) -> None:
+    """Give a playbook the id that callers have written down. Its runs follow.
+
+    Raises:
+        PlaybookNotFound: no playbook has `playbook_id`.
+        Invalid: `new_id` is not positive, or belongs to another playbook.
+    """
+    if not 0 < new_id < 2**31:
+        message = f"A playbook id must be between 1 and {2**31 - 1}, not {new_id}"
+        raise Invalid(message)
+    try:
+        async with database.begin() as connection:
+            query = update(playbooks).where(playbooks.c.id == playbook_id).values(id=new_id)
+            if not (await connection.execute(query)).rowcount:
+                raise PlaybookNotFound(playbook_id)
+            await _move_sequence(connection, new_id)
+    except IntegrityError as error:
+        message = f"Another playbook already has the id {new_id}"
+        raise Invalid(message) from error
+
+
+async def save_found(
+    database: Database, found: Sequence[FoundPlaybook], *, ids: dict[str, int]
+) -> None:
+    """Store what the repositories hold now; ids of known playbooks stay.
+
+    A playbook that is gone from its repository is marked so in `error`, and keeps its id and runs.
+
+    Args:
+        database: Where to store.
+        found: All that was found, of every repository.
+        ids: Ids to give to playbooks when they are first seen, by ``repository/name``.
+    """
+    async with database.begin() as connection:
+        # Serialises replicas that start at once; readers are not held up.
+        await connection.execute(text("LOCK TABLE playbooks IN SHARE ROW EXCLUSIVE MODE"))
+        known = {
+            (row.repository, row.name)
+            for row in await connection.execute(select(playbooks.c.repository, playbooks.c.name))
+        }
+        for playbook in found:
+            values = {
+                "folder": playbook.folder,
+                "entrypoint": playbook.entrypoint,
+                "description": playbook.description,
+                "category": playbook.category,
+                "labels": list(playbook.labels),
+                "tags": list(playbook.tags),
+                "parameter_schema": playbook.parameter_schema or {},
+                "error": playbook.error,
+                "update_time": func.now(),
+            }
+            key: dict[str, object] = {"repository": playbook.repository, "name": playbook.name}
+            wanted = ids.get(f"{playbook.repository}/{playbook.name}")
+            if (playbook.repository, playbook.name) not in known and wanted is not None:
+                key = {**key, "id": wanted}
+                await _move_sequence(connection, wanted)
+            statement = insert(playbooks).values(**key, **values)
+            await connection.execute(
+                statement.on_conflict_do_update(index_elements=["repository", "name"], set_=values)
+                if (playbook.repository, playbook.name) in known
+                else statement
+            )
+        missing = known - {(playbook.repository, playbook.name) for playbook in found}
+        for repository, name in missing:
+            await connection.execute(
+                update(playbooks)
+                .where(playbooks.c.repository == repository, playbooks.c.name == name)
+                .values(error=f"The playbook is no longer in the repository {repository}")
+            )
+
+
+async def record_deployment(
+    database: Database, playbook_id: int, deployment_id: UUID, digest: str
+) -> None:
+    """Remember the Prefect deployment of a playbook, and what was registered there."""
+    async with database.begin() as connection:
+        await connection.execute(
+            update(playbooks)
+            .where(playbooks.c.id == playbook_id)
+            .values(deployment_id=deployment_id, registered_digest=digest)
+        )
+
+
+async def _move_sequence(connection: AsyncConnection, past: int) -> None:
+    await connection.execute(
+        text(
+            "SELECT setval(pg_get_serial_sequence('playbooks', 'id'),"
+            " greatest(:past, (SELECT last_value FROM playbooks_id_seq)))"
+        ),
+        {"past": past},
+    )

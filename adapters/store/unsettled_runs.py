@@ -1,0 +1,134 @@
+"""Runs that row and Prefect have not both seen the end of, and what may be done about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+
+from adapters.store.database import Database
+from adapters.store.playbook_runs import finish, mark_cancelled
+from adapters.store.tables import playbook_runs as runs
+
+CANCELLED_IN_PREFECT = "Cancelled in Prefect"
+STOPPED = "Stopped with the system"
+WORKER_GONE = "The run's process died: its worker was stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class UnsettledRun:
+    """A run with a flow run, as the reconciler compares them. Ages are in seconds."""
+
+    id: int
+    flow_run_id: UUID
+    status: str
+    message: str
+    cancelled: str
+    cancelling: bool
+    claimed: bool
+    ended_age: float | None
+
+
+async def read_page(database: Database, *, after: int, limit: int) -> list[UnsettledRun]:
+    """The next unsettled runs with an id above `after`, in the order of their ids."""
+    ended_age = func.extract("epoch", func.clock_timestamp() - runs.c.end_time)
+    query = (
+        select(
+            runs.c.id,
+            runs.c.flow_run_id,
+            runs.c.status,
+            runs.c.message,
+            runs.c.cancelled,
+            runs.c.cancel_time.is_not(None).label("cancelling"),
+            runs.c.claim_id.is_not(None).label("claimed"),
+            ended_age.label("ended_age"),
+        )
+        .where(runs.c.settled.is_(False), runs.c.flow_run_id.is_not(None), runs.c.id > after)
+        .order_by(runs.c.id)
+        .limit(limit)
+    )
+    async with database.begin() as connection:
+        rows = await connection.execute(query)
+        return [UnsettledRun(**row._mapping) for row in rows]  # noqa: SLF001
+
+
+async def end(
+    database: Database,
+    run: UnsettledRun,
+    status: Literal["success", "failed"],
+    message: str,
+    *,
+    settled: bool,
+) -> bool:
+    """End a run for what Prefect says of it; False when it had ended meanwhile.
+
+    A reason noted before, such as `STOPPED`, outranks what Prefect could make of the same event.
+    """
+    async with database.begin() as connection:
+        reason = run.message or message if status == "failed" else message
+        return await finish(connection, run.id, status, reason, settled=settled)
+
+
+async def end_cancelled(
+    database: Database, playbook_run_id: int, *, text: str, settled: bool
+) -> bool:
+    """End a run as cancelled; `text` is what `cancelled` says unless a cancel was asked for."""
+    async with database.begin() as connection:
+        query = select(runs.c.cancelled, runs.c.cancel_time).where(runs.c.id == playbook_run_id)
+        row = (await connection.execute(query.with_for_update())).one()
+        if row.cancel_time is None:
+            await mark_cancelled(connection, playbook_run_id, user_id=None, text=text)
+        return await finish(
+            connection, playbook_run_id, "failed", row.cancelled or text, settled=settled
+        )
+
+
+async def note_cancelling(database: Database, playbook_run_id: int) -> None:
+    """Prefect is cancelling the run, so its attempt may not act any more."""
+    async with database.begin() as connection:
+        await mark_cancelled(connection, playbook_run_id, user_id=None, text=CANCELLED_IN_PREFECT)
+
+
+async def release(database: Database, playbook_run_id: int) -> None:
+    """Take the claim back from a suspended run, whose process has exited; it is claimed anew."""
+    async with database.begin() as connection:
+        await connection.execute(
+            update(runs)
+            .where(runs.c.id == playbook_run_id, runs.c.end_time.is_(None))
+            .values(claim_id=None, attempt_token_hash=None, lease_expire_time=None)
+        )
+
+
+async def settle(database: Database, playbook_run_id: int) -> None:
+    """Prefect agrees that the run has ended: there is nothing left to compare."""
+    async with database.begin() as connection:
+        await connection.execute(
+            update(runs)
+            .where(runs.c.id == playbook_run_id, runs.c.end_time.is_not(None))
+            .values(settled=True)
+        )
+
+
+async def note_worker_stopping(database: Database, worker: str) -> None:
+    """The worker is about to stop its runs: should one die of it, the reason is already there."""
+    async with database.begin() as connection:
+        await connection.execute(
+            update(runs)
+            .where(runs.c.worker == worker, runs.c.end_time.is_(None))
+            .values(message=STOPPED)
+        )
+
+
+async def end_runs_of_worker(database: Database, worker: str, *, reason: str) -> list[int]:
+    """End every open run that `worker` held; its processes are known to be gone."""
+    async with database.begin() as connection:
+        query = select(runs.c.id, runs.c.cancelled, runs.c.message).where(
+            runs.c.worker == worker, runs.c.claim_id.is_not(None), runs.c.end_time.is_(None)
+        )
+        held = (await connection.execute(query.with_for_update())).all()
+        for row in held:
+            message = row.cancelled or row.message or reason
+            await finish(connection, row.id, "failed", message)
+        return [row.id for row in held]

@@ -1,0 +1,196 @@
+"""What each part finds in its environment, and what it must not find there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+from adapters.supervisor.failure import CannotStart
+from adapters.supervisor.home import Home
+from adapters.supervisor.installation import Installation
+from adapters.supervisor.leftover import HOME_VARIABLE, PART_VARIABLE
+
+SYSTEM_NAMES = frozenset(
+    {
+        "PATH",
+        "HOME",
+        "USER",
+        "LANG",
+        "TZ",
+        "TMPDIR",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+        *(
+            name
+            for proxy in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+            for name in (proxy, proxy.lower())
+        ),
+        "PYTHONDONTWRITEBYTECODE",
+    }
+)
+"""Variables of the machine that every part may see. Those named ``LC_*`` come on top."""
+
+PREFECT_CLIENT_NAMES = frozenset(
+    {
+        "PREFECT_API_AUTH_STRING",
+        "PREFECT_API_KEY",
+        "PREFECT_API_SSL_CERT_FILE",
+        "PREFECT_API_TLS_INSECURE_SKIP_VERIFY",
+        "PREFECT_CLIENT_CUSTOM_HEADERS",
+    }
+)
+"""How to reach a Prefect server that the user runs."""
+
+SECRET_NAMES = frozenset(
+    {
+        "PREFECT_PHANTOM_ADMIN_PASSWORD",
+        "PREFECT_PHANTOM_DATABASE_URL",
+        "PREFECT_PHANTOM_OPERATOR_TOKEN",
+        "PREFECT_SERVER_API_AUTH_STRING",
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+        "PREFECT_API_DATABASE_CONNECTION_URL",
+    }
+)
+"""Never given to a run, even when asked for."""
+
+
+def postgres_environment(home: Home, surroundings: Mapping[str, str]) -> dict[str, str]:
+    """PostgreSQL: the machine's variables alone."""
+    return _base(home, surroundings, "PostgreSQL")
+
+
+def prefect_environment(installation: Installation) -> dict[str, str]:
+    """Prefect server: what the user set for it stands, except for what we depend on."""
+    chosen = {
+        name: value
+        for name, value in installation.surroundings.items()
+        if name.startswith(("PREFECT_SERVER_", "PREFECT_LOGGING_"))
+    }
+    return (
+        {
+            "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "20",
+            "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "20",
+        }
+        | chosen
+        | _base(installation.home, installation.surroundings, "Prefect server")
+        | {
+            "PREFECT_HOME": str(installation.home.prefect),
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL": installation.prefect_database_url,
+            "PREFECT_SERVER_API_AUTH_STRING": installation.home.prefect_auth,
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+            # The default, in memory, leaves slots taken for good when the server dies with them.
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+                "prefect.server.concurrency.lease_storage.filesystem"
+            ),
+            "PREFECT_SERVER_UI_API_URL": installation.prefect_api_url,
+        }
+    )
+
+
+def gateway_environment(installation: Installation) -> dict[str, str]:
+    """Gateway: our own code, which sees the user's variables and what was decided at this start."""
+    settings, home = installation.settings, installation.home
+    password = installation.generated_password or (
+        settings.admin_password.get_secret_value() if settings.admin_password else None
+    )
+    decided = {
+        "PREFECT_PHANTOM_HOST": settings.host,
+        "PREFECT_PHANTOM_PORT": str(installation.ports.gateway),
+        "PREFECT_PHANTOM_HTTP": str(settings.http).lower(),
+        "PREFECT_PHANTOM_RUNTIME_PORT": str(installation.ports.runtime),
+        "PREFECT_PHANTOM_RUNTIME_URL": installation.runtime_url,
+        "PREFECT_PHANTOM_RUNTIME_KEY": installation.runtime_key,
+        "PREFECT_PHANTOM_DATABASE_URL": installation.database_server,
+        "PREFECT_PHANTOM_PLAYBOOKS": ":".join(
+            str(folder.expanduser().resolve()) for folder in settings.playbooks
+        ),
+        "PREFECT_PHANTOM_SAMPLE_DATA": str(settings.sample_data).lower(),
+        "PREFECT_PHANTOM_CERTIFICATE": str((settings.certificate or home.certificate).resolve()),
+        "PREFECT_PHANTOM_CERTIFICATE_KEY": str(
+            (settings.certificate_key or home.certificate_key).resolve()
+        ),
+        "PREFECT_PHANTOM_OPERATOR_TOKEN": home.operator_token,
+    }
+    optional = {
+        "PREFECT_PHANTOM_ADMIN_PASSWORD": password,
+        "PREFECT_PHANTOM_PLAYBOOK_IDS": settings.playbook_ids and settings.playbook_ids.resolve(),
+        "PREFECT_PHANTOM_SAMPLE_WHOIS_PORT": installation.ports.whois,
+    }
+    given = {name: str(value) for name, value in optional.items() if value is not None}
+    # A Prefect profile of the user's would be looked for in our home, and missed there.
+    inherited = {
+        name: value
+        for name, value in installation.surroundings.items()
+        if not name.startswith(("PREFECT_PROFILE", "PREFECT_SERVER_"))
+        and name not in PREFECT_CLIENT_NAMES
+    }
+    return (
+        inherited
+        | _base(installation.home, installation.surroundings, "gateway")
+        | _prefect_client(installation)
+        | decided
+        | given
+    )
+
+
+def worker_environment(installation: Installation) -> dict[str, str]:
+    """Worker: an allow-list, because runs inherit it.
+
+    Raises `CannotStart` when the setting ``run_environment`` names a secret.
+    """
+    settings = installation.settings
+    refused = SECRET_NAMES.intersection(settings.run_environment)
+    if refused:
+        raise CannotStart(
+            f"Runs never see {', '.join(sorted(refused))}: take it out of"
+            " PREFECT_PHANTOM_RUN_ENVIRONMENT"
+        )
+    chosen = _only(installation.surroundings, frozenset(settings.run_environment))
+    return (
+        chosen
+        | _base(installation.home, installation.surroundings, "worker")
+        | _prefect_client(installation)
+        | {
+            "PREFECT_PHANTOM_RUNTIME_URL": installation.runtime_url,
+            "PREFECT_PHANTOM_RUNTIME_KEY": installation.runtime_key,
+            "PREFECT_PHANTOM_WORKER_NAME": settings.worker_name,
+            "PREFECT_PHANTOM_WORKER_LIMIT": str(settings.worker_limit),
+            "PREFECT_PHANTOM_GRACE_SECONDS": str(settings.grace_seconds),
+            "PREFECT_PHANTOM_WORK_POOL": settings.work_pool,
+        }
+    )
+
+
+def whois_environment(installation: Installation) -> dict[str, str]:
+    """Sample WHOIS responder: the machine's variables alone."""
+    return _base(installation.home, installation.surroundings, "sample WHOIS")
+
+
+def _base(home: Home, surroundings: Mapping[str, str], part: str) -> dict[str, str]:
+    folder = os.path.dirname(sys.executable)  # noqa: PTH120 (unresolved: the one of the venv)
+    paths = [folder, surroundings.get("PATH", os.defpath)]
+    return {
+        **_only(surroundings, SYSTEM_NAMES),
+        **{name: value for name, value in surroundings.items() if name.startswith("LC_")},
+        "PATH": os.pathsep.join(paths),
+        "PYTHONUNBUFFERED": "1",
+        HOME_VARIABLE: str(home.path),
+        PART_VARIABLE: part,
+    }
+
+
+def _prefect_client(installation: Installation) -> dict[str, str]:
+    found = {
+        "PREFECT_HOME": str(installation.home.prefect),
+        "PREFECT_API_URL": installation.prefect_api_url,
+    }
+    if installation.ports.prefect is None:
+        return found | _only(installation.surroundings, PREFECT_CLIENT_NAMES)
+    return found | {"PREFECT_API_AUTH_STRING": installation.home.prefect_auth}
+
+
+def _only(surroundings: Mapping[str, str], names: frozenset[str]) -> dict[str, str]:
+    return {name: value for name, value in surroundings.items() if name in names}

@@ -1,0 +1,124 @@
+"""What was decided at this start of `up`: every part is run from these facts."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from sqlalchemy.engine import URL
+
+from adapters.settings import PREFECT_DATABASE, Settings
+from adapters.store.database import database_url
+from adapters.supervisor.failure import CannotStart
+from adapters.supervisor.home import Home
+from adapters.supervisor.port import free_ports, require_free
+
+LOOPBACK = "127.0.0.1"
+_ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1", "": LOOPBACK}  # noqa: S104 (to be replaced)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Ports of one start. None where no part of ours listens."""
+
+    gateway: int
+    runtime: int
+    prefect: int | None
+    """None when the user runs the Prefect server."""
+    whois: int | None
+    """None without sample data."""
+
+    @classmethod
+    def choose(cls, settings: Settings, home: Home) -> Self:
+        """Choose the ports; a 0 becomes a number here, so that a restarted part keeps its port.
+
+        Raises `CannotStart` when one is taken.
+        """
+        runtime, prefect, whois = free_ports(LOOPBACK, 3)
+        gateway = settings.port or free_ports(settings.host, 1)[0]
+        require_free(settings.host, gateway, "--port")
+        if settings.runtime_port:
+            runtime = settings.runtime_port
+            require_free(LOOPBACK, runtime, "PREFECT_PHANTOM_RUNTIME_PORT")
+        own_prefect = "PREFECT_API_URL" not in os.environ
+        if own_prefect and settings.prefect_port:
+            prefect = settings.prefect_port
+            require_free(LOOPBACK, prefect, "--prefect-port")
+        return cls(
+            gateway=gateway,
+            runtime=runtime,
+            prefect=prefect if own_prefect else None,
+            whois=_kept_whois_port(home, whois) if settings.sample_data else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installation:
+    """Settings and home, with ports resolved and secrets read."""
+
+    settings: Settings
+    home: Home
+    surroundings: Mapping[str, str]
+    """The environment in which `up` was started."""
+    database_server: str
+    """PostgreSQL server of both databases, as a ``postgresql://`` URL."""
+    ports: Ports
+    generated_password: str | None = field(default=None, repr=False)
+    """Password made for the first administrator, to be shown once."""
+
+    @property
+    def url(self) -> str:
+        """Where callers on this machine reach the REST contract."""
+        host = _ANY_ADDRESS.get(self.settings.host, self.settings.host)
+        host = f"[{host}]" if ":" in host else host
+        return f"{'http' if self.settings.http else 'https'}://{host}:{self.ports.gateway}"
+
+    @property
+    def runtime_url(self) -> str:
+        """Where runs on this machine reach the runtime API."""
+        return self.settings.runtime_url or f"http://{LOOPBACK}:{self.ports.runtime}"
+
+    @property
+    def runtime_key(self) -> str:
+        """Shared secret of the gateway and its workers."""
+        key = self.settings.runtime_key
+        return key.get_secret_value() if key else self.home.runtime_key
+
+    @property
+    def prefect_url(self) -> str:
+        """Address of our Prefect server, which is also that of its UI."""
+        return f"http://{LOOPBACK}:{self.ports.prefect}"
+
+    @property
+    def prefect_api_url(self) -> str:
+        """Address of the Prefect API, ours or the user's own."""
+        own = self.ports.prefect is not None
+        return f"{self.prefect_url}/api" if own else self.surroundings["PREFECT_API_URL"]
+
+    @property
+    def prefect_database_url(self) -> str:
+        """Database of our Prefect server, with its password if it has one."""
+        url: URL = database_url(self.database_server, PREFECT_DATABASE)
+        return url.render_as_string(hide_password=False)
+
+
+def make_password() -> str:
+    """Return a new password for the first administrator, of 120 bits."""
+    return secrets.token_urlsafe(15)
+
+
+def _kept_whois_port(home: Home, fresh: int) -> int:
+    """The port of the last start, so that the asset stays as it was; another if it is taken."""
+    if home.whois_port_file.exists():
+        kept = int(home.whois_port_file.read_text(encoding="ascii"))
+        try:
+            require_free(LOOPBACK, kept, "")
+        except CannotStart:
+            pass
+        else:
+            return kept
+    home.write(home.whois_port_file, f"{fresh}\n")
+    return fresh

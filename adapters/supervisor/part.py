@@ -1,0 +1,172 @@
+"""One part of an installation: a process that is started, watched, restarted and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from asyncio.subprocess import DEVNULL, STDOUT, Process
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from adapters.supervisor.failure import CannotStart
+from adapters.supervisor.leftover import end_leftovers
+from adapters.supervisor.log import Log
+
+FIRST_DELAY_SECONDS = 0.5
+LONGEST_DELAY_SECONDS = 30.0
+STEADY_SECONDS = 60.0
+"""A process that lived this long has earned the shortest delay again."""
+PROBE_SECONDS = 0.1
+FORCE_SECONDS = 1.0
+
+
+class State(StrEnum):
+    """Where a part stands."""
+
+    STARTING = "starting"
+    READY = "ready"
+    ENDED = "ended"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+Report = Callable[[str, State, str], None]
+"""Told of every change: name of the part, its state, and words about it (may be empty)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """How a part is run."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    log: Log
+    ready: Callable[[], Awaitable[bool]]
+    """Asks once whether the part does its work."""
+    advice: str
+    """What to do when it cannot start, as the end of a sentence."""
+    start_seconds: float | None = 180.0
+    """Longest time from process to ready; None waits as long as the process lives."""
+    stop_signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGKILL)
+    """Sent one after the other, while the process does not end."""
+
+
+class Part:
+    """Owns the process of a `Definition` between `start` and `stop`."""
+
+    def __init__(self, definition: Definition, home: Path, report: Report) -> None:
+        self.name = definition.name
+        self._definition = definition
+        self._home = home
+        self._report = report
+        self._process: Process | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the process and return when it is ready; from then on it is restarted.
+
+        Raises `CannotStart` when it ends before, or takes too long.
+        """
+        self._report(self.name, State.STARTING, "")
+        process = await self._launch()
+        await self._until_ready(process)
+        self._report(self.name, State.READY, "")
+        self._watching = asyncio.create_task(self._watch(process), name=f"watch {self.name}")
+
+    async def stop(self, deadline: float) -> None:
+        """End the process and whatever it left, by force after `deadline` (event loop time)."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait({self._watching})
+        process = self._process
+        if process is None:
+            return
+        self._report(self.name, State.STOPPING, "")
+        for number in self._definition.stop_signals:
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
+            if await _ended(process, deadline):
+                break
+            deadline = asyncio.get_running_loop().time() + FORCE_SECONDS
+        await end_leftovers(self._home, self.name)
+        self._report(self.name, State.STOPPED, "")
+
+    async def _launch(self) -> Process:
+        with self._definition.log.open() as log:
+            try:
+                # Its own session: a Ctrl-C in the terminal reaches us alone, and we stop the
+                # parts in their order.
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._definition.command,
+                    stdin=DEVNULL,
+                    stdout=log,
+                    stderr=STDOUT,
+                    cwd=self._home,
+                    env=dict(self._definition.environment),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise self._failure(str(error)) from error
+        return self._process
+
+    async def _until_ready(self, process: Process) -> None:
+        ended = asyncio.ensure_future(process.wait())
+        try:
+            async with asyncio.timeout(self._definition.start_seconds):
+                while not await self._definition.ready():
+                    # Nothing tells us when a port begins to answer, but an end is noticed at once.
+                    await asyncio.wait({ended}, timeout=PROBE_SECONDS)
+                    if ended.done():
+                        raise self._failure(self._definition.log.last_words())
+        except TimeoutError as error:
+            seconds = f"{self._definition.start_seconds:.0f} s"
+            raise self._failure(f"it was not ready within {seconds}") from error
+        finally:
+            ended.cancel()
+
+    async def _watch(self, process: Process) -> None:
+        delay = FIRST_DELAY_SECONDS
+        while True:
+            started = time.monotonic()
+            await process.wait()
+            if time.monotonic() - started > STEADY_SECONDS:
+                delay = FIRST_DELAY_SECONDS
+            self._report(self.name, State.ENDED, f"{_end(process)}; starts again in {delay:g} s")
+            await end_leftovers(self._home, self.name)
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, LONGEST_DELAY_SECONDS)
+            try:
+                process = await self._launch()
+                await self._until_ready(process)
+            except CannotStart as error:
+                self._report(self.name, State.ENDED, str(error))
+                if process.returncode is None:
+                    process.kill()
+            else:
+                self._report(self.name, State.READY, "")
+
+    def _failure(self, reason: str) -> CannotStart:
+        definition = self._definition
+        return CannotStart(
+            f"{self.name} cannot start: {reason.rstrip('.')}; {definition.advice}"
+            f" (log: {definition.log.path})"
+        )
+
+
+async def _ended(process: Process, deadline: float) -> bool:
+    try:
+        async with asyncio.timeout_at(deadline):
+            await process.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _end(process: Process) -> str:
+    code = process.returncode or 0
+    return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"

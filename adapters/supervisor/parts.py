@@ -1,0 +1,71 @@
+"""The parts of an installation, and how each is run."""
+
+from __future__ import annotations
+
+import sys
+
+from adapters.supervisor.environment import (
+    gateway_environment,
+    prefect_environment,
+    whois_environment,
+    worker_environment,
+)
+from adapters.supervisor.installation import LOOPBACK, Installation
+from adapters.supervisor.log import Log
+from adapters.supervisor.part import Definition
+from adapters.supervisor.probe import http_answers, says_ready
+
+# -P: a folder `flows` or `adapters` in the working directory must not shadow ours.
+PYTHON = (sys.executable, "-P", "-m")
+
+
+def prefect_server(installation: Installation) -> Definition:
+    """Stock Prefect server on loopback, with its UI."""
+    server = ["prefect", "server", "start", "--host", LOOPBACK]
+    return Definition(
+        name="Prefect server",
+        command=[*PYTHON, *server, "--port", str(installation.ports.prefect)],
+        environment=prefect_environment(installation),
+        log=Log(installation.home.logs / "prefect-server.log"),
+        ready=http_answers(f"{installation.prefect_api_url}/ready", installation.home.prefect_auth),
+        advice="mend that, or name a Prefect server of your own with PREFECT_API_URL",
+    )
+
+
+def gateway(installation: Installation) -> Definition:
+    """The REST contract and the runtime API."""
+    return Definition(
+        name="gateway",
+        command=[*PYTHON, "adapters.cli", "gateway"],
+        environment=gateway_environment(installation),
+        log=Log(installation.home.logs / "gateway.log"),
+        ready=http_answers(f"{installation.url}/readyz"),
+        advice="mend that and start again",
+    )
+
+
+def worker(installation: Installation) -> Definition:
+    """What executes runs."""
+    log = Log(installation.home.logs / "worker.log")
+    return Definition(
+        name="worker",
+        command=[*PYTHON, "adapters.cli", "worker"],
+        environment=worker_environment(installation),
+        log=log,
+        ready=says_ready(log),
+        advice="mend that and start again",
+    )
+
+
+def sample_whois(installation: Installation) -> Definition:
+    """Sample part: a WHOIS responder on loopback with made-up answers."""
+    log = Log(installation.home.logs / "sample-whois.log")
+    program = ["adapters.sample.whois_server", "--host", LOOPBACK]
+    return Definition(
+        name="sample WHOIS",
+        command=[*PYTHON, *program, "--port", str(installation.ports.whois)],
+        environment=whois_environment(installation),
+        log=log,
+        ready=says_ready(log),
+        advice="mend that, or start without --sample-data",
+    )

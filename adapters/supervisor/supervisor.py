@@ -1,0 +1,155 @@
+"""Starts the parts in their order, keeps them running, and stops them in the reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+
+import asyncpg
+from sqlalchemy.exc import SQLAlchemyError
+
+from adapters.settings import PHANTOM_DATABASE, PREFECT_DATABASE, Settings
+from adapters.store.database import create_database
+from adapters.supervisor import parts
+from adapters.supervisor.administrator import has_administrator
+from adapters.supervisor.certificate import make_certificate
+from adapters.supervisor.environment import postgres_environment
+from adapters.supervisor.failure import CannotStart
+from adapters.supervisor.home import Home
+from adapters.supervisor.installation import Installation, Ports, make_password
+from adapters.supervisor.leftover import end_leftovers
+from adapters.supervisor.part import Definition, Part, Report, State
+from adapters.supervisor.postgres import Postgres
+
+STOP_SECONDS = 10.0
+"""All is over within this, and the grace of runs on top."""
+RESERVED_SECONDS = {
+    "worker": 5.0,  # it kills runs after their grace, and reports them
+    "gateway": 4.0,
+    "sample WHOIS": 4.0,
+    "Prefect server": 2.5,
+    "PostgreSQL": 1.5,
+}
+"""Parts in the order of their stop, and how much time must be left when force begins."""
+
+
+class Supervisor:
+    """Runs one installation, from `run` to a signal."""
+
+    def __init__(
+        self, settings: Settings, report: Report, ready: Callable[[Installation], None]
+    ) -> None:
+        self._settings = settings
+        self._report = report
+        self._ready = ready
+        self._home = Home(settings.home)
+        self._parts: dict[str, Part] = {}
+
+    async def run(self) -> None:
+        """Start everything, call `ready`, and return when a signal came and all is stopped.
+
+        Raises `CannotStart` when a part does not start the first time; the others are stopped.
+        """
+        stopping = asyncio.Event()
+        _listen(stopping)
+        self._home.prepare()
+        with self._home.lock():
+            starting = asyncio.create_task(self._start())
+            signalled = asyncio.create_task(stopping.wait())
+            try:
+                await asyncio.wait({starting, signalled}, return_when=asyncio.FIRST_COMPLETED)
+                if starting.done():
+                    self._ready(starting.result())
+                    await signalled
+            finally:
+                signalled.cancel()
+                starting.cancel()
+                await asyncio.wait({starting})
+                await self._stop()
+
+    async def _start(self) -> Installation:
+        self._home.url_file.unlink(missing_ok=True)
+        count = await end_leftovers(self._home.path)
+        if count:
+            self._report("earlier start", State.STOPPED, f"ended {count} processes it had left")
+        ports = Ports.choose(self._settings, self._home)
+        server = self._settings.database_url or await self._start_postgres()
+        password = await self._prepare_databases(server, own_prefect=ports.prefect is not None)
+        installation = Installation(
+            settings=self._settings,
+            home=self._home,
+            surroundings=dict(os.environ),
+            database_server=server,
+            ports=ports,
+            generated_password=password,
+        )
+        if self._settings.certificate is None:
+            make_certificate(self._home, self._settings.host)
+        worker = parts.worker(installation)
+        await self._start_servers(installation)
+        await self._start_part(worker)
+        self._home.write(self._home.url_file, f"{installation.url}\n")
+        return installation
+
+    async def _start_postgres(self) -> str:
+        postgres = Postgres(self._home, postgres_environment(self._home, os.environ))
+        self._report("PostgreSQL", State.STARTING, "")
+        await postgres.prepare()
+        await self._start_part(postgres.definition())
+        return postgres.url
+
+    async def _prepare_databases(self, server: str, *, own_prefect: bool) -> str | None:
+        """Make the databases; return a password when the administrator is still to be made."""
+        try:
+            await create_database(server, PHANTOM_DATABASE)
+            if own_prefect:
+                await create_database(server, PREFECT_DATABASE)
+            if self._settings.admin_password is None and not await has_administrator(server):
+                return make_password()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError) as error:
+            raise CannotStart(
+                f"PostgreSQL cannot be used ({str(error).splitlines()[0]}): check --database-url"
+            ) from error
+        return None
+
+    async def _start_servers(self, installation: Installation) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._start_gateway(installation))
+                if installation.ports.prefect is not None:
+                    group.create_task(self._start_part(parts.prefect_server(installation)))
+                if installation.ports.whois is not None:
+                    group.create_task(self._start_part(parts.sample_whois(installation)))
+        except* CannotStart as failures:
+            raise failures.exceptions[0] from None
+
+    async def _start_gateway(self, installation: Installation) -> None:
+        await self._start_part(parts.gateway(installation))
+        if installation.generated_password is not None:
+            # Now it is stored, as a hash: shown once, even when another part does not start.
+            self._report(
+                "gateway", State.READY, f"admin password: {installation.generated_password}"
+            )
+
+    async def _start_part(self, definition: Definition) -> None:
+        part = self._parts[definition.name] = Part(definition, self._home.path, self._report)
+        await part.start()
+
+    async def _stop(self) -> None:
+        """Stop every part, even one that is just starting, and end what may have escaped."""
+        over = asyncio.get_running_loop().time() + self._settings.grace_seconds + STOP_SECONDS
+        for name, reserved in RESERVED_SECONDS.items():
+            if name in self._parts:
+                await self._parts[name].stop(over - reserved)
+        await end_leftovers(self._home.path)
+        self._home.url_file.unlink(missing_ok=True)
+
+
+def _listen(stopping: asyncio.Event) -> None:
+    """Set `stopping` at the signals that mean stop. A second one changes nothing."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # such as SIGHUP under nohup
+            loop.add_signal_handler(number, stopping.set)

