@@ -119,7 +119,7 @@ def _broken(file: Path, repository: str, error: str) -> dict[str, Any]:
         "repository": repository,
         "name": file.stem,
         "folder": str(file.parent),
-        "entrypoint": None,
+        "entrypoint": file.name,
         "error": error,
     }
 

@@ -16,7 +16,6 @@ from uuid import uuid4
 import pytest
 
 from adapters.store.database import Database
-from adapters.store.tables import metadata
 
 UNPRIVILEGED = ["unshare", "--user", "--map-user=65534", "--map-group=65534", "--"]
 START_SECONDS = 30
@@ -60,7 +59,6 @@ def postgres_url() -> Iterator[str]:
 async def database(postgres_url: str) -> AsyncIterator[Database]:
     """An empty database with the current schema, shared by the tests of a module."""
     database = await Database.open(postgres_url, f"test_{uuid4().hex}")
-    async with database.begin() as c: await c.run_sync(metadata.create_all)  # TEMPORARY
     yield database
     await database.close()
 

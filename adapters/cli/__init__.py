@@ -26,7 +26,7 @@ def gateway() -> None:
 
     from adapters.gateway import run_gateway  # noqa: PLC0415 - likewise: this one imports Prefect
 
-    _log()
+    _log_from_here()
     uvloop.run(run_gateway(Settings()))
 
 
@@ -35,7 +35,7 @@ def worker() -> None:
     """Run playbooks; settings come from the environment."""
     from adapters.prefect.worker import run_worker  # noqa: PLC0415 - see `gateway`
 
-    _log()
+    _log_from_here()
     sys.exit(asyncio.run(run_worker(Settings())))
 
 
@@ -44,9 +44,10 @@ def main() -> None:
     app()
 
 
-def _log() -> None:
+def _log_from_here() -> None:
+    # After the import of Prefect, which sets logging up its own way.
     logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
     # One line per request of the Prefect client says nothing that the loops do not say better.
     logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -66,7 +66,7 @@ class Connection:
         return Home(self.home)
 
     def _url(self) -> str:
-        url = self.url or self._home.address
+        url = self.url or _read(self._home.url_file)
         if url is None:
             raise ConnectionMissing(
                 f"No gateway runs on {self._home.path}: start it with `prefect-phantom up`, "
@@ -78,17 +78,17 @@ class Connection:
         if self.token:
             return self.token
         # The operator's token may do everything: it is shown to no gateway but its own.
-        if httpx.URL(url) != httpx.URL(self._home.address or ""):
+        if httpx.URL(url) != httpx.URL(_read(self._home.url_file) or ""):
             raise ConnectionMissing(
                 f"{url} is not the gateway of {self._home.path}: give its --token too."
             )
-        file = self._home.operator_token_file
-        if not file.is_file():
+        token = _read(self._home.operator_token_file)
+        if token is None:
             raise ConnectionMissing(
                 f"{self._home.path} has no operator token: give a --token, or start the gateway "
                 "with `prefect-phantom up`."
             )
-        return file.read_text().strip()
+        return token
 
     def _verification(self) -> bool | ssl.SSLContext:
         certificate = self._home.certificate
@@ -111,3 +111,11 @@ def fail(sentence: str, code: int = 1) -> NoReturn:
     """
     sys.stderr.write(f"{sentence}\n")
     raise SystemExit(code)
+
+
+def _read(file: Path) -> str | None:
+    """What `up` has written into a file of the home folder, if it has."""
+    try:
+        return file.read_text().strip() or None
+    except FileNotFoundError:
+        return None

@@ -17,8 +17,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 
 from adapters.settings import Settings
 
-MARK = "PREFECT_PHANTOM_WORKER_NAME"
-FLOW_RUN = "PREFECT__FLOW_RUN_ID"
+MARKS = ("PREFECT_PHANTOM_WORKER_NAME", "PREFECT_PHANTOM_RUNTIME_KEY")
+"""Variables by which everything that a worker started is known: its name in its installation."""
 POLL_SECONDS = 1
 logger = logging.getLogger("prefect_phantom.worker")
 
@@ -34,10 +34,12 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.name = settings.worker_name
+        self.key = settings.runtime_key.get_secret_value() if settings.runtime_key else ""
+        self.marks = dict(zip(MARKS, (self.name, self.key), strict=True))
 
     async def run(self, stop: asyncio.Event) -> int:
         """Work until `stop` is set, or until the stock worker ends; return an exit code."""
-        os.environ[MARK] = self.name
+        os.environ.update(self.marks)
         await self._kill(list(self._processes()))
         await self._tell("started")
         program = await asyncio.create_subprocess_exec(
@@ -76,7 +78,7 @@ class Worker:
         own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
         for process in psutil.process_iter():
             with suppress(psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-                if process.pid not in own and process.environ().get(MARK) == self.name:
+                if process.pid not in own and self.marks.items() <= process.environ().items():
                     yield process
 
     async def _kill(self, processes: list[psutil.Process]) -> None:
@@ -85,9 +87,8 @@ class Worker:
 
     async def _tell(self, event: str) -> None:
         """Tell the gateway what became of this worker's runs; it may be starting still."""
-        key = self.settings.runtime_key
         url = f"{self.settings.runtime_url}/runtime/workers/{quote(self.name, safe='')}/{event}"
-        headers = {"authorization": f"Bearer {key.get_secret_value() if key else ''}"}
+        headers = {"authorization": f"Bearer {self.key}"}
         patience = 3 if event != "started" else 120
         async for trial in AsyncRetrying(
             retry=retry_if_exception_type(httpx.TransportError),

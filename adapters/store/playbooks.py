@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Row, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -144,7 +143,8 @@ async def save_found(
 ) -> None:
     """Store what the repositories hold now; ids of known playbooks stay.
 
-    A playbook that is gone from its repository is marked so in `error`, and keeps its id and runs.
+    A file that no longer imports makes the playbooks that it held broken. A playbook that is gone
+    from its repository is marked so in `error`, and keeps its id and runs, should it come back.
 
     Args:
         database: Where to store.
@@ -154,40 +154,68 @@ async def save_found(
     async with database.begin() as connection:
         # Serialises replicas that start at once; readers are not held up.
         await connection.execute(text("LOCK TABLE playbooks IN SHARE ROW EXCLUSIVE MODE"))
-        known = {
-            (row.repository, row.name)
-            for row in await connection.execute(select(playbooks.c.repository, playbooks.c.name))
-        }
+        known = [_playbook(row) for row in await connection.execute(select(*_columns))]
+        names = {(row.repository, row.name) for row in known}
+        seen: set[tuple[str, str]] = set()
         for playbook in found:
-            values = {
-                "folder": playbook.folder,
-                "entrypoint": playbook.entrypoint,
-                "description": playbook.description,
-                "category": playbook.category,
-                "labels": list(playbook.labels),
-                "tags": list(playbook.tags),
-                "parameter_schema": playbook.parameter_schema or {},
-                "error": playbook.error,
-                "update_time": func.now(),
-            }
-            key: dict[str, object] = {"repository": playbook.repository, "name": playbook.name}
-            wanted = ids.get(f"{playbook.repository}/{playbook.name}")
-            if (playbook.repository, playbook.name) not in known and wanted is not None:
-                key = {**key, "id": wanted}
-                await _move_sequence(connection, wanted)
-            statement = insert(playbooks).values(**key, **values)
-            await connection.execute(
-                statement.on_conflict_do_update(index_elements=["repository", "name"], set_=values)
-                if (playbook.repository, playbook.name) in known
-                else statement
-            )
-        missing = known - {(playbook.repository, playbook.name) for playbook in found}
-        for repository, name in missing:
-            await connection.execute(
-                update(playbooks)
-                .where(playbooks.c.repository == repository, playbooks.c.name == name)
-                .values(error=f"The playbook is no longer in the repository {repository}")
-            )
+            held = [row for row in known if playbook.error and _holds(playbook, row)]
+            for row in held:
+                await _mark(connection, row.id, playbook.error)
+                seen.add((row.repository, row.name))
+            if not held:
+                key = (playbook.repository, playbook.name)
+                wanted = ids.get("/".join(key)) if key not in names else None
+                await _save(connection, playbook, known=key in names, wanted=wanted)
+                seen.add(key)
+        for row in known:
+            if (row.repository, row.name) not in seen:
+                gone = f"The playbook is no longer in the repository {row.repository}"
+                await _mark(connection, row.id, gone)
+
+
+def _holds(broken: FoundPlaybook, row: Playbook) -> bool:
+    """Whether the file that no longer imports is the one that `row` was read from."""
+    return (
+        row.repository == broken.repository
+        and row.folder == broken.folder
+        and (row.entrypoint or "").partition(":")[0] == broken.entrypoint
+    )
+
+
+async def _mark(connection: AsyncConnection, playbook_id: int, error: str) -> None:
+    await connection.execute(
+        update(playbooks)
+        .where(playbooks.c.id == playbook_id, playbooks.c.error != error)
+        .values(error=error, update_time=func.now())
+    )
+
+
+async def _save(
+    connection: AsyncConnection, playbook: FoundPlaybook, *, known: bool, wanted: int | None
+) -> None:
+    values: dict[str, Any] = {
+        "folder": playbook.folder,
+        "entrypoint": playbook.entrypoint,
+        "description": playbook.description,
+        "category": playbook.category,
+        "labels": list(playbook.labels),
+        "tags": list(playbook.tags),
+        "parameter_schema": playbook.parameter_schema or {},
+        "error": playbook.error,
+    }
+    if known:
+        await connection.execute(
+            update(playbooks)
+            .where(playbooks.c.repository == playbook.repository, playbooks.c.name == playbook.name)
+            .values(**values, update_time=func.now())
+        )
+        return
+    if wanted is not None:
+        values["id"] = wanted
+        await _move_sequence(connection, wanted)
+    await connection.execute(
+        insert(playbooks).values(repository=playbook.repository, name=playbook.name, **values)
+    )
 
 
 async def record_deployment(

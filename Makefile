@@ -1,0 +1,43 @@
+# Each target needs Python 3.11 or later, make and curl, and makes .venv when it is missing.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo up test lint format lock clean
+
+setup: .venv/complete
+
+# Everything pinned and checked by hash, and compiled: an import of Prefect costs twice otherwise.
+.venv/complete: requirements/lock.txt requirements/uv.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/uv.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements/lock.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q flows adapters
+	touch $@
+
+demo: setup ## the contract's three calls, on parts of its own
+	bash deployments/demo.sh
+
+up: setup ## all parts on this machine
+	$(BIN)/prefect-phantom up $(ARGUMENTS)
+
+test: setup
+	$(BIN)/python -m pytest $(ARGUMENTS)
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: setup ## resolve the newest versions that fit; the lock names no registry
+	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --group dev --universal \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header --output-file requirements/lock.txt
+
+clean:
+	rm -rf .venv
