@@ -11,7 +11,7 @@ from typing import Self
 import httpx
 from tenacity import AsyncRetrying
 
-from adapters.client import call
+from adapters.client import call, requests
 from adapters.client.call import AnswerT, Call, Json
 from adapters.client.models import Container, Playbook, PlaybookRun, Scope
 from adapters.client.options import options
@@ -45,11 +45,11 @@ class AsyncPhantom:
         inputs: Json | None = None,
     ) -> int:
         """As `Phantom.run`; sent once, because sending again could run the playbook twice."""
-        return await self._send(call.start_run(playbook, container_id, scope, inputs))
+        return await self._send(requests.start_run(playbook, container_id, scope, inputs))
 
     async def get(self, playbook_run_id: int) -> PlaybookRun:
         """As `Phantom.get`."""
-        return await self._send(call.get_run(playbook_run_id))
+        return await self._send(requests.get_run(playbook_run_id))
 
     async def watch(
         self,
@@ -65,7 +65,7 @@ class AsyncPhantom:
         """
         patience = Patience(poll, timeout)
         while (
-            state := await self._send(call.get_run(playbook_run_id, patience.outage_seconds))
+            state := await self._send(requests.get_run(playbook_run_id, patience.outage_seconds))
         ).running:
             yield state
             await asyncio.sleep(patience.next_pause())
@@ -85,37 +85,37 @@ class AsyncPhantom:
 
     async def cancel(self, playbook_run_id: int, *, reason: str | None = None) -> str:
         """As `Phantom.cancel`."""
-        return await self._send(call.cancel_run(playbook_run_id, reason))
+        return await self._send(requests.cancel_run(playbook_run_id, reason))
 
     async def create_container(self, name: str, label: str = "events", **fields: object) -> int:
         """As `Phantom.create_container`."""
-        return await self._send(call.create_container({"name": name, "label": label, **fields}))
+        return await self._send(requests.create_container({"name": name, "label": label, **fields}))
 
     async def create_artifact(
         self, container_id: int, name: str, cef: Json | None = None, **fields: object
     ) -> int:
         """As `Phantom.create_artifact`."""
         return await self._send(
-            call.create_artifact(
+            requests.create_artifact(
                 {"container_id": container_id, "name": name, "cef": dict(cef or {}), **fields}
             )
         )
 
     async def get_container(self, container_id: int) -> Container:
         """As `Phantom.get_container`."""
-        return await self._send(call.get_container(container_id))
+        return await self._send(requests.get_container(container_id))
 
     async def playbooks(self) -> list[Playbook]:
         """As `Phantom.playbooks`."""
-        return await self._send(call.list_playbooks())
+        return await self._send(requests.list_playbooks())
 
     async def set_playbook_id(self, playbook_id: int, new_id: int) -> int:
         """As `Phantom.set_playbook_id`."""
-        return await self._send(call.set_playbook_id(playbook_id, new_id))
+        return await self._send(requests.set_playbook_id(playbook_id, new_id))
 
     async def create_token(self, username: str) -> str:
         """As `Phantom.create_token`."""
-        return await self._send(call.create_token(username))
+        return await self._send(requests.create_token(username))
 
     async def close(self) -> None:
         """Close the connections."""

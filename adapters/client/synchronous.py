@@ -12,7 +12,7 @@ from typing import Self
 import httpx
 from tenacity import Retrying
 
-from adapters.client import call
+from adapters.client import call, requests
 from adapters.client.call import AnswerT, Call, Json
 from adapters.client.models import Container, Playbook, PlaybookRun, Scope
 from adapters.client.options import options
@@ -63,11 +63,11 @@ class Phantom:
         It is sent once: after a `PhantomConnectionError` the run may exist or not, and sending
         it again could run the playbook twice.
         """
-        return self._send(call.start_run(playbook, container_id, scope, inputs))
+        return self._send(requests.start_run(playbook, container_id, scope, inputs))
 
     def get(self, playbook_run_id: int) -> PlaybookRun:
         """Read the state of a run."""
-        return self._send(call.get_run(playbook_run_id))
+        return self._send(requests.get_run(playbook_run_id))
 
     def watch(
         self, playbook_run_id: int, *, timeout: float | None = None, poll: float = 0.5
@@ -80,7 +80,9 @@ class Phantom:
             TimeoutError: it did not end within `timeout` seconds. It goes on running.
         """
         patience = Patience(poll, timeout)
-        while (state := self._send(call.get_run(playbook_run_id, patience.outage_seconds))).running:
+        while (
+            state := self._send(requests.get_run(playbook_run_id, patience.outage_seconds))
+        ).running:
             yield state
             time.sleep(patience.next_pause())
         yield state
@@ -98,7 +100,7 @@ class Phantom:
         A repeated cancel may find the run already ended by the first one; the
         `PhantomRequestError` then says that it "was already cancelled".
         """
-        return self._send(call.cancel_run(playbook_run_id, reason))
+        return self._send(requests.cancel_run(playbook_run_id, reason))
 
     def create_container(self, name: str, label: str = "events", **fields: object) -> int:
         """Make a container, and return its id; `fields` are further fields of the contract.
@@ -106,33 +108,33 @@ class Phantom:
         For a `source_data_identifier` that exists already, the error's `answer` holds
         `existing_container_id`.
         """
-        return self._send(call.create_container({"name": name, "label": label, **fields}))
+        return self._send(requests.create_container({"name": name, "label": label, **fields}))
 
     def create_artifact(
         self, container_id: int, name: str, cef: Json | None = None, **fields: object
     ) -> int:
         """Put an artifact into a container, and return its id. `cef` holds its values."""
         return self._send(
-            call.create_artifact(
+            requests.create_artifact(
                 {"container_id": container_id, "name": name, "cef": dict(cef or {}), **fields}
             )
         )
 
     def get_container(self, container_id: int) -> Container:
         """Read a container."""
-        return self._send(call.get_container(container_id))
+        return self._send(requests.get_container(container_id))
 
     def playbooks(self) -> list[Playbook]:
         """Read every playbook that the gateway knows."""
-        return self._send(call.list_playbooks())
+        return self._send(requests.list_playbooks())
 
     def set_playbook_id(self, playbook_id: int, new_id: int) -> int:
         """Give a playbook the id that callers have written down, and return it."""
-        return self._send(call.set_playbook_id(playbook_id, new_id))
+        return self._send(requests.set_playbook_id(playbook_id, new_id))
 
     def create_token(self, username: str) -> str:
         """Make an automation user, and return its token, which cannot be read again."""
-        return self._send(call.create_token(username))
+        return self._send(requests.create_token(username))
 
     def close(self) -> None:
         """Close the connections."""

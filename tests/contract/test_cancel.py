@@ -61,8 +61,7 @@ async def test_no_other_field_can_be_updated(cancel, read, run_id, field):
     response = await cancel(**{field: "success"})
     assert response.status_code == 400
     assert response.json()["message"] == (
-        "No other field of a playbook run can be updated than cancel, with its reason: "
-        f'["{field}"]'
+        f'No other field of a playbook run can be updated than cancel, with its reason: ["{field}"]'
     )
     run = await read(run_id)
     assert (run["status"], run["cancelled"]) == ("running", "")
@@ -100,9 +99,7 @@ async def test_a_reason_that_is_no_text_is_refused(cancel, read, run_id, reason)
     assert (await read(run_id))["status"] == "running"
 
 
-async def test_asking_again_while_it_is_carried_out_gets_the_same_answer(
-    cancel, read, under_way
-):
+async def test_asking_again_while_it_is_carried_out_gets_the_same_answer(cancel, read, under_way):
     first, second = await cancel(), await cancel(reason="again")
     assert second.status_code == 200
     assert second.content == first.content
@@ -110,9 +107,7 @@ async def test_asking_again_while_it_is_carried_out_gets_the_same_answer(
 
 
 @pytest.mark.parametrize("status", ["success", "failed"])
-async def test_a_run_that_ended_is_refused_and_stays_as_it_is(
-    cancel, read, change, run_id, status
-):
+async def test_a_run_that_ended_is_refused_and_stays_as_it_is(cancel, read, change, run_id, status):
     await change(run_id, status=status, result=[], end_time=datetime.now(UTC), settled=True)
     before = await read(run_id)
     response = await cancel()

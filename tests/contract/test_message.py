@@ -83,9 +83,7 @@ async def test_its_keys_stand_in_the_vendors_order(read, run_id):
 
 
 async def test_the_reason_of_a_failure_stands_inside(read, run_id, change):
-    await change(
-        run_id, status="failed", message="boom", result=[], end_time=datetime.now(UTC)
-    )
+    await change(run_id, status="failed", message="boom", result=[], end_time=datetime.now(UTC))
     message = json.loads((await read(run_id))["message"])
     assert (message["message"], message["status"]) == ("boom", "failed")
 

@@ -70,8 +70,7 @@ async def test_any_other_scope_is_refused_with_the_value_and_what_is_accepted(st
     assert response.status_code == 400
     assert response.json() == {
         "failed": True,
-        "message": 'scope must be "all", "new" or a list of artifact ids, '
-        f"not {json.dumps(scope)}",
+        "message": f'scope must be "all", "new" or a list of artifact ids, not {json.dumps(scope)}',
     }
 
 

@@ -83,7 +83,7 @@ async def test_a_run_without_an_owner_has_null(read, run_id, change):
 @pytest.mark.parametrize(
     ("columns", "waiting"),
     [
-        ({}, "queued"),
+        ({"process_id": None}, "queued"),
         ({"dispatch_time": datetime.now(UTC)}, "queued"),
         ({"flow_run_id": UUID(int=1)}, "waiting for a worker"),
         ({"flow_run_id": UUID(int=2), "process_id": 7}, None),
@@ -149,9 +149,7 @@ async def test_times_are_utc_now(read, run_id):
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("unknown", ["999999", "0", "-1", "abc", "4.6", "9" * 30, "%00"])
 async def test_an_unknown_run_is_not_found(client, method, unknown):
-    response = await client.request(
-        method, f"/rest/playbook_run/{unknown}", json={"cancel": True}
-    )
+    response = await client.request(method, f"/rest/playbook_run/{unknown}", json={"cancel": True})
     shown = "\0" if unknown == "%00" else unknown
     assert response.status_code == 404
     assert response.json() == {"failed": True, "message": f'Playbook run "{shown}" not found'}

@@ -1,0 +1,124 @@
+"""Contract 1.1 and 9: every error is the failed envelope; our own faults show an incident."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import httpx
+import pytest
+
+from adapters.rest.application import create_application
+from adapters.signal import Signal
+from adapters.store import playbook_runs
+from adapters.store.database import Database, database_url
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "BREW"])
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/rest/", "/rest"),
+        ("/rest/no_such", "/rest/no_such"),
+        ("/rest/playbook_run/1/no_such", "/rest/playbook_run/1/no_such"),
+        ("/rest/Playbook_Run", "/rest/Playbook_Run"),
+        ("/no_such/", "/no_such"),
+        ("/rest/%E2%82%AC", "/rest/€"),
+    ],
+)
+async def test_an_unknown_path_is_not_found(client, method, path, shown):
+    response = await client.request(method, path)
+    assert response.status_code == 404
+    assert response.json() == {"failed": True, "message": f"Unknown endpoint {shown}"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/rest/playbook_run", "POST"),
+        ("PUT", "/rest/playbook_run", "POST"),
+        ("PATCH", "/rest/playbook_run/1", "GET, HEAD, POST"),
+        ("OPTIONS", "/rest/playbook_run/1", "GET, HEAD, POST"),
+        ("BREW", "/rest/playbook_run/1", "GET, HEAD, POST"),
+        ("GET", "/rest/container", "POST"),
+        ("PUT", "/rest/container/1", "GET, HEAD"),
+        ("POST", "/rest/artifact/1", "GET, HEAD"),
+        ("POST", "/rest/playbook", "GET, HEAD"),
+        ("POST", "/healthz", "GET, HEAD"),
+    ],
+)
+async def test_a_wrong_method_names_the_right_ones(client, method, path, allowed):
+    response = await client.request(method, path)
+    assert response.status_code == 405
+    assert response.headers["allow"] == allowed
+    assert response.json() == {
+        "failed": True,
+        "message": f"{method} is not allowed on {path}; allowed: {allowed}",
+    }
+
+
+async def test_a_fault_of_ours_is_logged_with_the_incident_that_is_shown(
+    start, monkeypatch, caplog
+):
+    async def broken(*_: object, **__: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(playbook_runs, "accept", broken)
+    response = await start()
+    assert response.status_code == 500
+    assert response.json()["failed"] is True
+    incident = re.fullmatch(
+        r"Internal error, noted in the gateway's log as incident ([0-9a-f]{32})",
+        response.json()["message"],
+    )
+    assert incident
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert incident.group(1) in record.getMessage()
+    assert record.exc_info
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+async def test_without_a_database_nothing_is_accepted(settings, credentials, tmp_path):
+    gone = Database(database_url(f"postgresql://postgres@/?host={tmp_path}", "phantom"))
+    signal = Signal()
+    application = create_application(
+        database=gone, settings=settings, dispatch=signal, reconcile=signal
+    )
+    transport = httpx.ASGITransport(application)
+    headers = {"ph-auth-token": credentials.token}
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        for response in (
+            await client.post("/rest/playbook_run", json={}, headers=headers),
+            await client.get("/rest/playbook_run/1", headers=headers),
+            await client.get("/readyz"),
+        ):
+            assert response.status_code == 503
+            assert response.headers["retry-after"] == "5"
+            assert response.json() == {
+                "failed": True,
+                "message": "The database does not answer; nothing was accepted, try again later",
+            }
+        assert (await client.get("/healthz")).status_code == 200
+    assert not await signal.wait(0)
+    await gone.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz"])
+async def test_what_is_open_to_everyone_answers(anonymous, path):
+    assert (await anonymous.get(path)).status_code == 200
+
+
+async def test_each_request_is_one_line_of_the_log_without_secrets(anonymous, caplog, credentials):
+    caplog.set_level(logging.INFO, "prefect_phantom.access")
+    await anonymous.get(
+        "/rest/playbook_run/999999?token=secret%0Aline",
+        headers={"ph-auth-token": credentials.token},
+    )
+    await anonymous.get("/no%0Asuch", headers={"ph-auth-token": credentials.token})
+    lines = [r.getMessage() for r in caplog.records if r.name == "prefect_phantom.access"]
+    assert len(lines) == 2
+    assert re.fullmatch(r"GET /rest/playbook_run/999999 404 \d+\.\dms operator", lines[0])
+    assert re.fullmatch(r"GET /no%0Asuch 404 \d+\.\dms -", lines[1])
+    assert credentials.token not in caplog.text
