@@ -175,8 +175,11 @@ class BadField(Invalid):
 class NotRequested(Invalid):
     """``run`` or ``cancel`` is missing or not true, so there is nothing to do."""
 
-    def __init__(self, name: str, purpose: str) -> None:
-        super().__init__(f'The request does not ask {purpose}: "{name}": true is missing')
+    def __init__(self, name: str, *, updating: bool = False) -> None:
+        others = ", and no other field can be updated" if updating else ""
+        super().__init__(
+            f'The request does not ask for a {name}: "{name}": true is missing{others}'
+        )
 
 
 class NotUpdatable(Invalid):
@@ -184,7 +187,7 @@ class NotUpdatable(Invalid):
 
     def __init__(self, names: list[str], thing: str, updatable: str) -> None:
         super().__init__(
-            f"No other field of a {thing} can be updated than {updatable}: {_shown(names)}"
+            f"No other field can be updated: {_shown(names)}; a {thing} takes {updatable}"
         )
 
 

@@ -9,13 +9,15 @@ from typing import Any, Literal, overload
 from uuid import UUID
 
 import prefect
+from prefect import get_run_logger
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import Abort
 from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled
 
 from flows.run import PlaybookRun, set_current
-from flows.runtime import Attempt, Superseded
+from flows.runtime import Attempt, Claim, Superseded
 
 Body = Callable[[PlaybookRun], object]
 Scope = Literal["all", "new"] | list[int]
@@ -95,6 +97,11 @@ def prefect_name(name: str) -> str:
     return re.sub(r"[/%&<>~]", lambda match: f"~{ord(match[0]):02X}", name)
 
 
+def run_tags(playbook_run_id: int, container_id: int) -> list[str]:
+    """Tags by which a run is found in Prefect."""
+    return [f"playbook_run:{playbook_run_id}", f"container:{container_id}"]
+
+
 def _flow(function: Body, definition: Definition) -> Flow:
     def run_playbook(
         container_id: int,
@@ -153,6 +160,7 @@ def _execute(
             attempt=attempt,
         )
         set_current(run)
+        _announce(claim, began_in_prefect=playbook_run_id is None)
         try:
             function(run)
         except Exception as error:
@@ -171,6 +179,18 @@ def _execute(
             raise Abort(str(superseded)) from superseded
         return Cancelled(message=str(superseded))
     return None
+
+
+def _announce(claim: Claim, *, began_in_prefect: bool) -> None:
+    """Show the run's id in Prefect: in its log, and for a run that began there in its tags."""
+    get_run_logger().info(
+        "Playbook run %s: %s on container %s, %s artifacts in scope",
+        *(claim.playbook_run_id, claim.playbook, claim.container.id, len(claim.artifacts)),
+    )
+    if began_in_prefect:
+        tags = {*flow_run.tags, *run_tags(claim.playbook_run_id, claim.container.id)}
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(UUID(flow_run.id), tags=sorted(tags))
 
 
 def _sentence(error: Exception) -> str:

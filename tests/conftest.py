@@ -17,6 +17,8 @@ import pytest
 
 from adapters.store.database import Database
 
+pytest_plugins = ["tests.system"]
+
 UNPRIVILEGED = ["unshare", "--user", "--map-user=65534", "--map-group=65534", "--"]
 START_SECONDS = 30
 

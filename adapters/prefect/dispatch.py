@@ -19,6 +19,7 @@ from adapters.store import dispatch_queue, playbooks
 from adapters.store.database import Database
 from adapters.store.dispatch_queue import QueuedRun
 from adapters.store.playbooks import Playbook
+from flows.playbook import run_tags
 
 logger = logging.getLogger("prefect_phantom.dispatch")
 
@@ -123,5 +124,5 @@ def _body(playbook: Playbook, run: QueuedRun) -> dict[str, Any]:
         "name": f"{playbook.name} #{run.id}",
         "parameters": {"container_id": run.container_id, "playbook_run_id": run.id},
         "idempotency_key": str(run.dispatch_key),
-        "tags": [f"playbook_run:{run.id}", f"container:{run.container_id}"],
+        "tags": run_tags(run.id, run.container_id),
     }

@@ -67,11 +67,11 @@ def _read_reason(body: dict[str, object]) -> str | None:
     """Check that `body` asks for a cancel and nothing else; returns its reason."""
     others = [name for name in body if name not in UPDATABLE]
     if others:
-        raise NotUpdatable(others, "playbook run", "cancel, with its reason")
+        raise NotUpdatable(others, "playbook run", "cancel, and a reason for it")
     fields = Fields(body)
     reason = fields.text("reason")
     if not fields.asks("cancel"):
-        raise NotRequested("cancel", "to cancel the run")
+        raise NotRequested("cancel", updating=True)
     return reason
 
 

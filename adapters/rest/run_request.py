@@ -12,6 +12,7 @@ from adapters.rest.fields import Fields, as_identifier
 from adapters.settings import Settings
 from adapters.store.playbook_runs import RunRequest
 
+INPUTS = "an object or a JSON text of one"
 SCOPES = '"all", "new" or a list of artifact ids'
 
 
@@ -21,7 +22,7 @@ def read_run_request(
     """The run that `body` asks for, checked in form. Raises `Invalid`."""
     fields = Fields(body)
     if not fields.asks("run"):
-        raise NotRequested("run", "to run the playbook")
+        raise NotRequested("run")
     return RunRequest(
         container_id=fields.required_identifier("container_id"),
         playbook=_playbook(body),
@@ -85,5 +86,7 @@ def _inputs(body: dict[str, object], depth: int) -> dict[str, object] | None:
         try:
             return parse_object(value, depth=depth)
         except BadBody as error:
-            raise BadField("inputs", value, "an object or a JSON text of one") from error
-    return Fields(body).mapping("inputs")
+            raise BadField("inputs", value, INPUTS) from error
+    if value is not None and not isinstance(value, dict):
+        raise BadField("inputs", value, INPUTS)
+    return value

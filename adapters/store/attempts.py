@@ -144,7 +144,7 @@ async def _lock(connection: AsyncConnection, request: ClaimRequest) -> Row[Any] 
     if row is None:
         message = f"There is no playbook run {request.playbook_run_id}"
         raise Superseded(message)
-    if row.flow_run_id is None and row.dispatch_time is not None and row.end_time is None:
+    if row.flow_run_id is None and row.end_time is None:
         message = f"Playbook run {row.id} is still being handed over"
         raise NotReady(message)
     if row.flow_run_id != request.flow_run_id:

@@ -58,9 +58,10 @@ class Passwords:
             if self._is_remembered(fingerprint):
                 return True
             right = await asyncio.to_thread(matches, password, stored)
-        if right:
-            self._remember(fingerprint)
-        return right and password_hash is not None
+        if not right or password_hash is None:
+            return False
+        self._remember(fingerprint)
+        return True
 
     def _fingerprint(self, username: str, password: str, password_hash: str) -> bytes:
         parts = [part.encode("utf-8", "surrogatepass") for part in (username, password_hash)]

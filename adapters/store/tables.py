@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -45,7 +47,7 @@ def _reference(name: str, target: str, *, null: bool = False, cascade: bool = Fa
     return Column(name, BigInteger, key, nullable=null)
 
 
-def _time(name: str, *, now: bool = True) -> Column[object]:
+def _time(name: str, *, now: bool = True) -> Column[datetime]:
     if now:
         return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
     return Column(name, DateTime(timezone=True), nullable=True)

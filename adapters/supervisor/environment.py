@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.home import Home
@@ -54,6 +54,16 @@ SECRET_NAMES = frozenset(
     }
 )
 """Never given to a run, even when asked for."""
+
+
+def refuse_secrets(names: Iterable[str]) -> None:
+    """Raise `CannotStart` when the setting ``run_environment`` names something secret."""
+    refused = SECRET_NAMES.intersection(names)
+    if refused:
+        raise CannotStart(
+            f"Runs never see {', '.join(sorted(refused))}: take it out of"
+            " PREFECT_PHANTOM_RUN_ENVIRONMENT"
+        )
 
 
 def postgres_environment(home: Home, surroundings: Mapping[str, str]) -> dict[str, str]:
@@ -137,17 +147,8 @@ def gateway_environment(installation: Installation) -> dict[str, str]:
 
 
 def worker_environment(installation: Installation) -> dict[str, str]:
-    """Worker: an allow-list, because runs inherit it.
-
-    Raises `CannotStart` when the setting ``run_environment`` names a secret.
-    """
+    """Worker: an allow-list, because runs inherit it."""
     settings = installation.settings
-    refused = SECRET_NAMES.intersection(settings.run_environment)
-    if refused:
-        raise CannotStart(
-            f"Runs never see {', '.join(sorted(refused))}: take it out of"
-            " PREFECT_PHANTOM_RUN_ENVIRONMENT"
-        )
     chosen = _only(installation.surroundings, frozenset(settings.run_environment))
     return (
         chosen

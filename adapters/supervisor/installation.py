@@ -40,7 +40,10 @@ class Ports:
         runtime, prefect, whois = free_ports(LOOPBACK, 3)
         gateway = settings.port or free_ports(settings.host, 1)[0]
         require_free(settings.host, gateway, "--port")
-        if settings.runtime_port:
+        if "runtime_port" not in settings.model_fields_set:
+            # Nobody has it written down: a second installation takes another one.
+            runtime = _preferred(settings.runtime_port, runtime)
+        elif settings.runtime_port:
             runtime = settings.runtime_port
             require_free(LOOPBACK, runtime, "PREFECT_PHANTOM_RUNTIME_PORT")
         own_prefect = "PREFECT_API_URL" not in os.environ
@@ -112,13 +115,16 @@ def make_password() -> str:
 
 def _kept_whois_port(home: Home, fresh: int) -> int:
     """The port of the last start, so that the asset stays as it was; another if it is taken."""
-    if home.whois_port_file.exists():
-        kept = int(home.whois_port_file.read_text(encoding="ascii"))
-        try:
-            require_free(LOOPBACK, kept, "")
-        except CannotStart:
-            pass
-        else:
-            return kept
-    home.write(home.whois_port_file, f"{fresh}\n")
-    return fresh
+    file = home.whois_port_file
+    kept = int(file.read_text(encoding="ascii")) if file.exists() else fresh
+    port = _preferred(kept, fresh)
+    home.write(file, f"{port}\n")
+    return port
+
+
+def _preferred(port: int, fresh: int) -> int:
+    try:
+        require_free(LOOPBACK, port, "")
+    except CannotStart:
+        return fresh
+    return port

@@ -73,8 +73,12 @@ class Part:
         Raises `CannotStart` when it ends before, or takes too long.
         """
         self._report(self.name, State.STARTING, "")
-        process = await self._launch()
-        await self._until_ready(process)
+        try:
+            process = await self._launch()
+            await self._until_ready(process)
+        except CannotStart:
+            self._report(self.name, State.ENDED, "")
+            raise
         self._report(self.name, State.READY, "")
         self._watching = asyncio.create_task(self._watch(process), name=f"watch {self.name}")
 
@@ -84,21 +88,23 @@ class Part:
             self._watching.cancel()
             await asyncio.wait({self._watching})
         process = self._process
-        if process is None:
-            return
-        self._report(self.name, State.STOPPING, "")
+        if process is not None and process.returncode is None:
+            self._report(self.name, State.STOPPING, "")
+            await self._end(process, deadline)
+            self._report(self.name, State.STOPPED, "")
+        await end_leftovers(self._home, self.name)
+
+    async def _end(self, process: Process, deadline: float) -> None:
         for number in self._definition.stop_signals:
             with suppress(ProcessLookupError):
                 process.send_signal(number)
             if await _ended(process, deadline):
-                break
+                return
             deadline = asyncio.get_running_loop().time() + FORCE_SECONDS
-        await end_leftovers(self._home, self.name)
-        self._report(self.name, State.STOPPED, "")
 
     async def _launch(self) -> Process:
-        with self._definition.log.open() as log:
-            try:
+        try:
+            with self._definition.log.open() as log:
                 # Its own session: a Ctrl-C in the terminal reaches us alone, and we stop the
                 # parts in their order.
                 self._process = await asyncio.create_subprocess_exec(
@@ -110,8 +116,8 @@ class Part:
                     env=dict(self._definition.environment),
                     start_new_session=True,
                 )
-            except OSError as error:
-                raise self._failure(str(error)) from error
+        except OSError as error:
+            raise self._failure(str(error)) from error
         return self._process
 
     async def _until_ready(self, process: Process) -> None:
@@ -137,10 +143,9 @@ class Part:
             if time.monotonic() - started > STEADY_SECONDS:
                 delay = FIRST_DELAY_SECONDS
             self._report(self.name, State.ENDED, f"{_end(process)}; starts again in {delay:g} s")
-            await end_leftovers(self._home, self.name)
-            await asyncio.sleep(delay)
-            delay = min(2 * delay, LONGEST_DELAY_SECONDS)
             try:
+                await end_leftovers(self._home, self.name)  # such as runs of a dead worker
+                await asyncio.sleep(delay)
                 process = await self._launch()
                 await self._until_ready(process)
             except CannotStart as error:
@@ -149,6 +154,7 @@ class Part:
                     process.kill()
             else:
                 self._report(self.name, State.READY, "")
+            delay = min(2 * delay, LONGEST_DELAY_SECONDS)
 
     def _failure(self, reason: str) -> CannotStart:
         definition = self._definition

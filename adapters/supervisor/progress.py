@@ -22,6 +22,8 @@ _STYLES = {
     State.STOPPED: "dim",
 }
 
+_LASTING = (State.STARTING, State.STOPPING)
+
 
 @dataclass
 class _Row:
@@ -66,7 +68,7 @@ class Progress:
         row = self._rows.get(part)
         if row is None or row.state != state:
             now = time.monotonic()
-            seconds = now - row.since if row and row.state == State.STARTING else None
+            seconds = now - row.since if row and row.state in _LASTING else None
             self._rows[part] = _Row(state, now, seconds)
             if self._live is None and not words:
                 took = f" ({seconds:.1f} s)" if seconds is not None else ""

@@ -15,7 +15,7 @@ from adapters.store.database import create_database
 from adapters.supervisor import parts
 from adapters.supervisor.administrator import has_administrator
 from adapters.supervisor.certificate import make_certificate
-from adapters.supervisor.environment import postgres_environment
+from adapters.supervisor.environment import postgres_environment, refuse_secrets
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.home import Home
 from adapters.supervisor.installation import Installation, Ports, make_password
@@ -54,6 +54,7 @@ class Supervisor:
         """
         stopping = asyncio.Event()
         _listen(stopping)
+        refuse_secrets(self._settings.run_environment)
         self._home.prepare()
         with self._home.lock():
             starting = asyncio.create_task(self._start())
@@ -87,9 +88,8 @@ class Supervisor:
         )
         if self._settings.certificate is None:
             make_certificate(self._home, self._settings.host)
-        worker = parts.worker(installation)
         await self._start_servers(installation)
-        await self._start_part(worker)
+        await self._start_part(parts.worker(installation))
         self._home.write(self._home.url_file, f"{installation.url}\n")
         return installation
 
@@ -141,8 +141,12 @@ class Supervisor:
         """Stop every part, even one that is just starting, and end what may have escaped."""
         over = asyncio.get_running_loop().time() + self._settings.grace_seconds + STOP_SECONDS
         for name, reserved in RESERVED_SECONDS.items():
-            if name in self._parts:
+            if name not in self._parts:
+                continue
+            try:
                 await self._parts[name].stop(over - reserved)
+            except CannotStart as error:  # the others are stopped all the same
+                self._report(name, State.ENDED, str(error))
         await end_leftovers(self._home.path)
         self._home.url_file.unlink(missing_ok=True)
 

@@ -82,7 +82,8 @@ async def test_a_name_and_password_are_accepted(get, credentials):
         (basic("x" * 10000 + ":changeme"), BAD_PASSWORD),
     ],
 )
-async def test_missing_or_wrong_credentials_get_401(get, credentials, headers, message):
+@pytest.mark.usefixtures("credentials")
+async def test_missing_or_wrong_credentials_get_401(get, headers, message):
     response = await get(headers)
     assert response.status_code == 401
     assert response.json() == {"failed": True, "message": message}
@@ -104,7 +105,7 @@ async def test_strangers_do_not_learn_which_paths_exist(anonymous, method, path)
     assert (await anonymous.request(method, path)).status_code == 401
 
 
-async def test_a_refused_start_makes_no_run(anonymous, read, run_id, container, shelf, start):
+async def test_a_refused_start_makes_no_run(anonymous, run_id, container, shelf, start):
     body = {"container_id": container, "playbook_id": shelf.my_playbook, "run": True}
     headers = {"ph-auth-token": "wrong"}
     assert (await anonymous.post("/rest/playbook_run", json=body, headers=headers)).is_error
@@ -231,7 +232,7 @@ async def test_a_right_password_is_forgotten_after_a_minute(monkeypatch):
     assert counter.computed == 2
 
 
-async def test_a_new_hash_drops_what_was_remembered(monkeypatch):
+async def test_a_new_hash_drops_what_was_remembered():
     old, new = passwords.hash_password("right"), passwords.hash_password("other")
     verifier = Passwords()
     assert await verifier.verify("admin", "right", old)

@@ -17,7 +17,7 @@ def cancel(client, run_id):
     """Asks to cancel the run, with other or further fields."""
 
     async def cancel(**fields):
-        body = {name: value for name, value in ({"cancel": True} | fields).items()}
+        body = {"cancel": True} | fields
         body = {name: value for name, value in body.items() if value is not ...}
         return await client.post(f"/rest/playbook_run/{run_id}", json=body)
 
@@ -51,7 +51,8 @@ async def test_any_other_value_is_told_that_it_asks_for_nothing(cancel, read, ru
     assert response.status_code == 400
     assert response.json() == {
         "failed": True,
-        "message": 'The request does not ask to cancel the run: "cancel": true is missing',
+        "message": 'The request does not ask for a cancel: "cancel": true is missing, '
+        "and no other field can be updated",
     }
     assert (await read(run_id))["cancelled"] == ""
 
@@ -61,7 +62,8 @@ async def test_no_other_field_can_be_updated(cancel, read, run_id, field):
     response = await cancel(**{field: "success"})
     assert response.status_code == 400
     assert response.json()["message"] == (
-        f'No other field of a playbook run can be updated than cancel, with its reason: ["{field}"]'
+        f'No other field can be updated: ["{field}"]; '
+        "a playbook run takes cancel, and a reason for it"
     )
     run = await read(run_id)
     assert (run["status"], run["cancelled"]) == ("running", "")
@@ -128,9 +130,7 @@ async def test_a_run_that_was_cancelled_is_refused(cancel, read, run_id):
     assert await read(run_id) == before
 
 
-async def test_an_accepted_cancel_wakes_the_loops(
-    cancel, run_id, dispatch: Signal, reconcile: Signal
-):
+async def test_an_accepted_cancel_wakes_the_loops(cancel, dispatch: Signal, reconcile: Signal):
     await dispatch.wait(0)
     await reconcile.wait(0)
     await cancel()

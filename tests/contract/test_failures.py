@@ -7,6 +7,7 @@ import re
 
 import httpx
 import pytest
+from sqlalchemy import column, func, select, table
 
 from adapters.rest.application import create_application
 from adapters.signal import Signal
@@ -103,6 +104,28 @@ async def test_without_a_database_nothing_is_accepted(settings, credentials, tmp
         assert (await client.get("/healthz")).status_code == 200
     assert not await signal.wait(0)
     await gone.close()
+
+
+async def test_a_lost_connection_to_the_database_is_an_outage_once(client, database, run_id):
+    async with database.begin() as connection:
+        others = select(func.pg_terminate_backend(column("pid"))).select_from(
+            table("pg_stat_activity", column("pid"), column("datname"))
+        )
+        await connection.execute(
+            others.where(
+                column("datname") == func.current_database(),
+                column("pid") != func.pg_backend_pid(),
+            )
+        )
+        # This connection is the last: it is lost while it is idle in its pool.
+        pid = await connection.scalar(select(func.pg_backend_pid()))
+    killer = Database(database.url)
+    async with killer.begin() as connection:
+        await connection.execute(select(func.pg_terminate_backend(pid)))
+    await killer.close()
+    path = f"/rest/playbook_run/{run_id}"
+    codes = [(await client.get(path)).status_code for _ in range(3)]
+    assert codes == [503, 200, 200]
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/readyz"])

@@ -46,13 +46,15 @@ async def test_they_are_listed_in_the_envelope(client, shelf):
         ("?page=0&page_size=25&_filter_name__icontains=x&pretty", 7, 1),
     ],
 )
-async def test_they_come_in_pages(client, shelf, query, shown, pages):
+@pytest.mark.usefixtures("shelf")
+async def test_they_come_in_pages(client, query, shown, pages):
     answer = (await client.get(f"/rest/playbook{query}")).json()
     assert (len(answer["data"]), answer["num_pages"], answer["count"]) == (shown, pages, 7)
 
 
 @pytest.mark.parametrize("query", ["page=1", "page=3&page_size=3", "page=1&page_size=0"])
-async def test_past_the_end_there_are_no_results(client, shelf, query):
+@pytest.mark.usefixtures("shelf")
+async def test_past_the_end_there_are_no_results(client, query):
     response = await client.get(f"/rest/playbook?{query}")
     assert response.status_code == 400
     assert "That page contains no results" in response.json()["message"]

@@ -1,0 +1,213 @@
+"""``prefect-phantom up`` as its users see it: the real parts, twice started on one home."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+PROGRAM = [str(Path(sys.executable).with_name("prefect-phantom")), "up"]
+FREE_PORTS = ["--port", "0", "--prefect-port", "0"]
+READY_SECONDS = 120
+STOP_SECONDS = 10 + 5  # and the grace
+SURROUNDINGS = {name: text for name, text in os.environ.items() if "PREFECT" not in name}
+SECRETS = {
+    "PREFECT_PHANTOM_ADMIN_PASSWORD",
+    "PREFECT_PHANTOM_DATABASE_URL",
+    "PREFECT_PHANTOM_OPERATOR_TOKEN",
+    "PREFECT_SERVER_API_AUTH_STRING",
+    "ELSEWHERE_TOKEN",
+}
+
+
+class Installation:
+    """One home and the `up` that works on it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.log = home.parent / "up.log"
+        self.start()
+
+    def start(self) -> None:
+        with self.log.open("wb") as log:
+            self.up = subprocess.Popen(
+                [*PROGRAM, "--home", str(self.home), *FREE_PORTS],
+                env={**SURROUNDINGS, "ELSEWHERE_TOKEN": "not for runs"},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        assert self.up.stdout is not None
+        self.lines = [self.up.stdout.readline()]
+
+    def parts(self) -> dict[int, str]:
+        """Number and name of every process that carries the mark of this home."""
+        found = {}
+        for process in psutil.process_iter():
+            try:
+                environment = process.environ()
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                continue
+            if environment.get("PREFECT_PHANTOM_HOME") == str(self.home):
+                found[process.pid] = environment["PREFECT_PHANTOM_PART"]
+        return found
+
+    def leader(self, part: str) -> psutil.Process:
+        """The process of `part` that `up` itself started."""
+        children = psutil.Process(self.up.pid).children()
+        return next(child for child in children if self.parts().get(child.pid) == part)
+
+    @property
+    def url(self) -> str:
+        return self.lines[0].removeprefix("ready: ").strip()
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", verify=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def close(self) -> None:
+        self.up.kill()
+        self.up.communicate()
+        for pid in self.parts():
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def installation() -> Iterator[Installation]:
+    """Started once for the tests below, which go on from each other in their order."""
+    folder = Path(tempfile.mkdtemp(prefix="up-"))
+    installation = Installation(folder / "home")
+    yield installation
+    installation.close()
+    shutil.rmtree(folder)
+
+
+def _up(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, *arguments],
+        env={**SURROUNDINGS, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=READY_SECONDS,
+    )
+
+
+def test_standard_output_is_one_line_that_says_where_it_is_ready(
+    installation: Installation,
+) -> None:
+    assert re.fullmatch(r"ready: https://127\.0\.0\.1:\d+\n", installation.lines[0])
+    assert (installation.home / "url").read_text().strip() == installation.url
+    assert installation.is_ready()
+
+
+def test_a_generated_password_is_shown_once_and_works(installation: Installation) -> None:
+    shown = re.findall(r"^admin password: (\S+)$", installation.log.read_text(), re.MULTILINE)
+    assert len(shown) == 1
+    url = f"{installation.url}/rest/playbook_run/1"
+    answer = httpx.get(url, auth=("admin", shown[0]), verify=False)
+    assert answer.status_code == 404  # known, but there is no such run
+    kept = [file for file in installation.home.glob("*") if file.is_file()]
+    assert not [file for file in kept if shown[0] in file.read_text()]
+
+
+def test_the_worker_has_none_of_our_secrets_and_nothing_from_elsewhere(
+    installation: Installation,
+) -> None:
+    environment = installation.leader("worker").environ()
+    assert environment.keys().isdisjoint(SECRETS)
+    assert environment["PATH"].split(":")[0] == str(Path(sys.executable).parent)
+
+
+def test_a_second_up_on_the_home_is_refused_by_the_number_of_the_first(
+    installation: Installation,
+) -> None:
+    second = _up("--home", str(installation.home), *FREE_PORTS)
+    assert second.returncode == 1
+    assert second.stdout == ""
+    assert f"in use by process {installation.up.pid}" in second.stderr
+    assert installation.is_ready()
+
+
+def test_a_part_that_dies_is_started_again_at_its_port(installation: Installation) -> None:
+    dead = installation.leader("gateway").pid
+    os.kill(dead, signal.SIGKILL)
+    deadline = time.monotonic() + READY_SECONDS
+    while not installation.is_ready():
+        assert time.monotonic() < deadline, installation.log.read_text()
+        time.sleep(0.1)
+    assert installation.leader("gateway").pid != dead
+    assert "gateway: ended by SIGKILL" in installation.log.read_text()
+
+
+def test_up_after_its_own_kill_ends_what_was_left_and_starts_anew(
+    installation: Installation,
+) -> None:
+    installation.up.kill()
+    installation.up.communicate()
+    left = installation.parts()
+    assert {"gateway", "worker", "Prefect server", "PostgreSQL"} <= set(left.values())
+    installation.start()
+    assert installation.is_ready(), installation.log.read_text()
+    assert installation.parts().keys().isdisjoint(left)
+    assert "admin password" not in installation.log.read_text()
+
+
+def test_sigterm_stops_everything_in_time_and_leaves_no_process(installation: Installation) -> None:
+    began = time.monotonic()
+    installation.up.send_signal(signal.SIGTERM)
+    installation.up.send_signal(signal.SIGINT)  # a second signal changes nothing
+    rest, _ = installation.up.communicate(timeout=READY_SECONDS)
+    assert time.monotonic() - began < STOP_SECONDS + 2  # and the end of the interpreter
+    assert (installation.up.returncode, rest) == (0, "")
+    assert installation.parts() == {}
+    assert not (installation.home / "url").exists()
+
+
+def test_a_port_in_use_is_named_with_the_option_that_changes_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = _up("--home", str(tmp_path / "home"), "--port", str(port))
+    assert refused.returncode == 1
+    assert refused.stderr == f"Port {port} on 127.0.0.1 is in use: choose another with --port\n"
+
+
+def test_a_database_server_that_does_not_answer_is_named_by_its_option(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    url = f"postgresql://user:hidden@127.0.0.1:{port}"
+    refused = _up("--home", str(tmp_path / "home"), *FREE_PORTS, "--database-url", url)
+    assert refused.returncode == 1
+    assert refused.stderr.endswith("check --database-url\n")
+    assert refused.stderr.count("\n") == 1
+    assert "hidden" not in refused.stderr
+
+
+def test_a_run_environment_that_asks_for_a_secret_is_refused(tmp_path: Path) -> None:
+    refused = _up(
+        *("--home", str(tmp_path / "home"), *FREE_PORTS),
+        PREFECT_PHANTOM_RUN_ENVIRONMENT="PREFECT_PHANTOM_ADMIN_PASSWORD",
+    )
+    assert refused.returncode == 1
+    assert "Runs never see PREFECT_PHANTOM_ADMIN_PASSWORD" in refused.stderr
+
+
+def test_a_wrong_setting_is_named_in_one_sentence(tmp_path: Path) -> None:
+    refused = _up("--home", str(tmp_path / "home"), "--port", "70000")
+    assert refused.returncode == 1
+    assert "--port: Input should be less than or equal to 65535" in refused.stderr

@@ -1,0 +1,441 @@
+"""Attempts on a real PostgreSQL: who may have a run, and what an attempt may still do."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import DBAPIError
+
+from adapters.errors import ContainerNotFound, NotReady, PlaybookNotFound, Superseded
+from adapters.store import action_runs, artifacts, attempts, containers, playbook_runs, playbooks
+from adapters.store import unsettled_runs as unsettled
+from adapters.store.action_runs import ActionStart, AppRunEnd
+from adapters.store.artifacts import NewArtifact
+from adapters.store.attempts import Claim, ClaimRequest
+from adapters.store.containers import NewContainer
+from adapters.store.playbook_runs import RunRequest
+from adapters.store.playbooks import FoundPlaybook
+from adapters.store.tables import playbook_runs as runs
+
+pytestmark = pytest.mark.anyio
+REPOSITORIES = ["local", "examples"]
+EVERY_REQUEST = ["start of an action", "end of an action", "end of the run"]
+
+
+class Shop:
+    """The store with one container and one playbook, as dispatcher, run and caller use it."""
+
+    def __init__(self, database, container_id: int) -> None:
+        self.database = database
+        self.container_id = container_id
+
+    async def accept(self, scope: str | list[int] = "all", **fields) -> int:
+        request = RunRequest(self.container_id, "hunt", scope, **fields)
+        return await playbook_runs.accept(self.database, request, repositories=REPOSITORIES)
+
+    async def hand_over(self, **fields) -> ClaimRequest:
+        """A run that stands in Prefect, as its process will ask for it."""
+        return await self.hand_over_run(await self.accept(**fields))
+
+    async def hand_over_run(self, run_id: int) -> ClaimRequest:
+        request = self.request(playbook_run_id=run_id)
+        await self.change(run_id, dispatch_time=func.now(), flow_run_id=request.flow_run_id)
+        return request
+
+    def request(self, **fields) -> ClaimRequest:
+        return replace(
+            ClaimRequest(
+                claim_id=uuid4(), flow_run_id=uuid4(), deployment_id=None, playbook="hunt",
+                playbook_run_id=None, container_id=self.container_id, scope="all", inputs=None,
+                worker="w1", hostname="h", process_id=7, process_start=1.5,
+            ),
+            **fields,
+        )  # fmt: skip
+
+    async def claim(self, request: ClaimRequest | None = None) -> Claim:
+        request = request or await self.hand_over()
+        return await attempts.claim(self.database, request, repositories=REPOSITORIES)
+
+    async def start_action(self, token: str, start_key: UUID | None = None):
+        request = ActionStart(
+            start_key or uuid4(), "whois ip", "WHOIS", "investigate", "whois ip",
+            [{"ip": "192.0.2.1"}], assets=None, needs_asset=False,
+        )  # fmt: skip
+        return await action_runs.start(self.database, token, request)
+
+    async def end_action(
+        self, token: str, action_run_id: int, app_run_id: int = 0, status: str = "failed"
+    ):
+        result = {"parameter": {"ip": "192.0.2.1"}, "status": status, "message": "found"}
+        part = AppRunEnd(app_run_id, status, "1 done", exception_occured=False, results=[result])
+        await action_runs.end(
+            self.database, token, action_run_id, status=status, message="1 done", ends=[part]
+        )
+
+    async def ask(self, what: str, token: str, action_run_id: int = 1) -> None:
+        if what == "start of an action":
+            await self.start_action(token)
+        elif what == "end of an action":
+            await self.end_action(token, action_run_id)
+        else:
+            await attempts.end(self.database, token, "success", "")
+
+    async def cancel(self, run_id: int) -> None:
+        text_ = "Cancelled by operator"
+        await playbook_runs.request_cancel(self.database, run_id, user_id=None, text=text_)
+
+    async def change(self, run_id: int, **columns) -> None:
+        async with self.database.begin() as connection:
+            await connection.execute(update(runs).where(runs.c.id == run_id).values(**columns))
+
+    async def read(self, run_id: int):
+        async with self.database.begin() as connection:
+            return (await connection.execute(select(runs).where(runs.c.id == run_id))).one()
+
+    async def add_artifact(self) -> int:
+        new = NewArtifact(container_id=self.container_id, name="a", label="event")
+        return await artifacts.create(self.database, new)
+
+
+@pytest.fixture
+async def shop(database) -> Shop:
+    hunt = FoundPlaybook("local", "hunt", folder="/p", entrypoint="hunt.py:hunt")
+    await playbooks.save_found(database, [hunt], ids={})
+    new = NewContainer(name="incident", label="events")
+    return Shop(database, await containers.create(database, new))
+
+
+async def test_the_process_that_asks_first_gets_the_run_and_its_data(shop):
+    artifact_id = await shop.add_artifact()
+    claim = await shop.claim(await shop.hand_over(inputs={"seconds": 1}))
+    assert (claim.playbook, claim.attempt, claim.inputs) == ("local/hunt", 1, {"seconds": 1})
+    assert claim.container["id"] == shop.container_id
+    assert [artifact["id"] for artifact in claim.artifacts] == [artifact_id]
+
+
+async def test_asking_again_after_a_lost_answer_gives_the_same_attempt_and_a_working_token(shop):
+    request = await shop.hand_over()
+    first = await shop.claim(request)
+    second = await shop.claim(request)
+    assert (second.playbook_run_id, second.attempt) == (first.playbook_run_id, 1)
+    await shop.start_action(second.token)
+
+
+async def test_a_second_process_is_refused_and_told_that_another_holds_the_run(shop):
+    request = await shop.hand_over()
+    first = await shop.claim(request)
+    with pytest.raises(Superseded, match="held by another process") as refused:
+        await shop.claim(replace(request, claim_id=uuid4()))
+    assert refused.value.held_elsewhere
+    await shop.start_action(first.token)
+
+
+async def test_many_processes_at_once_get_one_attempt(shop):
+    request = await shop.hand_over()
+    asked = [shop.claim(replace(request, claim_id=uuid4())) for _ in range(8)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert sorted(type(answer).__name__ for answer in answers) == ["Claim", *["Superseded"] * 7]
+
+
+async def test_another_flow_run_is_refused(shop):
+    request = await shop.hand_over()
+    with pytest.raises(Superseded, match="belongs to another flow run") as refused:
+        await shop.claim(replace(request, flow_run_id=uuid4()))
+    assert not refused.value.held_elsewhere
+    assert (await shop.read(request.playbook_run_id)).claim_id is None
+
+
+async def test_a_run_that_does_not_exist_is_refused(shop):
+    with pytest.raises(Superseded, match="There is no playbook run 999999"):
+        await shop.claim(shop.request(playbook_run_id=999999))
+
+
+async def test_a_cancelled_run_is_not_given_to_anybody(shop):
+    request = await shop.hand_over()
+    await shop.cancel(request.playbook_run_id)
+    with pytest.raises(Superseded, match="was cancelled") as refused:
+        await shop.claim(request)
+    assert not refused.value.held_elsewhere
+
+
+@pytest.mark.parametrize("status", ["success", "failed"])
+async def test_a_run_that_has_ended_is_not_given_to_anybody(shop, status):
+    request = await shop.hand_over()
+    token = (await shop.claim(request)).token
+    await attempts.end(shop.database, token, status, "")
+    for asking in (request, replace(request, claim_id=uuid4())):
+        with pytest.raises(Superseded, match="has ended and does not run again"):
+            await shop.claim(asking)
+
+
+@pytest.mark.parametrize("dispatch_time", [func.now(), None], ids=["under way", "given back"])
+async def test_a_process_faster_than_the_dispatcher_is_asked_to_come_again(shop, dispatch_time):
+    """A creation may have reached Prefect although its answer did not reach the dispatcher."""
+    run_id = await shop.accept()
+    await shop.change(run_id, dispatch_time=dispatch_time)
+    request = shop.request(playbook_run_id=run_id)
+    with pytest.raises(NotReady):
+        await shop.claim(request)
+    await shop.change(run_id, dispatch_time=func.now(), flow_run_id=request.flow_run_id)
+    assert (await shop.claim(request)).playbook_run_id == run_id
+
+
+async def test_a_run_that_begins_in_prefect_gets_its_row_once(shop):
+    request = shop.request(inputs={"seconds": 1})
+    first = await shop.claim(request)
+    assert (await shop.claim(request)).playbook_run_id == first.playbook_run_id
+    with pytest.raises(Superseded) as refused:
+        await shop.claim(replace(request, claim_id=uuid4()))
+    assert refused.value.held_elsewhere
+    row = await shop.read(first.playbook_run_id)
+    assert (row.status, row.flow_run_id) == ("running", request.flow_run_id)
+    assert first.inputs == {"seconds": 1}
+
+
+async def test_concurrent_claims_of_a_run_that_begins_in_prefect_make_one_row(shop):
+    request = shop.request()
+
+    async def ask() -> Claim | Superseded:
+        while True:
+            try:
+                return await shop.claim(replace(request, claim_id=uuid4()))
+            except NotReady:
+                continue
+            except Superseded as superseded:
+                return superseded
+
+    answers = await asyncio.gather(*(ask() for _ in range(8)))
+    assert sum(isinstance(answer, Claim) for answer in answers) == 1
+    async with shop.database.begin() as connection:
+        made = select(func.count()).where(runs.c.flow_run_id == request.flow_run_id)
+        assert await connection.scalar(made) == 1
+
+
+async def test_the_deployment_of_a_run_that_begins_in_prefect_names_its_playbook(shop):
+    other = FoundPlaybook("other", "rare", folder="/p", entrypoint="rare.py:rare")
+    hunt = FoundPlaybook("local", "hunt", folder="/p", entrypoint="hunt.py:hunt")
+    await playbooks.save_found(shop.database, [hunt, other], ids={})
+    rare = next(row for row in await playbooks.read_all(shop.database) if row.name == "rare")
+    deployment_id = uuid4()
+    await playbooks.record_deployment(shop.database, rare.id, deployment_id, "")
+    assert (await shop.claim(shop.request(deployment_id=deployment_id))).playbook == "other/rare"
+    assert (await shop.claim(shop.request(deployment_id=uuid4()))).playbook == "local/hunt"
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"container_id": 999999}, ContainerNotFound),
+        ({"container_id": 0}, ContainerNotFound),
+        ({"playbook": "nothing"}, PlaybookNotFound),
+        ({"playbook": "1"}, PlaybookNotFound),  # a flow of that name is no id
+    ],
+)
+async def test_a_run_that_begins_in_prefect_and_cannot_be_made_says_why(shop, fields, error):
+    with pytest.raises(error):
+        await shop.claim(shop.request(**fields))
+
+
+@pytest.mark.parametrize("what", EVERY_REQUEST)
+async def test_a_stale_attempt_is_refused_the(shop, what):
+    request = await shop.hand_over()
+    stale = await shop.claim(request)
+    action_run_id, (app_run,) = await shop.start_action(stale.token)
+    await unsettled.release(shop.database, stale.playbook_run_id)
+    current = await shop.claim(replace(request, claim_id=uuid4()))
+    assert current.attempt == 2
+    with pytest.raises(Superseded) as refused:
+        await shop.ask(what, stale.token, action_run_id)
+    assert refused.value.held_elsewhere
+    await shop.end_action(current.token, action_run_id, app_run.id, "success")
+    await attempts.end(shop.database, current.token, "success", "")
+
+
+@pytest.mark.parametrize("what", EVERY_REQUEST)
+@pytest.mark.parametrize("where", ["by a caller", "in Prefect"])
+async def test_a_cancelled_run_refuses_the(shop, what, where):
+    claim = await shop.claim()
+    run_id = claim.playbook_run_id
+    action_run_id, _ = await shop.start_action(claim.token)
+    if where == "in Prefect":
+        await unsettled.note_cancelling(shop.database, run_id)
+    else:
+        await shop.cancel(run_id)
+    with pytest.raises(Superseded, match="was cancelled") as refused:
+        await shop.ask(what, claim.token, action_run_id)
+    assert not refused.value.held_elsewhere
+    run = await playbook_runs.read(shop.database, run_id)
+    assert (run.status, run.result) == ("running", [])
+    assert run.cancelled == (
+        "Cancelled in Prefect" if where == "in Prefect" else "Cancelled by operator"
+    )
+
+
+async def test_the_cancel_that_came_first_is_the_one_that_is_shown(shop):
+    run_id = (await shop.claim()).playbook_run_id
+    await shop.cancel(run_id)
+    await unsettled.end_cancelled(shop.database, run_id, text="Cancelled in Prefect", settled=True)
+    row = await shop.read(run_id)
+    assert (row.status, row.cancelled) == ("failed", "Cancelled by operator")
+
+
+async def test_saying_the_end_twice_is_fine_and_another_end_is_refused(shop):
+    claim = await shop.claim()
+    await attempts.end(shop.database, claim.token, "failed", "boom")
+    ended = await shop.read(claim.playbook_run_id)
+    await attempts.end(shop.database, claim.token, "failed", "boom")
+    for status, message in (("success", ""), ("failed", "bang")):
+        with pytest.raises(Superseded):
+            await attempts.end(shop.database, claim.token, status, message)
+    assert await shop.read(claim.playbook_run_id) == ended
+
+
+@pytest.mark.parametrize("what", EVERY_REQUEST[:2])
+async def test_an_ended_run_refuses_the(shop, what):
+    claim = await shop.claim()
+    await attempts.end(shop.database, claim.token, "success", "")
+    with pytest.raises(Superseded, match="has ended"):
+        await shop.ask(what, claim.token)
+
+
+async def test_a_start_that_is_asked_for_again_is_one_action_run(shop):
+    token = (await shop.claim()).token
+    start_key = uuid4()
+    assert await shop.start_action(token, start_key) == await shop.start_action(token, start_key)
+
+
+async def test_an_action_that_has_ended_stays_as_it_is(shop):
+    claim = await shop.claim()
+    action_run_id, (app_run,) = await shop.start_action(claim.token)
+    await shop.end_action(claim.token, action_run_id, app_run.id, "success")
+    await shop.end_action(claim.token, action_run_id, app_run.id, "failed")
+    (result,) = (await playbook_runs.read(shop.database, claim.playbook_run_id)).result
+    assert (result["status"], result["app_runs"][0]["status"]) == ("success", "success")
+
+
+async def test_an_attempt_cannot_end_the_action_of_another_run(shop):
+    mine, other = await shop.claim(), await shop.claim()
+    action_run_id, (app_run,) = await shop.start_action(other.token)
+    await shop.end_action(mine.token, action_run_id, app_run.id, "success")
+    assert (await playbook_runs.read(shop.database, other.playbook_run_id)).result == []
+
+
+async def test_the_scope_says_which_artifacts_a_run_sees(shop):
+    async def seen(scope, *, late: bool = False) -> list[int]:
+        request = await shop.hand_over(scope=scope)
+        if late:
+            await shop.add_artifact()  # too late for a run that was accepted before
+        return [artifact["id"] for artifact in (await shop.claim(request)).artifacts]
+
+    one, two = await shop.add_artifact(), await shop.add_artifact()
+    assert await seen([two]) == [two]
+    assert await seen([]) == []
+    assert await seen("new") == [one, two]
+    assert await seen("new") == []
+    three = await shop.add_artifact()
+    assert await seen([one]) == [one]
+    assert await seen("new", late=True) == [three]
+    assert len(await seen("all")) == 4
+    assert await seen("new") == []
+
+
+async def test_actions_under_way_are_closed_when_the_run_ends(shop):
+    claim = await shop.claim()
+    ended_id, (app_run,) = await shop.start_action(claim.token)
+    await shop.end_action(claim.token, ended_id, app_run.id, "success")
+    open_id, _ = await shop.start_action(claim.token)
+    await attempts.end(shop.database, claim.token, "failed", "boom")
+    first, second = (await playbook_runs.read(shop.database, claim.playbook_run_id)).result
+    assert (first["id"], first["status"]) == (ended_id, "success")
+    assert (second["id"], second["status"]) == (open_id, "failed")
+    assert second["message"] == playbook_runs.UNFINISHED_ACTION
+    assert second["close_time"] is not None
+    assert [app_run["status"] for app_run in second["app_runs"]] == ["failed"]
+
+
+@pytest.mark.parametrize(
+    "column_and_value",
+    [
+        {"status": "success"}, {"status": "running"}, {"message": "other"}, {"cancelled": "x"},
+        {"result": [1]}, {"outputs": ["x"]}, {"end_time": None}, {"update_time": func.now()},
+        {"start_time": datetime(2020, 1, 1, tzinfo=UTC)},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_nothing_that_callers_see_of_an_ended_run_can_change(shop, column_and_value):
+    claim = await shop.claim()
+    await attempts.end(shop.database, claim.token, "failed", "boom")
+    before = await shop.read(claim.playbook_run_id)
+    with pytest.raises(DBAPIError, match="has ended and cannot change"):
+        await shop.change(claim.playbook_run_id, **column_and_value)
+    assert await shop.read(claim.playbook_run_id) == before
+
+
+async def test_what_only_we_see_of_an_ended_run_may_still_change(shop):
+    claim = await shop.claim()
+    await attempts.end(shop.database, claim.token, "failed", "boom")
+    await unsettled.settle(shop.database, claim.playbook_run_id)
+    assert (await shop.read(claim.playbook_run_id)).settled
+
+
+async def test_an_open_run_is_never_settled(shop):
+    run_id = (await shop.claim()).playbook_run_id
+    await unsettled.settle(shop.database, run_id)
+    assert not (await shop.read(run_id)).settled
+
+
+async def test_every_open_run_of_a_worker_that_is_gone_ends(shop):
+    async def claim(worker: str) -> Claim:
+        return await shop.claim(replace(await shop.hand_over(), worker=worker))
+
+    worker = uuid4().hex
+    held, cancelled, ended = [await claim(worker) for _ in range(3)]
+    other = await claim("other")
+    await attempts.end(shop.database, ended.token, "success", "")
+    await shop.cancel(cancelled.playbook_run_id)
+    gone = await unsettled.end_runs_of_worker(shop.database, worker, reason=unsettled.WORKER_GONE)
+    assert sorted(gone) == [held.playbook_run_id, cancelled.playbook_run_id]
+    row = await shop.read(held.playbook_run_id)
+    assert (row.status, row.message, row.settled) == ("failed", unsettled.WORKER_GONE, False)
+    row = await shop.read(cancelled.playbook_run_id)
+    assert (row.status, row.cancelled) == ("failed", "Cancelled by operator")
+    assert (await shop.read(ended.playbook_run_id)).status == "success"
+    assert (await shop.read(other.playbook_run_id)).status == "running"
+
+
+@pytest.mark.parametrize("seen_by", ["worker", "reconciler"])
+async def test_stopped_with_the_system_outranks_the_crash_that_follows_from_it(shop, seen_by):
+    worker = uuid4().hex
+    claim = await shop.claim(replace(await shop.hand_over(), worker=worker))
+    run_id = claim.playbook_run_id
+    await unsettled.note_worker_stopping(shop.database, worker)
+    assert (await shop.read(run_id)).status == "running"
+    if seen_by == "worker":
+        await unsettled.end_runs_of_worker(shop.database, worker, reason="The process died")
+    else:
+        (run,) = await unsettled.read_page(shop.database, after=run_id - 1, limit=1)
+        await unsettled.end(shop.database, run, "failed", "The process died", settled=True)
+    row = await shop.read(run_id)
+    assert (row.status, row.message) == ("failed", unsettled.STOPPED)
+
+
+async def test_a_run_that_succeeds_while_its_worker_stops_says_nothing_of_it(shop):
+    worker = uuid4().hex
+    claim = await shop.claim(replace(await shop.hand_over(), worker=worker))
+    await unsettled.note_worker_stopping(shop.database, worker)
+    await attempts.end(shop.database, claim.token, "success", "")
+    row = await shop.read(claim.playbook_run_id)
+    assert (row.status, row.message) == ("success", "")
+
+
+async def test_an_end_seen_twice_leaves_the_first(shop):
+    run_id = (await shop.claim()).playbook_run_id
+    (run,) = await unsettled.read_page(shop.database, after=run_id - 1, limit=1)
+    assert await unsettled.end(shop.database, run, "success", "", settled=True)
+    assert not await unsettled.end(shop.database, run, "failed", "Deleted", settled=True)
+    assert (await shop.read(run_id)).status == "success"

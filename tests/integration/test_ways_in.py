@@ -1,0 +1,111 @@
+"""Runs that begin in Prefect are full citizens: an id, a status and a cancel over REST."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+import anyio
+import psutil
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.schedules import IntervalSchedule
+from prefect.deployments import run_deployment
+
+from tests.system import RUN_SECONDS, System
+
+
+async def _playbook_run_id(prefect: PrefectClient, flow_run_id: UUID) -> int:
+    """The id that the run was given at its claim, as its tags show it in Prefect."""
+    with anyio.fail_after(RUN_SECONDS):
+        while True:
+            for tag in (await prefect.read_flow_run(flow_run_id)).tags:
+                if tag.startswith("playbook_run:"):
+                    return int(tag.removeprefix("playbook_run:"))
+            await anyio.sleep(0.2)
+
+
+async def test_run_deployment_gives_a_run_that_rest_reads(
+    system: System, prefect: PrefectClient
+) -> None:
+    flow_run = await run_deployment(
+        "greeting/local",
+        parameters={"container_id": 42, "scope": "all", "inputs": {"text": "from Prefect"}},
+        timeout=0,
+        client=prefect,
+    )
+    assert isinstance(flow_run, FlowRun)
+    run = system.ended(await _playbook_run_id(prefect, flow_run.id))
+    assert (run["status"], run["container"], run["owner"]) == ("success", 42, None)
+    assert run["misc"]["flow_run_id"] == str(flow_run.id)
+    assert "from Prefect" in run["message"]
+
+
+async def test_a_run_that_began_in_prefect_is_cancelled_over_rest(
+    system: System, prefect: PrefectClient
+) -> None:
+    deployment = await prefect.read_deployment_by_name("wait/examples")
+    flow_run = await prefect.create_flow_run_from_deployment(
+        deployment.id, parameters={"container_id": 42, "inputs": {"seconds": 300}}
+    )
+    run_id = await _playbook_run_id(prefect, flow_run.id)
+    system.post(f"/rest/playbook_run/{run_id}", {"cancel": True})
+    run = system.ended(run_id)
+    assert run["cancelled"] == "Cancelled by admin"
+    assert not psutil.pid_exists(run["misc"]["process_id"])
+
+
+async def test_a_schedule_starts_the_playbook(system: System, prefect: PrefectClient) -> None:
+    deployment = await prefect.read_deployment_by_name("quick/local")
+    (schedule,) = await prefect.create_deployment_schedules(
+        deployment.id,
+        [
+            DeploymentScheduleCreate(
+                schedule=IntervalSchedule(interval=timedelta(seconds=15)),
+                parameters={"container_id": 42},
+                active=True,
+            )
+        ],
+    )
+    with anyio.fail_after(RUN_SECONDS):
+        while not (
+            found := [
+                flow_run
+                for flow_run in await prefect.read_flow_runs(
+                    deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
+                    flow_run_filter=FlowRunFilter(
+                        state=FlowRunFilterState(
+                            type=FlowRunFilterStateType(any_=[StateType.COMPLETED])
+                        )
+                    ),
+                )
+                if flow_run.auto_scheduled
+            ]
+        ):
+            await anyio.sleep(0.5)
+    await prefect.delete_deployment_schedule(deployment.id, schedule.id)
+    run = system.ended(await _playbook_run_id(prefect, found[0].id))
+    assert run["status"] == "success"
+
+
+async def test_a_container_that_does_not_exist_fails_the_flow_run_with_that_sentence(
+    prefect: PrefectClient,
+) -> None:
+    flow_run = await run_deployment(
+        "quick/local",
+        parameters={"container_id": 987654},
+        timeout=RUN_SECONDS,
+        poll_interval=0.5,
+        client=prefect,
+    )
+    assert isinstance(flow_run, FlowRun)
+    assert flow_run.state is not None
+    assert 'Container "987654" not found' in (flow_run.state.message or "")

@@ -1,0 +1,188 @@
+"""One running installation per session: what `prefect-phantom up` starts, with a local repository."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
+
+from adapters.client import Phantom
+
+PROGRAM = str(Path(sys.executable).with_name("prefect-phantom"))
+PASSWORD = "changeme"
+STOP_SECONDS = 30
+RUN_SECONDS = 120
+
+LOCAL_PLAYBOOKS = {
+    "quick.py": """
+        from flows import PlaybookRun, playbook
+
+        @playbook
+        def quick(run: PlaybookRun) -> None:
+            print("scope", [artifact.id for artifact in run.artifacts], run.inputs)
+    """,
+    "greeting.py": """
+        from flows import ActionResult, PlaybookRun, action, playbook
+
+        @action("echo", app="Local")
+        def echo(text: str) -> ActionResult:
+            return ActionResult(message=text)
+
+        @playbook(labels=["events"], tags=["local"])
+        def greeting(run: PlaybookRun) -> None:
+            echo(run.inputs["text"])
+    """,
+    "exits.py": """
+        import os, sys
+        from flows import PlaybookRun, playbook
+
+        @playbook
+        def exits(run: PlaybookRun) -> None:
+            sys.exit(3)
+
+        @playbook
+        def dies(run: PlaybookRun) -> None:
+            os._exit(7)
+    """,
+    "broken.py": "import no_such_module\n",
+    # A folder of the user's own with our package's name, beside the playbooks.
+    "flows/__init__.py": "raise RuntimeError('the wrong flows was imported')\n",
+}
+
+
+class System:
+    """A running installation, as its users reach it."""
+
+    def __init__(self, home: Path, url: str, playbooks: Path) -> None:
+        self.home = home
+        self.url = url
+        self.playbooks = playbooks
+        self.phantom = Phantom(url, username="admin", password=PASSWORD, verify=False)
+        self.prefect_auth = (home / "prefect.auth").read_text().strip()
+        self.prefect_url = f"http://127.0.0.1:{self.part_port('prefect server start')}/api"
+
+    def part_port(self, command: str) -> int:
+        """Port that the part whose command line holds `command` was started with."""
+        for process in psutil.process_iter():
+            line = process.cmdline() if process.is_running() else []
+            if command in " ".join(line) and self._is_ours(process):
+                return int(line[line.index("--port") + 1])
+        raise LookupError(command)
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        return process.environ().get("PREFECT_PHANTOM_HOME") == str(self.home)
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Answer to a POST, by a plain HTTP client."""
+        answer: dict[str, Any] = httpx.post(
+            f"{self.url}{path}", json=body, auth=("admin", PASSWORD), verify=False, timeout=30
+        ).json()
+        return answer
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Answer to a GET, by a plain HTTP client."""
+        answer: dict[str, Any] = httpx.get(
+            f"{self.url}{path}", auth=("admin", PASSWORD), verify=False, timeout=30
+        ).json()
+        return answer
+
+    def start(self, playbook: str, **further: Any) -> int:
+        """Id of a new run of `playbook` on container 42."""
+        answer = self.post(
+            "/rest/playbook_run",
+            {"container_id": 42, "playbook_id": playbook, "run": True, **further},
+        )
+        return int(answer["playbook_run_id"])
+
+    def start_when_known(self, playbook: str) -> int:
+        """Id of a new run of a playbook whose file has just been written."""
+        deadline = time.monotonic() + RUN_SECONDS
+        repository, name = playbook.split("/")
+        while not any(
+            (row["repository"], row["name"]) == (repository, name)
+            for row in self.get("/rest/playbook?page_size=0")["data"]
+        ):
+            assert time.monotonic() < deadline, f"{playbook} was not found"
+            time.sleep(0.1)
+        return self.start(playbook)
+
+    def run_when(
+        self, playbook_run_id: int, condition: Callable[[dict[str, Any]], object]
+    ) -> dict[str, Any]:
+        """The run object as soon as `condition` holds for it."""
+        deadline = time.monotonic() + RUN_SECONDS
+        while not condition(run := self.get(f"/rest/playbook_run/{playbook_run_id}")):
+            assert time.monotonic() < deadline, run
+            time.sleep(0.1)
+        return run
+
+    def ended(self, playbook_run_id: int) -> dict[str, Any]:
+        """The run object when the run has ended."""
+        return self.run_when(playbook_run_id, lambda run: run["status"] != "running")
+
+    def executing(self, playbook_run_id: int) -> dict[str, Any]:
+        """The run object when a process has claimed the run."""
+        return self.run_when(playbook_run_id, lambda run: run["misc"]["process_id"])
+
+
+@pytest.fixture(scope="session")
+def system() -> Iterator[System]:
+    """Started once; its playbook folder may be written to by tests that use names of their own."""
+    folder = Path(tempfile.mkdtemp(prefix="phantom-"))
+    playbooks = folder / "playbooks"
+    for name, text in LOCAL_PLAYBOOKS.items():
+        file = playbooks / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lines = text.split("\n")
+        file.write_text("\n".join(line.removeprefix("        ") for line in lines))
+    environment = {name: text for name, text in os.environ.items() if "PREFECT" not in name}
+    environment |= {
+        "PREFECT_PHANTOM_RUNTIME_PORT": "0",
+        "PREFECT_PHANTOM_ADMIN_PASSWORD": PASSWORD,
+        "PREFECT_PHANTOM_PLAYBOOK_SCAN_SECONDS": "0.5",
+    }
+    command = [PROGRAM, "up", "--home", str(folder / "home"), "--playbooks", str(playbooks)]
+    with (folder / "up.log").open("wb") as log:
+        program = subprocess.Popen(
+            [*command, "--port", "0", "--prefect-port", "0", "--sample-data"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        assert program.stdout is not None
+        url = next((line for line in program.stdout if line.startswith("ready: ")), None)
+        try:
+            if url is None:
+                pytest.fail(f"up ended before it was ready:\n{(folder / 'up.log').read_text()}")
+            yield System(folder / "home", url.removeprefix("ready: ").strip(), playbooks)
+        finally:
+            program.send_signal(signal.SIGTERM)
+            program.wait(STOP_SECONDS)
+            program.stdout.close()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def prefect(system: System) -> AsyncIterator[PrefectClient]:
+    """A client of the installation's Prefect server."""
+    async with PrefectClient(system.prefect_url, auth_string=system.prefect_auth) as client:
+        yield client
+
+
+async def flow_run_of(prefect: PrefectClient, run: dict[str, Any]) -> FlowRun:
+    """The flow run of a run object."""
+    return await prefect.read_flow_run(run["misc"]["flow_run_id"])

@@ -1,0 +1,211 @@
+"""Finding playbooks in files that anybody may have written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from flows.discovery import LOCAL, SHIPPED, discover
+from flows.playbooks import __path__ as shipped
+
+GOOD = """
+from flows import PlaybookRun, playbook
+
+@playbook(labels=["events"], tags=["t"], category="c")
+def {name}(run: PlaybookRun) -> None:
+    "Look at it."
+"""
+SECONDS = 30.0
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a file into the folder under test."""
+
+    def write(name: str, content: str) -> None:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(dedent(content))
+
+    return write
+
+
+@pytest.fixture
+def find(tmp_path):
+    def find(seconds: float = SECONDS) -> list[dict]:
+        return list(discover(tmp_path, repository=LOCAL, seconds=seconds))
+
+    return find
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs the command as the gateway does, from inside the folder; returns lines and errors."""
+
+    def run() -> tuple[list[dict], str]:
+        command = [sys.executable, "-P", "-m", "flows.discovery", str(tmp_path)]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        return [line for line in lines if line["repository"] == LOCAL], done.stderr.decode()
+
+    return run
+
+
+def errors(found: list[dict]) -> dict[str, str]:
+    return {playbook["name"]: playbook["error"] for playbook in found}
+
+
+def test_a_playbook_is_found_with_all_that_it_says_of_itself(write, find, tmp_path):
+    write("good.py", GOOD.format(name="hunt"))
+    (found,) = find()
+    schema = found.pop("parameter_schema")
+    assert found == {
+        "repository": "local", "name": "hunt", "folder": str(tmp_path),
+        "entrypoint": "good.py:hunt", "description": "Look at it.", "category": "c",
+        "labels": ("events",), "tags": ("t",), "error": "",
+    }  # fmt: skip
+    assert list(schema["properties"]) == ["container_id", "scope", "inputs", "playbook_run_id"]
+
+
+def test_a_file_may_hold_several_playbooks(write, find):
+    write("two.py", GOOD.format(name="one") + GOOD.format(name="two"))
+    assert [playbook["entrypoint"] for playbook in find()] == ["two.py:one", "two.py:two"]
+
+
+def test_files_are_read_in_the_order_of_their_names(write, find):
+    for name in ("b", "c", "a"):
+        write(f"{name}.py", GOOD.format(name=name))
+    assert [playbook["name"] for playbook in find()] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("def (", "It does not import: "),
+        ("raise ValueError('boom')", "It does not import: ValueError: boom"),
+        ("import nothing_of_this_name", "It does not import: ModuleNotFoundError: "),
+        ("import sys; sys.exit(3)", "It does not import: SystemExit: 3"),
+        ("raise KeyboardInterrupt", "It does not import: KeyboardInterrupt"),
+        ("import os; os._exit(3)", "Importing it ended the process with exit code 3"),
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+            "Importing it ended the process with exit code -9",
+        ),
+        (
+            "from flows import playbook\n@playbook(name='5')\ndef f(run): ...",
+            "It does not import: ValueError: A playbook's name may not be digits alone: 5",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_imported_says_why_and_stops_nothing_else(
+    write, find, tmp_path, content, reason
+):
+    write("a.py", GOOD.format(name="a"))
+    write("broken.py", content)
+    write("c.py", GOOD.format(name="c"))
+    first, broken, last = find()
+    assert (first["name"], last["name"]) == ("a", "c")
+    error = broken.pop("error")
+    assert error.startswith(reason)
+    assert broken == {
+        "repository": "local", "name": "broken", "folder": str(tmp_path),
+        "entrypoint": "broken.py",
+    }  # fmt: skip
+
+
+def test_a_syntax_error_shows_the_place(write, find):
+    write("broken.py", "x = 1\ndef (\n")
+    assert "line 2" in errors(find())["broken"]
+    assert "SyntaxError" in errors(find())["broken"]
+
+
+def test_a_file_that_takes_too_long_is_broken_and_its_process_is_ended(write, find, tmp_path):
+    mark = tmp_path / "mark"
+    write("slow.py", f"import time, pathlib; time.sleep(5); pathlib.Path({str(mark)!r}).touch()")
+    begin = time.monotonic()
+    assert errors(find(seconds=0.2)) == {"slow": "Importing it took longer than 0.2 s"}
+    assert time.monotonic() - begin < 4
+    assert not mark.exists()
+
+
+def test_a_thread_started_on_import_does_not_hold_anything_up(write, find):
+    write(
+        "threads.py",
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()\n"
+        + GOOD.format(name="threads"),
+    )
+    begin = time.monotonic()
+    assert errors(find()) == {"threads": ""}
+    assert time.monotonic() - begin < SECONDS / 2
+
+
+def test_a_file_without_a_playbook_holds_none(write, find):
+    write("helper.py", "from prefect import flow\n\n@flow\ndef plain(): ...\n")
+    assert [playbook for playbook in find() if playbook] == []
+
+
+def test_a_playbook_imported_from_another_file_is_listed_once(write, find):
+    write("one.py", GOOD.format(name="one"))
+    write("two.py", "from one import one\n" + GOOD.format(name="two"))
+    assert [playbook["entrypoint"] for playbook in find()] == ["one.py:one", "two.py:two"]
+
+
+def test_a_file_whose_name_begins_with_an_underscore_is_a_module_for_others(write, find):
+    write("_names.py", "NAME = 'hunt'")
+    write("good.py", "from _names import NAME\n" + GOOD.format(name="hunt"))
+    assert errors(find()) == {"hunt": ""}
+
+
+@pytest.mark.xfail(raises=AssertionError, reason="it takes that module's place in sys.modules")
+def test_a_file_named_like_a_standard_module_is_found(write, run):
+    write("json.py", GOOD.format(name="json"))
+    write("types.py", GOOD.format(name="types"))
+    assert errors(run()[0]) == {"json": "", "types": ""}
+
+
+def test_the_shipped_playbooks_are_found_by_their_modules():
+    found = list(discover(Path(shipped[0]), repository=SHIPPED, seconds=SECONDS))
+    assert {playbook["name"] for playbook in found} >= {"my_playbook", "wait", "fails"}
+    assert all(playbook["entrypoint"].startswith("flows.playbooks.") for playbook in found)
+    assert all(playbook["folder"] is None and not playbook["error"] for playbook in found)
+
+
+def test_what_a_playbook_prints_on_import_stays_out_of_the_lines(write, run):
+    write(
+        "loud.py",
+        "import os, subprocess\nprint('{\"name\": 1}')\nos.write(1, b'raw\\n')\n"
+        "subprocess.run(['echo', 'child'])\n" + GOOD.format(name="loud"),
+    )
+    found, output = run()
+    assert errors(found) == {"loud": ""}
+    assert all(text in output for text in ('{"name": 1}', "raw", "child"))
+
+
+def test_a_package_of_the_user_named_flows_does_not_take_the_place_of_ours(write, run):
+    write("flows/__init__.py", "raise RuntimeError('the wrong flows')")
+    write("good.py", "from flows.apps.whois import whois_ip\n" + GOOD.format(name="good"))
+    assert errors(run()[0]) == {"good": ""}
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "lambda: 0",
+        pytest.param("b'events'", marks=pytest.mark.xfail(reason="json.dumps refuses it")),
+        pytest.param("Label()", marks=pytest.mark.xfail(reason="its class is not in the parent")),
+    ],
+)
+def test_labels_that_are_no_texts_do_not_keep_other_playbooks_out(write, run, label):
+    write("good.py", GOOD.format(name="good"))
+    write(
+        "odd.py",
+        "from flows import playbook\n\nclass Label(str): ...\n\n"
+        f"@playbook(labels=[{label}])\ndef odd(run): ...\n",
+    )
+    assert errors(run()[0])["good"] == ""

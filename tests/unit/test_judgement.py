@@ -1,0 +1,216 @@
+"""contract.md section 9, the table "Prefect state to run", and cancel under way in each state."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from prefect.client.schemas.objects import State, StateType
+from prefect.states import (
+    AwaitingConcurrencySlot,
+    AwaitingRetry,
+    Cancelled,
+    Cancelling,
+    Completed,
+    Crashed,
+    Failed,
+    InfrastructurePending,
+    Late,
+    Paused,
+    Pending,
+    Retrying,
+    Running,
+    Scheduled,
+    Submitting,
+    Suspended,
+)
+
+from adapters.prefect.judgement import (
+    DELETED,
+    OWN_REPORT_SECONDS,
+    End,
+    EndCancelled,
+    NoteCancelling,
+    Nothing,
+    Release,
+    SetState,
+    Settle,
+    Verdict,
+    judge,
+)
+from adapters.store.unsettled_runs import CANCELLED_IN_PREFECT, UnsettledRun
+
+NOW = datetime(2026, 1, 15, 22, 15, 53, tzinfo=UTC)
+PENDING_SECONDS = 60.0
+BY_OPERATOR = "Cancelled by operator: false positive"
+
+
+def timed_out() -> State[None]:
+    return Failed(name="TimedOut", message="Flow run exceeded timeout of 5.0 second(s)")
+
+
+NOT_STARTED = [Scheduled, Late, AwaitingConcurrencySlot, Pending, Submitting, InfrastructurePending]
+UNDER_WAY = [Running, Retrying, AwaitingRetry, Paused, Suspended, Cancelling]
+FINAL = [Completed, Failed, timed_out, Crashed, Cancelled]
+
+
+def named(make) -> str:
+    return make.__name__
+
+
+def verdict_on(state: State | None, *, age: float = 1.0, **columns) -> Verdict:
+    """Judge a run that a process holds, unless `columns` say otherwise."""
+    run = {
+        "id": 46,
+        "flow_run_id": UUID(int=46),
+        "status": "running",
+        "message": "",
+        "cancelled": "",
+        "cancelling": False,
+        "claimed": True,
+        "ended_age": None,
+    }
+    if state is not None:
+        state.timestamp = NOW - timedelta(seconds=age)
+    run_seen = UnsettledRun(**(run | columns))
+    return judge(run_seen, state, now=NOW, pending_seconds=PENDING_SECONDS)
+
+
+@pytest.mark.parametrize("make", NOT_STARTED, ids=named)
+def test_a_run_that_prefect_has_not_started_keeps_running(make):
+    assert verdict_on(make(), claimed=False) == Nothing()
+
+
+@pytest.mark.parametrize("make", [Running, Retrying, AwaitingRetry, Paused], ids=named)
+@pytest.mark.parametrize("age", [1.0, PENDING_SECONDS * 1000])
+def test_a_run_under_way_keeps_running_however_long_it_takes(make, age):
+    assert verdict_on(make(), age=age) == Nothing()
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict"),
+    [
+        (Completed(), End("success", "")),
+        (Completed(message="All states completed."), End("success", "")),
+        (Failed(message="boom"), End("failed", "boom")),
+        (Failed(), End("failed", "Failed")),
+        (timed_out(), End("failed", "Flow run exceeded timeout of 5.0 second(s)")),
+        (Failed(name="TimedOut"), End("failed", "TimedOut")),
+        (
+            Crashed(message="exit code -9"),
+            End("failed", "The run's process died: exit code -9"),
+        ),
+        (Crashed(), End("failed", "The run's process died: nothing more is known")),
+        (Cancelled(), EndCancelled(CANCELLED_IN_PREFECT, settled=True)),
+        (Cancelled(message="by hand"), EndCancelled(CANCELLED_IN_PREFECT, settled=True)),
+        (Cancelling(), NoteCancelling()),
+        (None, End("failed", DELETED)),
+    ],
+    ids=lambda value: value.name if isinstance(value, State) else None,
+)
+@pytest.mark.parametrize("claimed", [True, False])
+def test_what_prefect_says_of_an_open_run_ends_it(state, verdict, claimed):
+    assert verdict_on(state, claimed=claimed) == verdict
+
+
+def test_deleted_in_prefect_is_the_reason_of_a_run_deleted_before_its_end():
+    assert DELETED == "Deleted in Prefect"
+
+
+def test_a_suspended_run_that_was_claimed_gives_its_claim_back():
+    assert verdict_on(Suspended()) == Release()
+
+
+def test_a_suspended_run_without_a_claim_stays_as_it_is():
+    assert verdict_on(Suspended(), claimed=False) == Nothing()
+
+
+@pytest.mark.parametrize("make", [Pending, Submitting, Running, Retrying], ids=named)
+def test_a_run_that_a_worker_took_and_never_claimed_is_offered_again(make):
+    verdict = verdict_on(make(), claimed=False, age=PENDING_SECONDS + 1)
+    assert isinstance(verdict, SetState)
+    assert verdict.state.type is StateType.SCHEDULED
+    assert verdict.force
+
+
+@pytest.mark.parametrize("make", [Pending, Running], ids=named)
+def test_a_run_is_given_its_time_to_claim(make):
+    assert verdict_on(make(), claimed=False, age=PENDING_SECONDS - 1) == Nothing()
+
+
+@pytest.mark.parametrize("make", [Scheduled, Late, AwaitingConcurrencySlot, Paused], ids=named)
+def test_a_run_that_waits_in_prefect_may_wait_long(make):
+    assert verdict_on(make(), claimed=False, age=PENDING_SECONDS * 1000) == Nothing()
+
+
+CANCEL = {"cancelling": True, "cancelled": BY_OPERATOR}
+
+
+@pytest.mark.parametrize("make", [*NOT_STARTED, *UNDER_WAY], ids=named)
+def test_a_cancelled_run_that_no_process_holds_ends_at_once(make):
+    """A claim would be refused from now on, so nothing of it can run any more."""
+    verdict = verdict_on(make(), claimed=False, **CANCEL)
+    assert verdict == EndCancelled(BY_OPERATOR, settled=False)
+
+
+@pytest.mark.parametrize("make", [*NOT_STARTED, *UNDER_WAY[:-1]], ids=named)
+def test_a_cancelled_run_that_a_process_holds_is_set_to_cancelling(make):
+    verdict = verdict_on(make(), **CANCEL)
+    assert isinstance(verdict, SetState)
+    assert verdict.state.type is StateType.CANCELLING
+    assert verdict.state.message == BY_OPERATOR
+    assert not verdict.force
+
+
+@pytest.mark.parametrize("age", [1.0, PENDING_SECONDS * 1000])
+def test_a_cancelled_run_is_not_final_before_its_process_is_gone(age):
+    assert verdict_on(Cancelling(), age=age, **CANCEL) == Nothing()
+
+
+@pytest.mark.parametrize("make", [*FINAL, lambda: None], ids=[*map(named, FINAL), "deleted"])
+@pytest.mark.parametrize("claimed", [True, False])
+def test_a_cancelled_run_ends_cancelled_whatever_end_prefect_gives_it(make, claimed):
+    verdict = verdict_on(make(), claimed=claimed, **CANCEL)
+    assert verdict == EndCancelled(BY_OPERATOR, settled=True)
+
+
+ENDED = [
+    {"status": "success"},
+    {"status": "failed", "message": "boom"},
+    {"status": "failed", **CANCEL},
+]
+
+
+@pytest.mark.parametrize("columns", ENDED, ids=["success", "failed", "cancelled"])
+@pytest.mark.parametrize("make", [*FINAL, lambda: None], ids=[*map(named, FINAL), "deleted"])
+@pytest.mark.parametrize("claimed", [True, False])
+def test_an_ended_run_is_settled_by_any_end_in_prefect(make, columns, claimed):
+    assert verdict_on(make(), ended_age=0.0, claimed=claimed, **columns) == Settle()
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind", "message"),
+    [
+        (ENDED[0], StateType.COMPLETED, None),
+        (ENDED[1], StateType.FAILED, "boom"),
+        (ENDED[2], StateType.CANCELLED, BY_OPERATOR),
+    ],
+    ids=["success", "failed", "cancelled"],
+)
+@pytest.mark.parametrize("make", [*NOT_STARTED, *UNDER_WAY], ids=named)
+def test_the_row_wins_when_it_has_ended_and_prefect_has_not(make, columns, kind, message):
+    verdict = verdict_on(make(), ended_age=OWN_REPORT_SECONDS + 1, **columns)
+    assert isinstance(verdict, SetState)
+    assert (verdict.state.type, verdict.state.message) == (kind, message)
+    assert verdict.force
+
+
+def test_a_process_that_reported_success_is_given_time_to_tell_prefect_itself():
+    reported = verdict_on(Running(), status="success", ended_age=OWN_REPORT_SECONDS - 1)
+    assert reported == Nothing()
+
+
+@pytest.mark.parametrize("columns", ENDED[1:], ids=["failed", "cancelled"])
+def test_a_run_that_failed_is_told_to_prefect_at_once(columns):
+    assert isinstance(verdict_on(Running(), ended_age=0.0, **columns), SetState)
