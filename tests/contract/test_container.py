@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 
 import pytest
 
@@ -71,6 +72,20 @@ async def test_it_keeps_what_was_sent(client, create, credentials):
         "owner_name": "admin",
     }
     assert {name: answer[name] for name in expected} == expected
+
+
+async def test_a_time_without_an_offset_is_utc_wherever_the_gateway_stands(
+    client, create, monkeypatch
+):
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        identifier = (await create(start_time="2023-02-18T10:02:37")).json()["id"]
+        answer = (await client.get(f"/rest/container/{identifier}")).json()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert answer["start_time"] == "2023-02-18T10:02:37.000000Z"
 
 
 async def test_artifacts_are_counted_and_noted(client, container, add_artifact):
