@@ -9,14 +9,13 @@ from typing import Any, Literal, TypedDict
 import prefect
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from flows.container import Asset
 from flows.run import current
 from flows.runtime import StartedAppRun
 
 Status = Literal["success", "failed"]
-_json = TypeAdapter(Any)
 
 
 class ActionResult(BaseModel):
@@ -95,7 +94,7 @@ class Action:
             ActionFailure: when it failed on every asset.
 
         """
-        return self._run([self._signature.bind(*values, **parameters).arguments], None, None)
+        return self._run([self._bind(*values, **parameters)], None, None)
 
     def map(
         self,
@@ -116,10 +115,16 @@ class Action:
             ActionFailure: when every set failed on every asset (as Phantom counts it).
 
         """
-        sets = [self._signature.bind(**values).arguments for values in parameters]
+        sets = [self._bind(**values) for values in parameters]
         if not sets:
             return ActionRun(id=None, status="success", message="0 actions succeeded", results=[])
         return self._run(sets, assets, name)
+
+    def _bind(self, *values: Any, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401
+        """The parameters by name, as the function would take them."""
+        bound = self._signature.bind(*values, **parameters)
+        named = dict(zip(self._signature.parameters, bound.args, strict=False))
+        return {**named, **bound.kwargs}
 
     def _run(
         self, sets: list[dict[str, Any]], assets: list[str] | None, name: str | None
@@ -130,7 +135,7 @@ class Action:
             app=self.app,
             type=self.type,
             name=name or self.name,
-            parameters=_json.dump_python(sets, mode="json"),
+            parameters=sets,
             assets=assets,
             needs_asset=self.needs_asset,
         )
@@ -222,7 +227,7 @@ def _app_run_end(app_run_id: int, outcomes: list[tuple[ParameterResult, bool]]) 
         "status": _status(result.status for result in results),
         "message": _count(results),
         "exception_occured": any(unforeseen for _, unforeseen in outcomes),
-        "results": [result.model_dump(mode="json", exclude={"asset"}) for result in results],
+        "results": [result.model_dump(exclude={"asset"}) for result in results],
     }
 
 

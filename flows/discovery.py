@@ -24,6 +24,7 @@ import prefect
 from prefect.utilities.callables import parameter_schema
 
 from flows import playbooks as shipped
+from flows.plain import plain
 from flows.playbook import definition_of
 
 SHIPPED = "examples"
@@ -49,7 +50,7 @@ def _in_own_process(file: Path, repository: str, seconds: float) -> list[dict[st
     try:
         if not receiver.poll(seconds):
             return [_broken(file, repository, f"Importing it took longer than {seconds:g} s")]
-        found: list[dict[str, Any]] = receiver.recv()
+        found: list[dict[str, Any]] = json.loads(receiver.recv())
     except EOFError:
         process.join()
         reason = f"Importing it ended the process with exit code {process.exitcode}"
@@ -70,7 +71,8 @@ def _import_and_send(file: Path, repository: str, sender: Connection) -> None:
     except BaseException as error:  # noqa: BLE001 - any way of failing is what is reported here
         summary = "".join(traceback.format_exception_only(error)).strip()
         found = [_broken(file, repository, f"It does not import: {summary}")]
-    sender.send(found)
+    # As text, and plain: the parent knows none of the classes that a playbook may have used.
+    sender.send(json.dumps(plain(found)))
 
 
 def _read(file: Path, repository: str) -> list[dict[str, Any]]:
@@ -78,7 +80,8 @@ def _read(file: Path, repository: str) -> list[dict[str, Any]]:
         name = f"{shipped.__name__}.{file.stem}"
         module = importlib.import_module(name)
     else:
-        name = file.stem
+        # Not the file's own name: it might be that of a module which others import.
+        name = f"__playbook_{file.stem}__"
         sys.path.insert(0, str(file.parent))
         specification = importlib.util.spec_from_file_location(name, file)
         assert specification is not None  # noqa: S101 - the name ends in .py, so there is a loader
@@ -117,7 +120,8 @@ def _found(
 def _broken(file: Path, repository: str, error: str) -> dict[str, Any]:
     return {
         "repository": repository,
-        "name": file.stem,
+        # Digits alone would read as an id.
+        "name": file.name if file.stem.isdigit() else file.stem,
         "folder": str(file.parent),
         "entrypoint": file.name,
         "error": error,

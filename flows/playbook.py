@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -68,21 +69,12 @@ def playbook(
 
     Raises:
         ValueError: for a name of digits alone.
+        TypeError: for a function that is not a plain one, or labels or tags that are no list.
 
     """
 
     def decorate(function: Body) -> Flow:
-        definition = Definition(
-            name=name or function.__name__,
-            description=(function.__doc__ or "").strip(),
-            labels=tuple(labels),
-            tags=tuple(tags),
-            category=category,
-        )
-        if definition.name.isdigit():
-            message = f"A playbook's name may not be digits alone: {definition.name}"
-            raise ValueError(message)
-        return _flow(function, definition)
+        return _flow(function, _define(function, name, labels, tags, category))
 
     return decorate if function is None else decorate(function)
 
@@ -95,6 +87,23 @@ def definition_of(flow: prefect.Flow[..., Any]) -> Definition | None:
 def prefect_name(name: str) -> str:
     """`name` in a form that Prefect accepts: it refuses ``/ % & < >`` in names of flows."""
     return re.sub(r"[/%&<>~]", lambda match: f"~{ord(match[0]):02X}", name)
+
+
+def _define(
+    function: Body, name: str | None, labels: Sequence[str], tags: Sequence[str], category: str
+) -> Definition:
+    name = name or function.__name__
+    if name.isdigit():
+        message = f"A playbook's name may not be digits alone: {name}"
+        raise ValueError(message)
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        message = f"Playbook {name} must be a plain function, neither async nor a generator"
+        raise TypeError(message)
+    if isinstance(labels, str) or isinstance(tags, str):
+        message = f"Labels and tags of playbook {name} must be lists of texts"
+        raise TypeError(message)
+    description = inspect.getdoc(function) or ""
+    return Definition(name, description, tuple(labels), tuple(tags), category)
 
 
 def run_tags(playbook_run_id: int, container_id: int) -> list[str]:

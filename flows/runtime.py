@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from flows.container import Artifact, Asset, Container
+from flows.plain import plain
 
 PATIENCE_SECONDS = 300
 """How long a run waits for a gateway that does not answer before it gives up."""
@@ -202,7 +203,7 @@ def _call(client: httpx.Client, path: str, token: str, body: dict[str, Any]) -> 
 
 def _post(client: httpx.Client, path: str, token: str, body: dict[str, Any]) -> dict[str, Any]:
     try:
-        answer = client.post(path, json=body, headers={"authorization": f"Bearer {token}"})
+        answer = client.post(path, json=plain(body), headers={"authorization": f"Bearer {token}"})
     except httpx.TransportError as error:
         message = f"The runtime API at {client.base_url} does not answer: {error}"
         raise RuntimeUnavailable(message) from error

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters.errors import BadBody, Unauthenticated
+from adapters.rest.body import parse_object
 from adapters.rest.failures import Failures
 from adapters.rest.responses import answer
 from adapters.settings import Settings
@@ -27,6 +28,8 @@ from adapters.store import action_runs, attempts, unsettled_runs
 from adapters.store.database import Database
 
 Status = Literal["success", "failed"]
+DEEPEST = 200
+"""Deepest nesting of what a run may send: results are deeper than requests."""
 Message = TypeVar("Message", bound=BaseModel)
 
 
@@ -173,10 +176,9 @@ async def _worker_stopped(request: Request) -> Response:
 
 
 async def _read(request: Request, kind: type[Message]) -> Message:
-    # PostgreSQL cannot store U+0000, and a result may hold it; the reader loses nothing by this.
-    body = (await request.body()).replace(b"\\u0000", b"\\ufffd")
+    body = parse_object(await request.body(), depth=DEEPEST)
     try:
-        return kind.model_validate_json(body)
+        return kind.model_validate(body)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

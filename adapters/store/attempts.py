@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, text, update
+from sqlalchemy import BigInteger, Row, any_, func, literal, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -181,7 +182,7 @@ async def _container(connection: AsyncConnection, container_id: int) -> dict[str
 
 async def _artifacts(connection: AsyncConnection, row: Row[Any]) -> list[dict[str, Any]]:
     in_scope = (
-        artifacts.c.id.in_(row.scope_artifact_ids)
+        artifacts.c.id == any_(literal(row.scope_artifact_ids, ARRAY(BigInteger)))
         if row.scope == "artifacts"
         else (artifacts.c.id > row.after_artifact) & (artifacts.c.id <= row.last_artifact)
     )

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import case, func, insert, select, update
+from sqlalchemy import BigInteger, any_, case, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import AlreadyFinished, ContainerNotFound, Invalid, PlaybookRunNotFound
@@ -243,7 +244,9 @@ async def finish(
 async def _check_artifacts(connection: AsyncConnection, container_id: int, ids: list[int]) -> None:
     storable = [artifact_id for artifact_id in ids if 0 < artifact_id <= LARGEST_ID]
     query = select(artifacts.c.id).where(
-        artifacts.c.container_id == container_id, artifacts.c.id.in_(storable)
+        artifacts.c.container_id == container_id,
+        # One array, since a parameter for each id would meet PostgreSQL's limit of 32,767.
+        artifacts.c.id == any_(literal(storable, ARRAY(BigInteger))),
     )
     known = set((await connection.execute(query)).scalars())
     unknown = [artifact_id for artifact_id in ids if artifact_id not in known]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.errors import Invalid, PlaybookNotFound
 from adapters.store.database import Database
 from adapters.store.tables import playbooks
+
+LARGEST_ID = 2**63 - 1
+logger = logging.getLogger("prefect_phantom.playbooks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,31 +93,24 @@ async def find(
     Raises:
         PlaybookNotFound: with the id or name as it was sent.
     """
-    if isinstance(playbook, int) or playbook.isdigit():
-        if not 0 < int(playbook) < 2**63:
-            raise PlaybookNotFound(playbook)
-        query = select(*_columns).where(playbooks.c.id == int(playbook))
+    if isinstance(playbook, int) or (playbook.isascii() and playbook.isdigit()):
+        # More digits than any id has would be refused by PostgreSQL, or by int itself.
+        number = int(playbook) if len(str(playbook)) < len(str(LARGEST_ID)) else 0
+        query = select(*_columns).where(playbooks.c.id == number)
         row = (await connection.execute(query)).one_or_none()
         if row is None:
             raise PlaybookNotFound(playbook)
         return _playbook(row)
-    repository, _, name = playbook.rpartition("/")
-    rows = [
-        _playbook(row)
-        for row in await connection.execute(select(*_columns).where(playbooks.c.name == name))
-    ]
+    if "\0" in playbook:
+        raise PlaybookNotFound(playbook)  # PostgreSQL cannot even be asked for such a name
     # A bare name may itself hold a slash, since Phantom allowed it.
-    rows += [
-        _playbook(row)
-        for row in await connection.execute(select(*_columns).where(playbooks.c.name == playbook))
-        if repository
-    ]
-    by_repository = {row.repository: row for row in reversed(rows)}
-    wanted = [repository, *repositories] if repository else repositories
-    for candidate in wanted:
-        row_found = by_repository.get(candidate)
-        if row_found and (candidate == repository or row_found.name == playbook):
-            return row_found
+    repository, _, name = playbook.partition("/")
+    named = (playbooks.c.repository == repository) & (playbooks.c.name == name)
+    query = select(*_columns).where(named | (playbooks.c.name == playbook))
+    found = {(row.repository, row.name): row for row in await connection.execute(query)}
+    for key in ((repository, name), *((each, playbook) for each in repositories)):
+        if key in found:
+            return _playbook(found[key])
     raise PlaybookNotFound(playbook)
 
 
@@ -157,20 +154,27 @@ async def save_found(
         known = [_playbook(row) for row in await connection.execute(select(*_columns))]
         names = {(row.repository, row.name) for row in known}
         seen: set[tuple[str, str]] = set()
-        for playbook in found:
+        # Those with an id of their own come first, or the sequence might give it to another.
+        for playbook in sorted(found, key=lambda each: _key(each) not in ids):
             held = [row for row in known if playbook.error and _holds(playbook, row)]
             for row in held:
                 await _mark(connection, row.id, playbook.error)
                 seen.add((row.repository, row.name))
-            if not held:
+            if not held and playbook.name.isdigit():
+                logger.error("%s is left out: digits alone would read as an id", _key(playbook))
+            elif not held:
                 key = (playbook.repository, playbook.name)
-                wanted = ids.get("/".join(key)) if key not in names else None
+                wanted = ids.get(_key(playbook)) if key not in names else None
                 await _save(connection, playbook, known=key in names, wanted=wanted)
                 seen.add(key)
         for row in known:
             if (row.repository, row.name) not in seen:
                 gone = f"The playbook is no longer in the repository {row.repository}"
                 await _mark(connection, row.id, gone)
+
+
+def _key(playbook: FoundPlaybook) -> str:
+    return f"{playbook.repository}/{playbook.name}"
 
 
 def _holds(broken: FoundPlaybook, row: Playbook) -> bool:
@@ -201,7 +205,7 @@ async def _save(
         "labels": list(playbook.labels),
         "tags": list(playbook.tags),
         "parameter_schema": playbook.parameter_schema or {},
-        "error": playbook.error,
+        "error": playbook.error.replace("\0", "\ufffd"),
     }
     if known:
         await connection.execute(
@@ -211,8 +215,12 @@ async def _save(
         )
         return
     if wanted is not None:
-        values["id"] = wanted
-        await _move_sequence(connection, wanted)
+        holder = select(playbooks.c.name).where(playbooks.c.id == wanted)
+        if (taken := (await connection.execute(holder)).scalar()) is not None:
+            logger.error("%s cannot have id %s: %s has it", _key(playbook), wanted, taken)
+        else:
+            values["id"] = wanted
+            await _move_sequence(connection, wanted)
     await connection.execute(
         insert(playbooks).values(repository=playbook.repository, name=playbook.name, **values)
     )

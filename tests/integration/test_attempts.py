@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from adapters.errors import ContainerNotFound, NotReady, PlaybookNotFound, Superseded
@@ -24,6 +25,7 @@ from adapters.store.tables import playbook_runs as runs
 
 pytestmark = pytest.mark.anyio
 REPOSITORIES = ["local", "examples"]
+PATIENCE = 10.0
 EVERY_REQUEST = ["start of an action", "end of an action", "end of the run"]
 
 
@@ -86,8 +88,7 @@ class Shop:
             await attempts.end(self.database, token, "success", "")
 
     async def cancel(self, run_id: int) -> None:
-        text_ = "Cancelled by operator"
-        await playbook_runs.request_cancel(self.database, run_id, user_id=None, text=text_)
+        await cancel(self.database, run_id)
 
     async def change(self, run_id: int, **columns) -> None:
         async with self.database.begin() as connection:
@@ -100,6 +101,40 @@ class Shop:
     async def add_artifact(self) -> int:
         new = NewArtifact(container_id=self.container_id, name="a", label="event")
         return await artifacts.create(self.database, new)
+
+
+async def cancel(database, run_id: int) -> None:
+    reason = "Cancelled by operator"
+    await playbook_runs.request_cancel(database, run_id, user_id=None, text=reason)
+
+
+async def during(shop: Shop, first, second) -> None:
+    """Do `second` between the work of `first` and its commit; wait for both."""
+    done, release = asyncio.Event(), asyncio.Event()
+
+    class Undecided:
+        @asynccontextmanager
+        async def begin(self):
+            async with shop.database.begin() as connection:
+                yield connection
+                done.set()
+                await release.wait()
+
+    one = asyncio.create_task(first(Undecided()))
+    await done.wait()
+    other = asyncio.create_task(second)
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not other.done():
+                async with shop.database.begin() as connection:
+                    if await connection.scalar(waiting):
+                        break
+                await asyncio.sleep(0.01)
+    finally:
+        release.set()
+        await one
+    await other
 
 
 @pytest.fixture
@@ -140,6 +175,28 @@ async def test_many_processes_at_once_get_one_attempt(shop):
     asked = [shop.claim(replace(request, claim_id=uuid4())) for _ in range(8)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert sorted(type(answer).__name__ for answer in answers) == ["Claim", *["Superseded"] * 7]
+
+
+async def test_a_process_that_asks_while_another_is_being_given_the_run_is_refused(shop):
+    request = await shop.hand_over()
+
+    def first(database):
+        return attempts.claim(database, request, repositories=REPOSITORIES)
+
+    with pytest.raises(Superseded, match="held by another process"):
+        await during(shop, first, shop.claim(replace(request, claim_id=uuid4())))
+
+
+@pytest.mark.parametrize("what", EVERY_REQUEST)
+async def test_a_cancel_that_is_being_committed_refuses_the(shop, what):
+    claim = await shop.claim()
+    action_run_id, _ = await shop.start_action(claim.token)
+    with pytest.raises(Superseded, match="was cancelled"):
+        await during(
+            shop,
+            lambda database: cancel(database, claim.playbook_run_id),
+            shop.ask(what, claim.token, action_run_id),
+        )
 
 
 async def test_another_flow_run_is_refused(shop):

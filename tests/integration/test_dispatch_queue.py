@@ -112,9 +112,11 @@ async def test_two_dispatchers_at_once_never_take_the_same_run(database, accept,
     accepted = await accept(4)
     other = Undecided(database)
     taking = asyncio.create_task(dispatch_queue.take(other, window=2))
-    async with asyncio.timeout(PATIENCE):
-        await other.done.wait()
-        mine = await take(window=4)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await other.done.wait()
+            mine = await take(window=4)
+    finally:
         other.release.set()
         theirs = [run.id for run in await taking]
     assert theirs == accepted[:2]
@@ -275,15 +277,15 @@ async def test_a_run_claimed_at_the_last_moment_is_not_overdue(database, accept,
         claimed = {"claim_id": uuid4(), "claim_time": func.now()}
         await connection.execute(update(runs).where(runs.c.id == run_id).values(**claimed))
         ending = asyncio.create_task(dispatch_queue.end_overdue(database, hours=2))
-        await _until_something_waits_for_a_lock(database)
+        await _until_it_waits_for_a_lock(database, ending)
     assert await ending == []
     assert (await read(run_id)).status == "running"
 
 
-async def _until_something_waits_for_a_lock(database) -> None:
+async def _until_it_waits_for_a_lock(database, task: asyncio.Task) -> None:
     waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     async with asyncio.timeout(PATIENCE):
-        while True:
+        while not task.done():
             async with database.begin() as connection:
                 if await connection.scalar(waiting):
                     return

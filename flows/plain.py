@@ -1,0 +1,41 @@
+"""Values in a form that JSON and PostgreSQL can hold, whatever an action came up with."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+LARGEST_INTEGER = 2**63 - 1
+_unstorable = re.compile("[\0\ud800-\udfff]")
+
+
+def plain(value: object) -> Any:  # noqa: ANN401 - that is what JSON is
+    """A copy of `value` out of dictionaries, lists, texts, numbers, booleans and None.
+
+    Nothing is refused, since a result must not be lost for its form: bytes become text, with
+    what is not UTF-8 replaced; U+0000 and halves of surrogate pairs are replaced too; NaN and
+    infinities become None; integers beyond 64 bits and all other objects become their text.
+    """
+    match value:
+        case None | bool():
+            return value
+        case str():
+            return _unstorable.sub("\ufffd", value)
+        case int():
+            return int(value) if -LARGEST_INTEGER <= value <= LARGEST_INTEGER else str(value)
+        case float():
+            return float(value) if math.isfinite(value) else None
+        case bytes() | bytearray():
+            return plain(bytes(value).decode(errors="replace"))
+        case BaseModel():
+            return plain(value.model_dump())
+        case Mapping():
+            return {plain(str(key)): plain(item) for key, item in value.items()}
+        case Iterable():
+            return [plain(item) for item in value]
+        case _:
+            return plain(str(value))
