@@ -84,7 +84,7 @@ def judge(
 def _ended(run: UnsettledRun, state: State | None, age: float) -> Verdict:
     if state is None or state.is_final():
         return Settle()
-    if run.claimed and run.status == "success" and age < OWN_REPORT_SECONDS:
+    if run.claimed and not run.cancelling and age < OWN_REPORT_SECONDS:
         return Nothing()
     return SetState(_matching(run), force=True)
 
