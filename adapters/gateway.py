@@ -13,6 +13,7 @@ import uvicorn
 from prefect.client.orchestration import get_client
 from starlette.types import ASGIApp
 
+from adapters.hints import Hints
 from adapters.prefect.deployments import Deployments
 from adapters.prefect.dispatch import Dispatcher
 from adapters.prefect.reconcile import Reconciler
@@ -56,7 +57,7 @@ async def _prepare(database: Database, settings: Settings) -> None:
 
 
 async def _serve(database: Database, settings: Settings) -> None:
-    dispatch, reconcile = Signal(), Signal()
+    dispatch, reconcile, hints = Signal(), Signal(), Hints()
     stop = _stop_signal()
     async with get_client() as client:
         deployments = Deployments(database=database, client=client, settings=settings)
@@ -72,9 +73,10 @@ async def _serve(database: Database, settings: Settings) -> None:
             deployments=deployments,
             signal=dispatch,
             reconcile=reconcile,
+            hints=hints,
         )
         reconciler = Reconciler(
-            database=database, client=client, settings=settings, signal=reconcile
+            database=database, client=client, settings=settings, signal=reconcile, hints=hints
         )
         loops = [
             asyncio.create_task(_keep("repositories", repositories.run)),
@@ -85,7 +87,11 @@ async def _serve(database: Database, settings: Settings) -> None:
             database=database, settings=settings, dispatch=dispatch, reconcile=reconcile
         )
         runtime = create_runtime_application(
-            database=database, settings=settings, dispatch=dispatch, reconcile=reconcile
+            database=database,
+            settings=settings,
+            dispatch=dispatch,
+            reconcile=reconcile,
+            hints=hints,
         )
         await _listen(
             [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from pathlib import Path
 from typing import Annotated, Literal
@@ -80,12 +79,16 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(default=5.0, ge=0)
     """Time between SIGTERM and SIGKILL for runs when the worker stops."""
 
-    work_pool: str = "phantom-process"
-    """Work pool of the deployments made for playbooks."""
+    work_pool: str = "phantom"
+    """Work pool of the deployments made for playbooks, and of this worker."""
+    worker_type: Literal["phantom", "process"] = "phantom"
+    """``phantom`` forks runs from a warm template; ``process`` is Prefect's stock process worker,
+    whose pool is made under the name ``phantom-process``."""
     worker_name: str = Field(default_factory=lambda: f"phantom-{socket.gethostname()}")
     """Name of this worker. One process per name: a second start ends what the first left."""
-    worker_limit: int = Field(default_factory=lambda: 2 * (os.cpu_count() or 1), gt=0)
-    """Most runs at once on this worker."""
+    worker_limit: int | None = Field(default=None, gt=0)
+    """Most runs at once on this worker; unset takes the pool's slots, or for a pool of type
+    ``process`` twice the number of cores."""
     runtime_url: str | None = None
     """Where runs reach the runtime API, such as ``http://127.0.0.1:8444``."""
     runtime_key: SecretStr | None = None

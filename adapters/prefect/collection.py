@@ -4,3 +4,7 @@ Blocks and worker types defined here are found by Prefect's command line and its
 """
 
 from __future__ import annotations
+
+from adapters.prefect.phantom_worker import PhantomWorker
+
+__all__ = ["PhantomWorker"]

@@ -13,12 +13,15 @@ from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.workers.process import ProcessWorker
 
+from adapters.prefect.phantom_worker import PhantomWorker
 from adapters.settings import Settings
 from adapters.store import playbooks
 from adapters.store.database import Database
 from adapters.store.playbooks import Playbook
 from flows.playbook import prefect_name
 
+STOCK_POOL = "phantom-process"
+"""The pool whose runs any stock process worker can carry out."""
 RUN_COMMAND = "python -P -m flows.engine"
 """What a process worker starts for each run, by the `python` on its PATH."""
 logger = logging.getLogger("prefect_phantom.deployments")
@@ -34,7 +37,7 @@ class Deployments:
 
     async def register_all(self) -> None:
         """Register every playbook that imports and has changed, or that Prefect has lost."""
-        await self._ensure_work_pool()
+        await self._ensure_work_pools()
         for playbook in await playbooks.read_all(self.database):
             if not playbook.error:
                 await self.register(playbook)
@@ -83,17 +86,37 @@ class Deployments:
         except ObjectNotFound:
             return None
 
-    async def _ensure_work_pool(self) -> None:
+    async def _ensure_work_pools(self) -> None:
+        await self._ensure_work_pool(
+            self.settings.work_pool
+            if self.settings.worker_type == PhantomWorker.type
+            else PhantomWorker.type,
+            PhantomWorker.type,
+            "Runs playbooks in processes forked from a warm template.",
+            PhantomWorker.get_default_base_job_template(),
+        )
         template = ProcessWorker.get_default_base_job_template()
         template["variables"]["properties"]["command"]["default"] = RUN_COMMAND
+        await self._ensure_work_pool(
+            self.settings.work_pool
+            if self.settings.worker_type == ProcessWorker.type
+            else STOCK_POOL,
+            ProcessWorker.type,
+            "Runs playbooks by Prefect's stock process worker, each in a cold interpreter.",
+            template,
+        )
+
+    async def _ensure_work_pool(
+        self, name: str, worker_type: str, description: str, template: dict[str, Any]
+    ) -> None:
         try:
             await self.client.create_work_pool(
                 WorkPoolCreate(
-                    name=self.settings.work_pool,
-                    type=ProcessWorker.type,
-                    description="Runs playbooks, each in a process of its own.",
+                    name=name,
+                    type=worker_type,
+                    description=description,
                     base_job_template=template,
                 )
             )
         except ObjectAlreadyExists:
-            logger.info("Work pool %s is there already", self.settings.work_pool)
+            logger.debug("Work pool %s is there already", name)

@@ -12,6 +12,7 @@ from uuid import UUID
 import httpx
 from prefect.client.orchestration import PrefectClient
 
+from adapters.hints import Hints
 from adapters.prefect.deployments import Deployments
 from adapters.settings import Settings
 from adapters.signal import Signal
@@ -40,12 +41,14 @@ class Dispatcher:
         deployments: Deployments,
         signal: Signal,
         reconcile: Signal,
+        hints: Hints,
     ) -> None:
         self.database = database
         self.client = client
         self.settings = settings
         self.signal = signal
         self.reconcile = reconcile
+        self.hints = hints
         self.deployments = deployments
 
     async def run(self) -> None:
@@ -96,6 +99,7 @@ class Dispatcher:
             if flow_run_id is not None:
                 created[run.id] = flow_run_id
         await dispatch_queue.record(self.database, created)
+        self.hints.work()
         self.reconcile.notify()
 
     async def _create_one(

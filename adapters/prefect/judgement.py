@@ -82,7 +82,7 @@ def judge(
 
 
 def _ended(run: UnsettledRun, state: State | None, age: float) -> Verdict:
-    if state is None or state.is_final():
+    if state is None or (state.is_final() and not (run.cancelling and state.is_crashed())):
         return Settle()
     if run.claimed and not run.cancelling and age < OWN_REPORT_SECONDS:
         return Nothing()
@@ -99,7 +99,9 @@ def _matching(run: UnsettledRun) -> State[None]:
 
 def _cancelling(run: UnsettledRun, state: State | None) -> Verdict:
     if state is None or state.is_final():
-        return EndCancelled(run.cancelled, settled=True)
+        # Killing a run's process may look like a crash to Prefect; it is told better afterwards.
+        crashed = state is not None and state.is_crashed()
+        return EndCancelled(run.cancelled, settled=not crashed)
     if not run.claimed:
         # No process holds it, and a claim would be refused: it is over, whatever Prefect starts.
         return EndCancelled(run.cancelled, settled=False)

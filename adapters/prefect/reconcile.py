@@ -9,9 +9,10 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import ObjectNotFound
 
+from adapters.hints import Hints
 from adapters.prefect.judgement import (
     End,
     EndCancelled,
@@ -38,12 +39,19 @@ class Reconciler:
     """Compares rows with flow runs, page by page, at every signal and every few seconds."""
 
     def __init__(
-        self, *, database: Database, client: PrefectClient, settings: Settings, signal: Signal
+        self,
+        *,
+        database: Database,
+        client: PrefectClient,
+        settings: Settings,
+        signal: Signal,
+        hints: Hints,
     ) -> None:
         self.database = database
         self.client = client
         self.settings = settings
         self.signal = signal
+        self.hints = hints
 
     async def run(self) -> None:
         """Run until cancelled. An error ends this round and is the caller's to report."""
@@ -95,13 +103,19 @@ class Reconciler:
                     self.signal.notify()
             case NoteCancelling():
                 await unsettled_runs.note_cancelling(self.database, run.id)
+                self.hints.stop(run.flow_run_id)
             case Release():
                 await unsettled_runs.release(self.database, run.id)
             case SetState(state, force):
-                try:
-                    await self.client.set_flow_run_state(run.flow_run_id, state, force=force)
-                except ObjectNotFound:
-                    # Deleted between reading and telling; the next round sees that.
-                    logger.info("Flow run %s was deleted meanwhile", run.flow_run_id)
+                await self._set_state(run, state, force=force)
             case Nothing():
                 pass
+
+    async def _set_state(self, run: UnsettledRun, state: State[None], *, force: bool) -> None:
+        if state.is_cancelling():
+            self.hints.stop(run.flow_run_id)
+        try:
+            await self.client.set_flow_run_state(run.flow_run_id, state, force=force)
+        except ObjectNotFound:
+            # Deleted between reading and telling; the next round sees that.
+            logger.info("Flow run %s was deleted meanwhile", run.flow_run_id)

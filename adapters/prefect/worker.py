@@ -1,4 +1,4 @@
-"""The worker: Prefect's stock process worker, started, watched and really stopped."""
+"""The worker part: ``prefect worker start``, watched and really stopped."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from urllib.parse import quote
 
-import httpx
 import psutil
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from adapters.prefect.gateway_client import GatewayClient
 from adapters.settings import Settings
 
 MARKS = ("PREFECT_PHANTOM_WORKER_NAME", "PREFECT_PHANTOM_RUNTIME_KEY")
 """Variables by which everything that a worker started is known: its name in its installation."""
-POLL_SECONDS = 1
+POLL_SECONDS = {"phantom": "5", "process": "1"}
+"""A worker of our type hears of work by hints; its poll only finds what a lost hint was about."""
 logger = logging.getLogger("prefect_phantom.worker")
 
 
@@ -35,18 +34,20 @@ class Worker:
         self.settings = settings
         self.name = settings.worker_name
         self.key = settings.runtime_key.get_secret_value() if settings.runtime_key else ""
+        self.gateway = GatewayClient(url=settings.runtime_url or "", key=self.key, worker=self.name)
         self.marks = dict(zip(MARKS, (self.name, self.key), strict=True))
 
     async def run(self, stop: asyncio.Event) -> int:
-        """Work until `stop` is set, or until the stock worker ends; return an exit code."""
+        """Work until `stop` is set, or until Prefect's worker ends; return an exit code."""
         os.environ.update(self.marks)
         await self._kill(list(self._processes()))
-        await self._tell("started")
+        await self.gateway.started()
         program = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "prefect", "worker", "start"),
-            *("--pool", self.settings.work_pool, "--type", "process", "--name", self.name),
-            *("--limit", str(self.settings.worker_limit)),
-            env={**os.environ, "PREFECT_WORKER_QUERY_SECONDS": str(POLL_SECONDS)},
+            *("--pool", self.settings.work_pool, "--type", self.settings.worker_type),
+            *("--name", self.name, *self._limit()),
+            env={"PREFECT_WORKER_QUERY_SECONDS": POLL_SECONDS[self.settings.worker_type]}
+            | os.environ,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,
@@ -62,15 +63,21 @@ class Worker:
         await output
         return 0 if stop.is_set() else 1
 
+    def _limit(self) -> list[str]:
+        limit = self.settings.worker_limit
+        if limit is None and self.settings.worker_type == "process":
+            limit = 2 * (os.cpu_count() or 1)
+        return [] if limit is None else ["--limit", str(limit)]
+
     async def _stop(self, program: asyncio.subprocess.Process) -> None:
         program.send_signal(signal.SIGSTOP)
         runs = [process for process in self._processes() if process.pid != program.pid]
         if runs:
-            await self._tell("stopping")
+            await self.gateway.stopping()
             _signal_groups(runs, signal.SIGTERM)
             await asyncio.to_thread(psutil.wait_procs, runs, timeout=self.settings.grace_seconds)
             await self._kill([p for p in self._processes() if p.pid != program.pid])
-            await self._tell("stopped")
+            await self.gateway.stopped()
         program.kill()
 
     def _processes(self) -> Iterator[psutil.Process]:
@@ -85,21 +92,6 @@ class Worker:
         _signal_groups(processes, signal.SIGKILL)
         await asyncio.to_thread(psutil.wait_procs, processes, timeout=5)
 
-    async def _tell(self, event: str) -> None:
-        """Tell the gateway what became of this worker's runs; it may be starting still."""
-        url = f"{self.settings.runtime_url}/runtime/workers/{quote(self.name, safe='')}/{event}"
-        headers = {"authorization": f"Bearer {self.key}"}
-        patience = 3 if event != "started" else 120
-        async for trial in AsyncRetrying(
-            retry=retry_if_exception_type(httpx.TransportError),
-            wait=wait_exponential(multiplier=0.1, max=2),
-            stop=stop_after_delay(patience),
-            reraise=True,
-        ):
-            with trial:
-                async with httpx.AsyncClient(trust_env=False) as client:
-                    (await client.post(url, headers=headers)).raise_for_status()
-
 
 def _signal_groups(processes: list[psutil.Process], number: signal.Signals) -> None:
     """Signal the processes and, where one leads its own group, everything in that group."""
@@ -112,7 +104,7 @@ def _signal_groups(processes: list[psutil.Process], number: signal.Signals) -> N
 
 
 async def _forward(program: asyncio.subprocess.Process) -> None:
-    """Pass the stock worker's output on, and say ``ready`` once it polls."""
+    """Pass the worker's output on, and say ``ready`` once it polls."""
     assert program.stdout is not None  # noqa: S101 - it was started with a pipe
     async for line in program.stdout:
         sys.stdout.write(line.decode(errors="replace"))

@@ -7,6 +7,8 @@ run shows the token of its attempt, which is worth nothing for any other run.
 from __future__ import annotations
 
 import hmac
+import json
+from collections.abc import AsyncIterator
 from typing import Literal, TypeVar
 from uuid import UUID
 
@@ -15,10 +17,11 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from adapters.errors import BadBody, Unauthenticated
+from adapters.hints import Hints
 from adapters.rest.body import parse_object
 from adapters.rest.failures import Failures
 from adapters.rest.responses import answer
@@ -28,6 +31,7 @@ from adapters.store import action_runs, attempts, unsettled_runs
 from adapters.store.database import Database
 
 Status = Literal["success", "failed"]
+HINT_SECONDS = 10
 DEEPEST = 200
 """Deepest nesting of what a run may send: results are deeper than requests."""
 Message = TypeVar("Message", bound=BaseModel)
@@ -77,13 +81,22 @@ class _ActionEnd(_Message):
     app_runs: list[_AppRunEnd]
 
 
+class _Exited(_Message):
+    flow_run_id: UUID
+    code: int
+
+
+class _Held(_Message):
+    flow_run_ids: list[UUID]
+
+
 class _End(_Message):
     status: Status
     message: str
 
 
 def create_runtime_application(
-    *, database: Database, settings: Settings, dispatch: Signal, reconcile: Signal
+    *, database: Database, settings: Settings, dispatch: Signal, reconcile: Signal, hints: Hints
 ) -> Starlette:
     """Make the ASGI application. A claim frees a place in Prefect, so it wakes `dispatch`."""
     application = Starlette(
@@ -95,6 +108,9 @@ def create_runtime_application(
             Route("/runtime/workers/{name}/started", _worker_started, methods=["POST"]),
             Route("/runtime/workers/{name}/stopping", _worker_stopping, methods=["POST"]),
             Route("/runtime/workers/{name}/stopped", _worker_stopped, methods=["POST"]),
+            Route("/runtime/workers/{name}/exited", _run_exited, methods=["POST"]),
+            Route("/runtime/workers/{name}/held", _held, methods=["POST"]),
+            Route("/runtime/workers/{name}/hints", _hints, methods=["GET"]),
         ],
         middleware=[Middleware(Failures)],
     )
@@ -102,6 +118,7 @@ def create_runtime_application(
     application.state.settings = settings
     application.state.dispatch = dispatch
     application.state.reconcile = reconcile
+    application.state.hints = hints
     return application
 
 
@@ -173,6 +190,35 @@ async def _worker_stopped(request: Request) -> Response:
     )
     request.app.state.reconcile.notify()
     return answer({"ended": ended})
+
+
+async def _run_exited(request: Request) -> Response:
+    _require_key(request)
+    message = await _read(request, _Exited)
+    await unsettled_runs.end_exited(
+        request.app.state.database, message.flow_run_id, code=message.code
+    )
+    request.app.state.reconcile.notify()
+    return answer({})
+
+
+async def _held(request: Request) -> Response:
+    _require_key(request)
+    message = await _read(request, _Held)
+    stop = await unsettled_runs.refused(request.app.state.database, message.flow_run_ids)
+    return answer({"stop": jsonable_encoder(stop)})
+
+
+async def _hints(request: Request) -> Response:
+    """A line of JSON for each hint; an empty object every few seconds shows that it lives."""
+    _require_key(request)
+    hints: Hints = request.app.state.hints
+
+    async def lines() -> AsyncIterator[str]:
+        async for hint in hints.listen(every=HINT_SECONDS):
+            yield json.dumps(hint) + "\n"
+
+    return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
 async def _read(request: Request, kind: type[Message]) -> Message:

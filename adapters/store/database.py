@@ -36,7 +36,8 @@ class Database:
             url,
             pool_size=pool_size,
             max_overflow=0,
-            pool_pre_ping=False,
+            # What callers send must not end up in the log when a statement fails.
+            hide_parameters=True,
             json_serializer=_compact_json,
             connect_args={
                 "server_settings": {

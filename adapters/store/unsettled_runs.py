@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Uuid, any_, func, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.store.database import Database
 from adapters.store.playbook_runs import finish, mark_cancelled
@@ -132,3 +134,27 @@ async def end_runs_of_worker(database: Database, worker: str, *, reason: str) ->
             message = row.cancelled or row.message or reason
             await finish(connection, row.id, "failed", message)
         return [row.id for row in held]
+
+
+async def end_exited(database: Database, flow_run_id: UUID, *, code: int) -> None:
+    """The process of a run has ended. A run that it has not ended itself ends now."""
+    async with database.begin() as connection:
+        query = select(runs.c.id, runs.c.cancelled, runs.c.message, runs.c.claim_id).where(
+            runs.c.flow_run_id == flow_run_id, runs.c.end_time.is_(None)
+        )
+        row = (await connection.execute(query.with_for_update())).one_or_none()
+        # A process that never claimed leaves the run to the next; one that is suspended too.
+        if row is not None and row.claim_id is not None:
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            message = row.cancelled or row.message or f"The run's process died: {how}"
+            await finish(connection, row.id, "failed", message)
+
+
+async def refused(database: Database, flow_run_ids: Sequence[UUID]) -> list[UUID]:
+    """Which of these flow runs may not go on: cancelled, or ended in another way."""
+    query = select(runs.c.flow_run_id).where(
+        runs.c.flow_run_id == any_(literal(list(flow_run_ids), ARRAY(Uuid))),
+        runs.c.cancel_time.is_not(None) | runs.c.end_time.is_not(None),
+    )
+    async with database.begin() as connection:
+        return list((await connection.execute(query)).scalars())

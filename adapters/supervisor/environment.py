@@ -158,9 +158,9 @@ def worker_environment(installation: Installation) -> dict[str, str]:
             "PREFECT_PHANTOM_RUNTIME_URL": installation.runtime_url,
             "PREFECT_PHANTOM_RUNTIME_KEY": installation.runtime_key,
             "PREFECT_PHANTOM_WORKER_NAME": settings.worker_name,
-            "PREFECT_PHANTOM_WORKER_LIMIT": str(settings.worker_limit),
             "PREFECT_PHANTOM_GRACE_SECONDS": str(settings.grace_seconds),
             "PREFECT_PHANTOM_WORK_POOL": settings.work_pool,
+            "PREFECT_PHANTOM_WORKER_TYPE": settings.worker_type,
         }
     )
 

@@ -206,11 +206,17 @@ def test_the_row_wins_when_it_has_ended_and_prefect_has_not(make, columns, kind,
     assert verdict.force
 
 
-def test_a_process_that_reported_success_is_given_time_to_tell_prefect_itself():
-    reported = verdict_on(Running(), status="success", ended_age=OWN_REPORT_SECONDS - 1)
-    assert reported == Nothing()
+@pytest.mark.parametrize("columns", ENDED[:2], ids=["success", "failed"])
+def test_a_process_that_reported_its_end_is_given_time_to_tell_prefect_itself(columns):
+    assert verdict_on(Running(), ended_age=OWN_REPORT_SECONDS - 1, **columns) == Nothing()
 
 
-@pytest.mark.parametrize("columns", ENDED[1:], ids=["failed", "cancelled"])
-def test_a_run_that_failed_is_told_to_prefect_at_once(columns):
-    assert isinstance(verdict_on(Running(), ended_age=0.0, **columns), SetState)
+@pytest.mark.parametrize("claimed", [True, False])
+def test_a_cancelled_end_is_told_to_prefect_at_once(claimed):
+    verdict = verdict_on(Running(), ended_age=0.0, claimed=claimed, **ENDED[2])
+    assert isinstance(verdict, SetState)
+
+
+@pytest.mark.parametrize("make", NOT_STARTED, ids=named)
+def test_the_end_of_a_run_that_no_process_held_is_told_to_prefect_at_once(make):
+    assert isinstance(verdict_on(make(), ended_age=0.0, claimed=False, **ENDED[1]), SetState)

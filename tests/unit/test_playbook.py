@@ -65,7 +65,6 @@ def test_a_name_of_digits_alone_is_refused(name):
         playbook(name=name)(nothing)
 
 
-@pytest.mark.xfail(raises=pytest.fail.Exception, reason="accepted; its body would never run")
 def test_an_async_function_is_refused():
     async def later(run: PlaybookRun) -> None: ...
 
@@ -73,7 +72,6 @@ def test_an_async_function_is_refused():
         playbook(later)
 
 
-@pytest.mark.xfail(raises=pytest.fail.Exception, reason="accepted; its body would never run")
 def test_a_generator_function_is_refused():
     def steps(_run: PlaybookRun):
         yield
@@ -82,10 +80,9 @@ def test_a_generator_function_is_refused():
         playbook(steps)
 
 
-@pytest.mark.xfail(raises=pytest.fail.Exception, reason="becomes a label for each letter")
 @pytest.mark.parametrize("field", ["labels", "tags"])
 def test_one_text_in_place_of_a_list_is_refused(field):
-    with pytest.raises(TypeError, match=field):
+    with pytest.raises(TypeError, match="lists of texts"):
         playbook(**{field: "events"})(nothing)
 
 

@@ -1,0 +1,81 @@
+"""What a worker says to the gateway over the runtime API, and the hints that it hears."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
+
+SILENCE_SECONDS = 30
+"""A hint stream without a word for this long is dead; the gateway says something more often."""
+
+
+class GatewayClient:
+    """Client of the runtime API's calls for workers."""
+
+    def __init__(self, *, url: str, key: str, worker: str) -> None:
+        self._client = httpx.AsyncClient(
+            base_url=f"{url}/runtime/workers/{quote(worker, safe='')}",
+            headers={"authorization": f"Bearer {key}"},
+            timeout=10,
+            trust_env=False,
+        )
+
+    async def started(self) -> None:
+        """Nothing that this worker's name held before is alive. Waits for the gateway to answer."""
+        await self._post("started", patience=120)
+
+    async def stopping(self) -> None:
+        """The runs of this worker are about to be stopped."""
+        await self._post("stopping", patience=3)
+
+    async def stopped(self) -> None:
+        """The processes of all runs of this worker have ended."""
+        await self._post("stopped", patience=3)
+
+    async def exited(self, flow_run_id: UUID, code: int) -> None:
+        """The process of a run has ended with this exit code; negative for a signal."""
+        await self._post("exited", {"flow_run_id": str(flow_run_id), "code": code}, patience=120)
+
+    async def ask_stopped(self, flow_run_ids: Iterable[UUID]) -> set[UUID]:
+        """Which of these runs may not go on."""
+        body = {"flow_run_ids": [str(flow_run_id) for flow_run_id in flow_run_ids]}
+        answer = await self._post("held", body, patience=3)
+        return {UUID(text) for text in answer["stop"]}
+
+    async def hints(self) -> AsyncIterator[dict[str, Any]]:
+        """Hints as they come, until the connection breaks.
+
+        Raises:
+            httpx.HTTPError: the gateway is not there, or has gone away.
+        """
+        timeout = httpx.Timeout(10, read=SILENCE_SECONDS)
+        async with self._client.stream("GET", "hints", timeout=timeout) as answer:
+            answer.raise_for_status()
+            async for line in answer.aiter_lines():
+                if hint := json.loads(line):
+                    yield hint
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    async def _post(
+        self, event: str, body: dict[str, Any] | None = None, *, patience: float
+    ) -> dict[str, Any]:
+        async for trial in AsyncRetrying(
+            retry=retry_if_exception_type((httpx.TransportError, httpx.HTTPStatusError)),
+            wait=wait_exponential(multiplier=0.1, max=2),
+            stop=stop_after_delay(patience),
+            reraise=True,
+        ):
+            with trial:
+                answer = await self._client.post(event, json=body or {})
+                answer.raise_for_status()
+                content: dict[str, Any] = answer.json()
+        return content

@@ -1,0 +1,259 @@
+"""The worker type ``phantom``: each run is forked from a warm template process.
+
+``prefect worker start --type phantom --pool phantom``. The pool's settings (slots, grace,
+environment) show and can be edited in the Prefect UI.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+from uuid import UUID
+
+import anyio.abc
+import httpx
+import psutil
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.states import Crashed, Pending
+from prefect.workers.base import (
+    BaseJobConfiguration,
+    BaseVariables,
+    BaseWorker,
+    BaseWorkerResult,
+)
+from pydantic import Field
+
+from adapters.prefect.gateway_client import GatewayClient
+from adapters.prefect.templates import Code, RunProcess, TemplateFailed, Templates
+from adapters.settings import Settings
+
+SET_CHILD_SUBREAPER = 36
+WORKING_DIRECTORY = "prefect.deployments.steps.set_working_directory"
+DEPLOYMENT_SECONDS = 5.0
+"""How long a deployment that was read is taken to be the same."""
+RECONNECT_SECONDS = 1.0
+PREFETCH_SECONDS = 10
+logger = logging.getLogger("prefect_phantom.worker")
+
+
+class PhantomVariables(BaseVariables):
+    """Settings of a work pool of this type."""
+
+    slots: int = Field(
+        default_factory=lambda: 2 * (os.cpu_count() or 1),
+        gt=0,
+        description="Most runs at once on one worker.",
+    )
+    grace_seconds: float = Field(
+        default=5.0, ge=0, description="Seconds between SIGTERM and SIGKILL for a cancelled run."
+    )
+
+
+class PhantomJobConfiguration(BaseJobConfiguration):
+    """What one run is started with."""
+
+    slots: int = 4
+    grace_seconds: float = 5.0
+
+
+class PhantomWorkerResult(BaseWorkerResult):
+    """Exit code and process id of a run."""
+
+
+class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, PhantomWorkerResult]):
+    """Takes runs as soon as a hint or a poll tells of them, forks, and reaps."""
+
+    type = "phantom"
+    job_configuration = PhantomJobConfiguration
+    job_configuration_variables = PhantomVariables
+    _description = "Run Phantom playbooks in processes forked from a warm template."
+    _display_name = "Phantom"
+
+    async def __aenter__(self) -> Self:
+        """Start the template process and listen for hints."""
+        _become_reaper()
+        settings = Settings()
+        key = settings.runtime_key.get_secret_value() if settings.runtime_key else ""
+        self._gateway = GatewayClient(
+            url=settings.runtime_url or "", key=key, worker=settings.worker_name
+        )
+        self._templates = Templates()
+        self._processes: dict[UUID, RunProcess] = {}
+        self._taken: set[UUID] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._polling = asyncio.Lock()
+        self._deployments: dict[UUID, tuple[float, Code]] = {}
+        await super().__aenter__()
+        await self._templates.start()
+        self._start(self._listen())
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Stop listening. Runs are ended by who stops the worker, not here."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._templates.close()
+        await self._gateway.close()
+        await super().__aexit__(*exc_info)
+
+    async def get_and_submit_flow_runs(self) -> list[FlowRun]:
+        """Take what is scheduled, as far as slots are free. Called by each poll and each hint."""
+        async with self._polling:
+            runs = {process.process_id for process in self._processes.values()}
+            _reap_orphans({*runs, self._templates.process_id})
+            await self._stop_refused()
+            free = self._slots() - len(self._taken)
+            if self._work_pool is None or free <= 0:
+                return []
+            scheduled = await self.client.get_scheduled_flow_runs_for_work_pool(
+                work_pool_name=self.work_pool.name,
+                scheduled_before=datetime.now(UTC) + timedelta(seconds=PREFETCH_SECONDS),
+                work_queue_names=list(self._work_queues) or None,
+            )
+            new = [entry.flow_run for entry in scheduled if entry.flow_run.id not in self._taken]
+            taken = [flow_run for flow_run in new if self._is_due(flow_run)][:free]
+            for flow_run in taken:
+                self._taken.add(flow_run.id)
+                self._start(self._carry_out(flow_run))
+            return taken
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: PhantomJobConfiguration,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> PhantomWorkerResult:
+        """Fork the run's process and wait for its end."""
+        process = await self._fork(flow_run, configuration.env)
+        if task_status is not None:
+            task_status.started(process.process_id)
+        code = await process.wait()
+        return PhantomWorkerResult(identifier=str(process.process_id), status_code=code)
+
+    def _is_due(self, flow_run: FlowRun) -> bool:
+        """Whether to take it now; a little too early is looked at again at its time."""
+        expected = flow_run.next_scheduled_start_time or flow_run.expected_start_time
+        wait = expected.timestamp() - datetime.now(UTC).timestamp() if expected else 0.0
+        if wait > 0:
+            loop = asyncio.get_running_loop()
+            loop.call_later(wait, lambda: self._start(self._poll()))
+        return wait <= 0
+
+    async def _carry_out(self, flow_run: FlowRun) -> None:
+        """Claim the flow run by its Pending state, fork, wait, report."""
+        try:
+            pending: State[None] = Pending()
+            claimed = await self.client.set_flow_run_state(flow_run.id, pending)
+            if claimed.status is not SetStateStatus.ACCEPT:
+                logger.info("Flow run %s was taken or cancelled meanwhile", flow_run.id)
+                return
+            flow_run.state = claimed.state
+            try:
+                process = await self._fork(flow_run, {})
+            except TemplateFailed as error:
+                crashed: State[None] = Crashed(message=str(error))
+                await self.client.set_flow_run_state(flow_run.id, crashed, force=True)
+                return
+            self._processes[flow_run.id] = process
+            code = await process.wait()
+            await self._gateway.exited(flow_run.id, code)
+        finally:
+            self._processes.pop(flow_run.id, None)
+            self._taken.discard(flow_run.id)
+            self._start(self._poll())
+
+    async def _fork(self, flow_run: FlowRun, environment: dict[str, Any]) -> RunProcess:
+        code = await self._code(flow_run)
+        return await self._templates.fork(
+            code,
+            flow_run.model_dump(mode="json"),
+            {**environment, "PREFECT__FLOW_RUN_ID": str(flow_run.id)},
+        )
+
+    async def _code(self, flow_run: FlowRun) -> Code:
+        """The code that the flow run's deployment names."""
+        if flow_run.deployment_id is None:
+            message = "The flow run belongs to no deployment"
+            raise TemplateFailed(message)
+        now = asyncio.get_running_loop().time()
+        read, code = self._deployments.get(flow_run.deployment_id, (0.0, None))
+        if code is None or now - read > DEPLOYMENT_SECONDS:
+            deployment = await self.client.read_deployment(flow_run.deployment_id)
+            steps = deployment.pull_steps or []
+            if any(set(step) != {WORKING_DIRECTORY} for step in steps) or not deployment.entrypoint:
+                message = (
+                    "A pool of type phantom runs code that lies on the worker's disk: only the "
+                    "pull step set_working_directory is known; use a pool of type process"
+                )
+                raise TemplateFailed(message)
+            folder = steps[-1][WORKING_DIRECTORY]["directory"] if steps else None
+            code = Code.of(deployment.entrypoint, folder)
+            self._deployments[flow_run.deployment_id] = (now, code)
+        return await asyncio.to_thread(Code.of, code.entrypoint, code.folder)
+
+    async def _listen(self) -> None:
+        """Hear hints for as long as the worker lives; without them the poll finds the same."""
+        while True:
+            try:
+                async for hint in self._gateway.hints():
+                    if "work" in hint:
+                        self._start(self._poll())
+                    elif (process := self._processes.get(UUID(hint["stop"]))) is not None:
+                        self._start(process.stop(self._grace()))
+            except httpx.HTTPError as error:
+                logger.info("The gateway gives no hints at the moment: %r", error)
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _stop_refused(self) -> None:
+        """Stop what may not go on, should the hint about it have been lost."""
+        if self._processes:
+            with suppress(httpx.HTTPError):
+                for flow_run_id in await self._gateway.ask_stopped(self._processes):
+                    if (process := self._processes.get(flow_run_id)) is not None:
+                        self._start(process.stop(self._grace()))
+
+    async def _poll(self) -> None:
+        await self.get_and_submit_flow_runs()
+
+    def _start(self, work: Any) -> None:  # noqa: ANN401 - any coroutine
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("A task of the worker failed", exc_info=error)
+
+    def _slots(self) -> int:
+        return self._limit or int(self._setting("slots", 4))
+
+    def _grace(self) -> float:
+        return float(self._setting("grace_seconds", 5.0))
+
+    def _setting(self, name: str, default: float) -> float:
+        template = self.work_pool.base_job_template if self._work_pool else {}
+        properties = template.get("variables", {}).get("properties", {})
+        return float(properties.get(name, {}).get("default", default))
+
+
+def _become_reaper() -> None:
+    """Become the parent of whatever descendant loses its own, runs included."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def _reap_orphans(known: set[int | None]) -> None:
+    """Collect what has ended among the descendants that runs left behind."""
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess, ChildProcessError):
+            if child.pid not in known and child.status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(child.pid, os.WNOHANG)

@@ -1,0 +1,28 @@
+"""What is costly for a first run, done once before the fork: imports, not connections."""
+
+from __future__ import annotations
+
+import importlib
+
+MODULES = (
+    "anyio._backends._asyncio",
+    "flows",
+    "flows.apps.whois",
+    "httpcore",
+    "prefect.client.orchestration",
+    "prefect.engine",
+    "prefect.events.clients",
+    "prefect.events.worker",
+    "prefect.flow_engine",
+    "prefect.input",
+    "prefect.logging.handlers",
+    "prefect.task_engine",
+    "prefect.task_runners",
+    "websockets.asyncio.client",
+)
+
+
+def warm_up() -> None:
+    """Import what runs use. Must start no thread and open no connection."""
+    for module in MODULES:
+        importlib.import_module(module)
