@@ -16,6 +16,8 @@ from flows.run import current
 from flows.runtime import StartedAppRun
 
 Status = Literal["success", "failed"]
+LONGEST_NAME = 200
+"""How much of a parameter stands in the name of its task run."""
 
 
 class ActionResult(BaseModel):
@@ -168,10 +170,11 @@ class Action:
         def perform(**parameters: Any) -> ActionResult:  # noqa: ANN401
             return self.function(**parameters)
 
-        first = next(iter(values.values()), None)
+        first = "".join(f" {value}" for value in list(values.values())[:1])[:LONGEST_NAME]
         task = prefect.task(
             name=self.name,
-            task_run_name=f"{self.name} {first}"[:200] if first is not None else self.name,
+            # Prefect formats this as a template, and the value may come from anyone.
+            task_run_name=f"{self.name}{first}".replace("{", "{{").replace("}", "}}"),
             cache_policy=NO_CACHE,
             persist_result=False,
             log_prints=True,

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
 LARGEST_INTEGER = 2**63 - 1
+DEEPEST = 100
+"""Deepest nesting that is kept; the gateway takes no more than 200."""
 _unstorable = re.compile("[\0\ud800-\udfff]")
 
 
-def plain(value: object) -> Any:  # noqa: ANN401 - that is what JSON is
+def plain(value: object, *, depth: int = DEEPEST) -> Any:  # noqa: ANN401 - that is what JSON is
     """A copy of `value` out of dictionaries, lists, texts, numbers, booleans and None.
 
     Nothing is refused, since a result must not be lost for its form: bytes become text, with
     what is not UTF-8 replaced; U+0000 and halves of surrogate pairs are replaced too; NaN and
-    infinities become None; integers beyond 64 bits and all other objects become their text.
+    infinities become None; integers beyond 64 bits, what is nested deeper than `depth`, and all
+    other objects become their text.
     """
     match value:
         case None | bool():
@@ -32,10 +35,10 @@ def plain(value: object) -> Any:  # noqa: ANN401 - that is what JSON is
         case bytes() | bytearray():
             return plain(bytes(value).decode(errors="replace"))
         case BaseModel():
-            return plain(value.model_dump())
-        case Mapping():
-            return {plain(str(key)): plain(item) for key, item in value.items()}
-        case Iterable():
-            return [plain(item) for item in value]
+            return plain(value.model_dump(), depth=depth)
+        case Mapping() if depth > 0:
+            return {plain(str(key)): plain(item, depth=depth - 1) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset() if depth > 0:
+            return [plain(item, depth=depth - 1) for item in value]
         case _:
             return plain(str(value))

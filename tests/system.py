@@ -1,4 +1,4 @@
-"""One running installation per session: what `prefect-phantom up` starts, with a local repository."""
+"""One running installation per session, started by `prefect-phantom up`."""
 
 from __future__ import annotations
 

@@ -50,6 +50,7 @@ class Dispatcher:
         self.reconcile = reconcile
         self.hints = hints
         self.deployments = deployments
+        self._reachable = True
 
     async def run(self) -> None:
         """Run until cancelled. An error ends this round and is the caller's to report."""
@@ -60,16 +61,20 @@ class Dispatcher:
 
     async def dispatch(self) -> int:
         """Create the next runs in Prefect; return how many were taken from the queue."""
+        if not self._reachable and (error := await self.client.api_healthcheck()):
+            raise error
         taken = await dispatch_queue.take(self.database, window=self.settings.dispatch_window)
         by_playbook = attrgetter("playbook_id")
         for playbook_id, group in groupby(sorted(taken, key=by_playbook), key=by_playbook):
             runs = list(group)
             try:
                 await self._create(await playbooks.read(self.database, playbook_id), runs)
-            except httpx.ConnectError:
-                # Nothing was sent, so nothing was made: the runs go back to the queue.
-                await dispatch_queue.give_back(self.database, [run.id for run in runs])
+            except httpx.TransportError:
+                # Something may have been made all the same, so these runs are tried again after a
+                # while; meanwhile nothing more leaves the queue, where a cancel is final at once.
+                self._reachable = False
                 raise
+        self._reachable = True
         return len(taken)
 
     async def _create(self, playbook: Playbook, runs: Sequence[QueuedRun]) -> None:
@@ -90,15 +95,14 @@ class Dispatcher:
             await self.deployments.register_all()
             raise
         created: dict[int, UUID] = {}
-        for run, body, result in zip(runs, bodies, answer.json()["results"], strict=True):
-            flow_run_id = (
-                UUID(result["flow_run_id"])
-                if result["status"] == "CREATED"
-                else await self._create_one(deployment_id, run, body)
-            )
-            if flow_run_id is not None:
-                created[run.id] = flow_run_id
-        await dispatch_queue.record(self.database, created)
+        try:
+            for run, body, result in zip(runs, bodies, answer.json()["results"], strict=True):
+                if result["status"] == "CREATED":
+                    created[run.id] = UUID(result["flow_run_id"])
+                elif (alone := await self._create_one(deployment_id, run, body)) is not None:
+                    created[run.id] = alone
+        finally:
+            await dispatch_queue.record(self.database, created)
         self.hints.work()
         self.reconcile.notify()
 

@@ -94,8 +94,6 @@ def _signature(folders: list[Path]) -> object:
     ]
 
 
-def _read_ids(file: Path | None) -> dict[str, int]:
-    if file is None:
-        return {}
-    ids: dict[str, int] = json.loads(file.read_text())
+def _read_ids(file: Path | None) -> dict[str, object]:
+    ids: dict[str, object] = {} if file is None else json.loads(file.read_text())
     return ids

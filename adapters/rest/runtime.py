@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 from uuid import UUID
 
 from fastapi.encoders import jsonable_encoder
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -52,7 +52,7 @@ class _Claim(_Message):
     inputs: dict[str, JsonValue] | None
     worker: str | None
     hostname: str
-    process_id: int
+    process_id: int = Field(ge=0, lt=2**31)
     process_start: float
 
 

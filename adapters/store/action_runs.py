@@ -65,7 +65,10 @@ async def start(
         if request.needs_asset:
             chosen = await _assets(connection, request)
         known = await connection.execute(
-            select(action_runs.c.id).where(action_runs.c.start_key == request.start_key)
+            select(action_runs.c.id).where(
+                action_runs.c.start_key == request.start_key,
+                action_runs.c.playbook_run_id == held.id,
+            )
         )
         action_run_id = known.scalar() or await _insert(connection, held, request, chosen)
         rows = await connection.execute(

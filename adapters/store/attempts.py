@@ -115,6 +115,7 @@ async def _claim(
             hostname=request.hostname,
             process_id=request.process_id,
             process_start=request.process_start,
+            message="",
             update_time=func.now(),
         )
     )

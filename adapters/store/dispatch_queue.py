@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.store.database import Database
 from adapters.store.playbook_runs import finish
@@ -72,14 +70,6 @@ async def record(database: Database, created: dict[int, UUID]) -> None:
             )
 
 
-async def give_back(database: Database, playbook_run_ids: Sequence[int]) -> None:
-    """Put runs back that certainly were not created in Prefect. A cancelled one ends here."""
-    async with database.begin() as connection:
-        open_runs = runs.c.id.in_(playbook_run_ids) & runs.c.flow_run_id.is_(None)
-        await connection.execute(update(runs).where(open_runs).values(dispatch_time=None))
-        await _end_cancelled(connection, playbook_run_ids)
-
-
 async def refuse(database: Database, playbook_run_id: int, reason: str) -> None:
     """End a run failed that can never be created, for a reason that its reader will see."""
     async with database.begin() as connection:
@@ -98,15 +88,3 @@ async def end_overdue(database: Database, *, hours: float) -> list[int]:
         for playbook_run_id in overdue:
             await finish(connection, playbook_run_id, "failed", reason)
         return overdue
-
-
-async def _end_cancelled(connection: AsyncConnection, playbook_run_ids: Sequence[int]) -> None:
-    cancelled = await connection.execute(
-        text(
-            "SELECT id, cancelled FROM playbook_runs WHERE id = ANY(:ids) AND status = 'running'"
-            " AND cancel_time IS NOT NULL AND flow_run_id IS NULL"
-        ),
-        {"ids": list(playbook_run_ids)},
-    )
-    for row in cancelled.all():
-        await finish(connection, row.id, "failed", row.cancelled, settled=True)

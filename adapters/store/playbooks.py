@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,8 @@ from adapters.store.database import Database
 from adapters.store.tables import playbooks
 
 LARGEST_ID = 2**63 - 1
+LARGEST_PLAYBOOK = 2**31 - 1
+"""Largest id that can be given to a playbook; clients keep ids in 32 bits."""
 logger = logging.getLogger("prefect_phantom.playbooks")
 
 
@@ -121,8 +123,8 @@ async def set_id(database: Database, playbook_id: int, new_id: int) -> None:
         PlaybookNotFound: no playbook has `playbook_id`.
         Invalid: `new_id` is not positive, or belongs to another playbook.
     """
-    if not 0 < new_id < 2**31:
-        message = f"A playbook id must be between 1 and {2**31 - 1}, not {new_id}"
+    if not 0 < new_id <= LARGEST_PLAYBOOK:
+        message = f"A playbook id must be between 1 and {LARGEST_PLAYBOOK}, not {new_id}"
         raise Invalid(message)
     try:
         async with database.begin() as connection:
@@ -136,7 +138,7 @@ async def set_id(database: Database, playbook_id: int, new_id: int) -> None:
 
 
 async def save_found(
-    database: Database, found: Sequence[FoundPlaybook], *, ids: dict[str, int]
+    database: Database, found: Sequence[FoundPlaybook], *, ids: Mapping[str, object]
 ) -> None:
     """Store what the repositories hold now; ids of known playbooks stay.
 
@@ -146,8 +148,10 @@ async def save_found(
     Args:
         database: Where to store.
         found: All that was found, of every repository.
-        ids: Ids to give to playbooks when they are first seen, by ``repository/name``.
+        ids: Ids to give to playbooks when they are first seen, by ``repository/name``. What
+            cannot be an id is reported and left out.
     """
+    wanted_ids = _usable(ids)
     async with database.begin() as connection:
         # Serialises replicas that start at once; readers are not held up.
         await connection.execute(text("LOCK TABLE playbooks IN SHARE ROW EXCLUSIVE MODE"))
@@ -155,7 +159,7 @@ async def save_found(
         names = {(row.repository, row.name) for row in known}
         seen: set[tuple[str, str]] = set()
         # Those with an id of their own come first, or the sequence might give it to another.
-        for playbook in sorted(found, key=lambda each: _key(each) not in ids):
+        for playbook in sorted(found, key=lambda each: _key(each) not in wanted_ids):
             held = [row for row in known if playbook.error and _holds(playbook, row)]
             for row in held:
                 await _mark(connection, row.id, playbook.error)
@@ -164,13 +168,24 @@ async def save_found(
                 logger.error("%s is left out: digits alone would read as an id", _key(playbook))
             elif not held:
                 key = (playbook.repository, playbook.name)
-                wanted = ids.get(_key(playbook)) if key not in names else None
+                wanted = wanted_ids.get(_key(playbook)) if key not in names else None
                 await _save(connection, playbook, known=key in names, wanted=wanted)
                 seen.add(key)
         for row in known:
             if (row.repository, row.name) not in seen:
                 gone = f"The playbook is no longer in the repository {row.repository}"
                 await _mark(connection, row.id, gone)
+
+
+def _usable(ids: Mapping[str, object]) -> dict[str, int]:
+    usable = {
+        name: number
+        for name, number in ids.items()
+        if isinstance(number, int) and 0 < number <= LARGEST_PLAYBOOK
+    }
+    for name in ids.keys() - usable.keys():
+        logger.error("%r cannot be the id of %s", ids[name], name)
+    return usable
 
 
 def _key(playbook: FoundPlaybook) -> str:

@@ -118,7 +118,7 @@ async def note_worker_stopping(database: Database, worker: str) -> None:
     async with database.begin() as connection:
         await connection.execute(
             update(runs)
-            .where(runs.c.worker == worker, runs.c.end_time.is_(None))
+            .where(runs.c.worker == worker, runs.c.claim_id.is_not(None), runs.c.end_time.is_(None))
             .values(message=STOPPED)
         )
 

@@ -201,32 +201,6 @@ async def test_the_first_record_of_a_flow_run_stands(database, accept, take, rea
     assert (await read(run_id)).flow_run_id == first
 
 
-async def test_a_run_given_back_keeps_its_place_in_the_queue(database, accept, take):
-    first, second = await accept(2)
-    await take(window=1)
-    await dispatch_queue.give_back(database, [first])
-    assert await take() == [first, second]
-
-
-async def test_a_run_that_is_in_prefect_is_not_given_back(database, accept, take):
-    (run_id,) = await accept(1)
-    await take()
-    await dispatch_queue.record(database, {run_id: uuid4()})
-    await dispatch_queue.give_back(database, [run_id])
-    assert await take() == []
-
-
-async def test_a_cancelled_run_ends_when_it_is_given_back(database, accept, take, read):
-    cancelled, other = await accept(2)
-    await take()
-    await playbook_runs.request_cancel(database, cancelled, user_id=None, text="Cancelled by me")
-    assert (await read(cancelled)).status == "running"
-    await dispatch_queue.give_back(database, [cancelled, other])
-    row = await read(cancelled)
-    assert (row.status, row.cancelled, row.settled) == ("failed", "Cancelled by me", True)
-    assert await take() == [other]
-
-
 async def test_a_run_cancelled_while_queued_ends_at_once_and_is_never_taken(
     database, accept, take, read
 ):

@@ -55,7 +55,12 @@ async def test_inputs_reach_the_playbook_as_they_were_sent_and_never_prefect(
 def test_a_list_of_artifacts_is_the_scope_that_the_playbook_sees(system: System) -> None:
     artifact = system.post(
         "/rest/artifact",
-        {"container_id": 42, "name": "one", "label": "event", "cef": {"sourceAddress": "192.0.2.9"}},
+        {
+            "container_id": 42,
+            "name": "one",
+            "label": "event",
+            "cef": {"sourceAddress": "192.0.2.9"},
+        },
     )["id"]
     run = system.ended(system.start("my_playbook", scope=[artifact]))
     result = json.loads(run["message"])["result"]

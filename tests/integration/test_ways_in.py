@@ -75,22 +75,16 @@ async def test_a_schedule_starts_the_playbook(system: System, prefect: PrefectCl
             )
         ],
     )
+    completed = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.COMPLETED]))
+    )
+    own = DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id]))
+    found: list[FlowRun] = []
     with anyio.fail_after(RUN_SECONDS):
-        while not (
-            found := [
-                flow_run
-                for flow_run in await prefect.read_flow_runs(
-                    deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
-                    flow_run_filter=FlowRunFilter(
-                        state=FlowRunFilterState(
-                            type=FlowRunFilterStateType(any_=[StateType.COMPLETED])
-                        )
-                    ),
-                )
-                if flow_run.auto_scheduled
-            ]
-        ):
+        while not found:
             await anyio.sleep(0.5)
+            ended = await prefect.read_flow_runs(deployment_filter=own, flow_run_filter=completed)
+            found = [flow_run for flow_run in ended if flow_run.auto_scheduled]
     await prefect.delete_deployment_schedule(deployment.id, schedule.id)
     run = system.ended(await _playbook_run_id(prefect, found[0].id))
     assert run["status"] == "success"

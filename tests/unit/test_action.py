@@ -211,7 +211,6 @@ def test_an_action_may_take_any_parameters(recorder):
     assert anything(name="x").results[0].message == "x"
 
 
-@pytest.mark.xfail(raises=(KeyError, ValueError), reason="Prefect formats the task run's name")
 @pytest.mark.parametrize("value", ["{evil}", "{"])
 def test_a_parameter_with_braces_is_no_template(monkeypatch, value):
     """What a caller put into an artifact ends up here; Prefect calls `format` on the name."""

@@ -171,8 +171,17 @@ def test_a_cancelled_run_is_not_final_before_its_process_is_gone(age):
 @pytest.mark.parametrize("make", [*FINAL, lambda: None], ids=[*map(named, FINAL), "deleted"])
 @pytest.mark.parametrize("claimed", [True, False])
 def test_a_cancelled_run_ends_cancelled_whatever_end_prefect_gives_it(make, claimed):
-    verdict = verdict_on(make(), claimed=claimed, **CANCEL)
-    assert verdict == EndCancelled(BY_OPERATOR, settled=True)
+    state = make()
+    verdict = verdict_on(state, claimed=claimed, **CANCEL)
+    # A kill may look like a crash to Prefect, which is told better afterwards.
+    crashed = state is not None and state.is_crashed()
+    assert verdict == EndCancelled(BY_OPERATOR, settled=not crashed)
+
+
+def test_a_cancelled_run_that_prefect_calls_crashed_is_called_cancelled_there_too():
+    verdict = verdict_on(Crashed(), status="failed", ended_age=0.0, **CANCEL)
+    assert isinstance(verdict, SetState)
+    assert (verdict.state.type, verdict.force) == (StateType.CANCELLED, True)
 
 
 ENDED = [
@@ -186,7 +195,10 @@ ENDED = [
 @pytest.mark.parametrize("make", [*FINAL, lambda: None], ids=[*map(named, FINAL), "deleted"])
 @pytest.mark.parametrize("claimed", [True, False])
 def test_an_ended_run_is_settled_by_any_end_in_prefect(make, columns, claimed):
-    assert verdict_on(make(), ended_age=0.0, claimed=claimed, **columns) == Settle()
+    state = make()
+    if columns.get("cancelling") and state is not None and state.is_crashed():
+        state = Cancelled()  # the test above has the other case
+    assert verdict_on(state, ended_age=0.0, claimed=claimed, **columns) == Settle()
 
 
 @pytest.mark.parametrize(
