@@ -6,8 +6,10 @@ is asked for again and nothing is done twice.
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
+import ssl
 from typing import Any, Literal, Self
 from uuid import UUID, uuid4
 
@@ -102,7 +104,9 @@ class Attempt:
                 "playbooks run; `prefect-phantom up` and `prefect-phantom worker` do that"
             )
             raise RuntimeRefused(message)
-        client = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        client = httpx.Client(
+            base_url=url, timeout=30, trust_env=False, verify=certificate_authorities()
+        )
         process = psutil.Process()
         answer = _call(
             client,
@@ -187,6 +191,12 @@ class Attempt:
 
     def _call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return _call(self._client, path, self.claim.token, body)
+
+
+@functools.cache
+def certificate_authorities() -> ssl.SSLContext:
+    """The machine's certificate authorities; reading them costs more than a request."""
+    return ssl.create_default_context()
 
 
 def _call(client: httpx.Client, path: str, token: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import psutil
 import pytest
@@ -184,5 +185,10 @@ async def prefect(system: System) -> AsyncIterator[PrefectClient]:
 
 
 async def flow_run_of(prefect: PrefectClient, run: dict[str, Any]) -> FlowRun:
-    """The flow run of a run object."""
-    return await prefect.read_flow_run(run["misc"]["flow_run_id"])
+    """The flow run of a run object that has ended, as soon as Prefect has seen that too."""
+    with anyio.fail_after(RUN_SECONDS):
+        while True:
+            flow_run = await prefect.read_flow_run(run["misc"]["flow_run_id"])
+            if flow_run.state is not None and flow_run.state.is_final():
+                return flow_run
+            await anyio.sleep(0.1)

@@ -11,6 +11,7 @@ import ctypes
 import logging
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
@@ -35,7 +36,7 @@ from adapters.settings import Settings
 
 SET_CHILD_SUBREAPER = 36
 WORKING_DIRECTORY = "prefect.deployments.steps.set_working_directory"
-DEPLOYMENT_SECONDS = 5.0
+DEPLOYMENT_SECONDS = 10.0
 """How long a deployment that was read is taken to be the same."""
 RECONNECT_SECONDS = 1.0
 PREFETCH_SECONDS = 10
@@ -66,6 +67,20 @@ class PhantomWorkerResult(BaseWorkerResult):
     """Exit code and process id of a run."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A deployment: where its code is, and what its runs belong to in Prefect."""
+
+    entrypoint: str
+    folder: str | None
+    related: list[dict[str, Any]]
+
+
+def _related(kind: str, thing: Any, key: object) -> dict[str, Any]:  # noqa: ANN401 - several
+    tags = list(getattr(thing, "tags", []))
+    return {"kind": kind, "key": str(key), "id": str(thing.id), "name": thing.name, "tags": tags}
+
+
 class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, PhantomWorkerResult]):
     """Takes runs as soon as a hint or a poll tells of them, forks, and reaps."""
 
@@ -88,7 +103,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         self._taken: set[UUID] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._polling = asyncio.Lock()
-        self._deployments: dict[UUID, tuple[float, Code]] = {}
+        self._deployments: dict[UUID, tuple[float, _Known]] = {}
         await super().__aenter__()
         await self._templates.start()
         self._start(self._listen())
@@ -170,21 +185,25 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             self._start(self._poll())
 
     async def _fork(self, flow_run: FlowRun, environment: dict[str, Any]) -> RunProcess:
-        code = await self._code(flow_run)
+        known = await self._known(flow_run)
+        code = await asyncio.to_thread(Code.of, known.entrypoint, known.folder)
         return await self._templates.fork(
             code,
-            flow_run.model_dump(mode="json"),
-            {**environment, "PREFECT__FLOW_RUN_ID": str(flow_run.id)},
+            {
+                "flow_run": flow_run.model_dump(mode="json"),
+                "related": known.related,
+                "environment": {**environment, "PREFECT__FLOW_RUN_ID": str(flow_run.id)},
+            },
         )
 
-    async def _code(self, flow_run: FlowRun) -> Code:
-        """The code that the flow run's deployment names."""
+    async def _known(self, flow_run: FlowRun) -> _Known:
+        """What the flow run's deployment says, read again every few seconds."""
         if flow_run.deployment_id is None:
             message = "The flow run belongs to no deployment"
             raise TemplateFailed(message)
         now = asyncio.get_running_loop().time()
-        read, code = self._deployments.get(flow_run.deployment_id, (0.0, None))
-        if code is None or now - read > DEPLOYMENT_SECONDS:
+        read, known = self._deployments.get(flow_run.deployment_id, (0.0, None))
+        if known is None or now - read > DEPLOYMENT_SECONDS:
             deployment = await self.client.read_deployment(flow_run.deployment_id)
             steps = deployment.pull_steps or []
             if any(set(step) != {WORKING_DIRECTORY} for step in steps) or not deployment.entrypoint:
@@ -193,10 +212,19 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
                     "pull step set_working_directory is known; use a pool of type process"
                 )
                 raise TemplateFailed(message)
+            flow = await self.client.read_flow(deployment.flow_id)
+            related = [
+                _related("flow", flow, flow.id),
+                _related("deployment", deployment, deployment.id),
+                _related("work-pool", self.work_pool, self.work_pool.name),
+            ]
+            if flow_run.work_queue_id is not None:
+                queue = await self.client.read_work_queue(flow_run.work_queue_id)
+                related.append(_related("work-queue", queue, queue.id))
             folder = steps[-1][WORKING_DIRECTORY]["directory"] if steps else None
-            code = Code.of(deployment.entrypoint, folder)
-            self._deployments[flow_run.deployment_id] = (now, code)
-        return await asyncio.to_thread(Code.of, code.entrypoint, code.folder)
+            known = _Known(deployment.entrypoint, folder, related)
+            self._deployments[flow_run.deployment_id] = (now, known)
+        return known
 
     async def _listen(self) -> None:
         """Hear hints for as long as the worker lives; without them the poll finds the same."""

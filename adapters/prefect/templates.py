@@ -9,7 +9,6 @@ import signal
 import socket
 import sys
 from array import array
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,15 +94,12 @@ class Templates:
         self._channels: dict[tuple[str, str | None], tuple[Code, _Channel]] = {}
         self._making = asyncio.Lock()
 
-    async def fork(
-        self, code: Code, flow_run: Mapping[str, Any], environment: Mapping[str, str]
-    ) -> RunProcess:
-        """Fork a process that carries out `flow_run`.
+    async def fork(self, code: Code, request: dict[str, Any]) -> RunProcess:
+        """Fork a process for a run: ``{flow_run, related, environment}``.
 
         Raises:
             TemplateFailed: the playbook does not import, or its template died twice.
         """
-        request = {"flow_run": flow_run, "environment": environment}
         for last in (False, True):
             channel = await self._channel(code)
             try:

@@ -212,10 +212,12 @@ async def finish(
     message: str,
     *,
     settled: bool = False,
+    process_gone: bool = False,
 ) -> bool:
     """End a run. Returns whether it was still open; a run that has ended stays as it is.
 
-    Actions that were under way are closed as failed. `settled` says that Prefect needs no word.
+    Actions that were under way are closed as failed. `settled` says that Prefect needs no word;
+    `process_gone` that nobody holds the run any more, so that nobody but us will tell Prefect.
     """
     query = select(runs.c.id).where(runs.c.id == playbook_run_id, runs.c.end_time.is_(None))
     if (await connection.execute(query.with_for_update())).one_or_none() is None:
@@ -236,6 +238,7 @@ async def finish(
             end_time=func.now(),
             update_time=func.now(),
             settled=settled,
+            **({"claim_id": None} if process_gone else {}),
         )
     )
     return True

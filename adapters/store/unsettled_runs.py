@@ -132,7 +132,7 @@ async def end_runs_of_worker(database: Database, worker: str, *, reason: str) ->
         held = (await connection.execute(query.with_for_update())).all()
         for row in held:
             message = row.cancelled or row.message or reason
-            await finish(connection, row.id, "failed", message)
+            await finish(connection, row.id, "failed", message, process_gone=True)
         return [row.id for row in held]
 
 
@@ -147,7 +147,7 @@ async def end_exited(database: Database, flow_run_id: UUID, *, code: int) -> Non
         if row is not None and row.claim_id is not None:
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             message = row.cancelled or row.message or f"The run's process died: {how}"
-            await finish(connection, row.id, "failed", message)
+            await finish(connection, row.id, "failed", message, process_gone=True)
 
 
 async def refused(database: Database, flow_run_ids: Sequence[UUID]) -> list[UUID]:

@@ -86,8 +86,7 @@ class Supervisor:
             ports=ports,
             generated_password=password,
         )
-        if self._settings.certificate is None:
-            make_certificate(self._home, self._settings.host)
+        make_certificate(self._home, self._settings.host)
         await self._start_servers(installation)
         await self._start_part(parts.worker(installation))
         self._home.write(self._home.url_file, f"{installation.url}\n")

@@ -101,7 +101,8 @@ def _run(flow: prefect.Flow[..., Any], request: dict[str, Any]) -> NoReturn:
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.environ.update(request["environment"])
-        code = execute(flow, FlowRun.model_validate_json(json.dumps(request["flow_run"])))
+        flow_run = FlowRun.model_validate_json(json.dumps(request["flow_run"]))
+        code = execute(flow, flow_run, request["related"])
     except BaseException:  # noqa: BLE001 - the last frame of this process
         traceback.print_exc()
     finally:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 
+from flows.runtime import certificate_authorities
+
 MODULES = (
     "anyio._backends._asyncio",
     "flows",
@@ -18,11 +20,16 @@ MODULES = (
     "prefect.logging.handlers",
     "prefect.task_engine",
     "prefect.task_runners",
+    "prefect.utilities.visualization",
     "websockets.asyncio.client",
 )
 
 
 def warm_up() -> None:
-    """Import what runs use. Must start no thread and open no connection."""
+    """Import what runs use, and read the certificate authorities.
+
+    Must start no thread and open no connection: neither would survive a fork.
+    """
     for module in MODULES:
         importlib.import_module(module)
+    certificate_authorities()

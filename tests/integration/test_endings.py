@@ -77,7 +77,7 @@ async def test_a_retry_in_prefect_of_an_ended_run_runs_nothing(
     system: System, prefect: PrefectClient
 ) -> None:
     run = system.ended(system.start("greeting", inputs={"text": "once"}))
-    flow_run_id = UUID(run["misc"]["flow_run_id"])
+    flow_run_id = (await flow_run_of(prefect, run)).id
     await prefect.set_flow_run_state(flow_run_id, Scheduled(), force=True)
     with anyio.fail_after(RUN_SECONDS):
         while (state := (await prefect.read_flow_run(flow_run_id)).state) is None or (

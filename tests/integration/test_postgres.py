@@ -106,7 +106,7 @@ async def test_what_another_start_left_is_shut_down_gently(home: Home) -> None:
             stderr=log,
             start_new_session=True,
         )
-    while not await definition.ready():  # noqa: ASYNC110 - nothing tells us
+    while not await definition.ready():
         await asyncio.sleep(0.05)
     assert await end_leftovers(home.path) > 1
     assert await left.wait() == 0

@@ -6,11 +6,12 @@ import json
 from typing import Any
 from uuid import UUID
 
+import anyio
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 from adapters.client import AsyncPhantom
-from tests.system import PASSWORD, System, flow_run_of
+from tests.system import PASSWORD, RUN_SECONDS, System, flow_run_of
 
 
 async def test_my_playbook_ends_in_success_with_both_actions_in_its_message(
@@ -25,7 +26,9 @@ async def test_my_playbook_ends_in_success_with_both_actions_in_its_message(
     assert "Domain: example.org" in "\n".join(entry["app_message"] for entry in entries)
     # One Prefect task run for each parameter set.
     own = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run["misc"]["flow_run_id"])]))
-    task_runs = await prefect.read_task_runs(flow_run_filter=own)
+    with anyio.fail_after(RUN_SECONDS):  # Prefect records task runs from events, a little later
+        while len(task_runs := await prefect.read_task_runs(flow_run_filter=own)) < len(entries):
+            await anyio.sleep(0.1)
     assert len(task_runs) == len(entries)
     assert (await flow_run_of(prefect, run)).name == f"my_playbook #{run['id']}"
 
