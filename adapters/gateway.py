@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from adapters.hints import Hints
 from adapters.prefect.deployments import Deployments
 from adapters.prefect.dispatch import Dispatcher
+from adapters.prefect.events import Events
 from adapters.prefect.reconcile import Reconciler
 from adapters.prefect.repositories import Repositories
 from adapters.rest.application import create_application
@@ -36,6 +37,12 @@ async def run_gateway(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     if settings.database_url is None:
         message = "PREFECT_PHANTOM_DATABASE_URL must name a PostgreSQL server"
+        raise SystemExit(message)
+    if not settings.http and not (settings.certificate and settings.certificate_key):
+        message = (
+            "HTTPS needs PREFECT_PHANTOM_CERTIFICATE and PREFECT_PHANTOM_CERTIFICATE_KEY; "
+            "`prefect-phantom up` makes them, and PREFECT_PHANTOM_HTTP=true goes without"
+        )
         raise SystemExit(message)
     database = await Database.open(settings.database_url, PHANTOM_DATABASE)
     try:
@@ -76,12 +83,18 @@ async def _serve(database: Database, settings: Settings) -> None:
             hints=hints,
         )
         reconciler = Reconciler(
-            database=database, client=client, settings=settings, signal=reconcile, hints=hints
+            database=database,
+            client=client,
+            settings=settings,
+            signal=reconcile,
+            hints=hints,
         )
+        events = Events(hints=hints, reconciler=reconciler)
         loops = [
             asyncio.create_task(_keep("repositories", repositories.run)),
             asyncio.create_task(_keep("dispatch", dispatcher.run)),
             asyncio.create_task(_keep("reconcile", reconciler.run)),
+            asyncio.create_task(_keep("events", events.run)),
         ]
         contract = create_application(
             database=database, settings=settings, dispatch=dispatch, reconcile=reconcile

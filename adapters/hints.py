@@ -8,18 +8,30 @@ from typing import Any
 from uuid import UUID
 
 BACKLOG = 1000
-"""Hints that wait for one worker; one that falls further behind finds out by its poll."""
+"""Hints that may wait for one worker."""
 
 
 class Hints:
     """Passes each hint to every worker that listens at the moment."""
 
     def __init__(self) -> None:
-        self._listeners: set[asyncio.Queue[dict[str, Any]]] = set()
+        self._listeners: dict[asyncio.Queue[dict[str, Any]], None] = {}
+        self._turn = 0
 
     def work(self) -> None:
         """There is something to take."""
         self._publish({"work": True})
+
+    def offer(self, flow_run: dict[str, Any]) -> None:
+        """A flow run to take, as ``{id, deployment_id, name, parameters, tags}``.
+
+        One worker after the other is offered one, and need not ask Prefect for it; the others are
+        told that there is work, in case that one has no slot free.
+        """
+        self._turn += 1
+        for place, listener in enumerate(self._listeners):
+            chosen = self._turn % len(self._listeners) == place
+            self._put(listener, {"offer": flow_run} if chosen else {"work": True})
 
     def stop(self, flow_run_id: UUID) -> None:
         """The run of this flow run is to be stopped."""
@@ -27,13 +39,18 @@ class Hints:
 
     def _publish(self, hint: dict[str, Any]) -> None:
         for listener in self._listeners:
-            if not listener.full():
-                listener.put_nowait(hint)
+            self._put(listener, hint)
+
+    @staticmethod
+    def _put(listener: asyncio.Queue[dict[str, Any]], hint: dict[str, Any]) -> None:
+        # One that is so far behind finds out by its poll.
+        if not listener.full():
+            listener.put_nowait(hint)
 
     async def listen(self, every: float) -> AsyncIterator[dict[str, Any]]:
         """Every hint from now on; an empty one after `every` seconds of silence."""
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(BACKLOG)
-        self._listeners.add(queue)
+        self._listeners[queue] = None
         try:
             while True:
                 try:
@@ -43,4 +60,4 @@ class Hints:
                     hint = {}
                 yield hint
         finally:
-            self._listeners.discard(queue)
+            del self._listeners[queue]

@@ -70,8 +70,8 @@ class Settings(BaseSettings):
     """Most flow runs that may stand in Prefect without having started."""
     dispatch_seconds: float = Field(default=2.0, gt=0)
     """How often the queue is looked at when no signal came."""
-    reconcile_seconds: float = Field(default=1.0, gt=0)
-    """How often the rows of unfinished runs are compared with Prefect."""
+    reconcile_seconds: float = Field(default=5.0, gt=0)
+    """How often all unfinished runs are compared with Prefect; its events say so sooner."""
     pending_seconds: float = Field(default=60.0, gt=0)
     """A flow run that was taken but has not claimed its row by then is offered again."""
     waiting_hours: float = Field(default=24.0, gt=0)

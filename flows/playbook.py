@@ -153,7 +153,7 @@ def _execute(
         attempt = Attempt.begin(
             flow_run_id=UUID(flow_run.id),
             deployment_id=UUID(deployment.id) if deployment.id else None,
-            playbook=definition.name,
+            playbook=_known_as(function, definition),
             container_id=container_id,
             scope=scope,
             inputs=inputs,
@@ -188,6 +188,12 @@ def _execute(
             raise Abort(str(superseded)) from superseded
         return Cancelled(message=str(superseded))
     return None
+
+
+def _known_as(function: Body, definition: Definition) -> str:
+    """How to find the playbook of a deployment that is not one of the gateway's own."""
+    shipped = function.__module__.startswith("flows.playbooks.")
+    return f"examples/{definition.name}" if shipped else definition.name
 
 
 def _announce(claim: Claim, *, began_in_prefect: bool) -> None:

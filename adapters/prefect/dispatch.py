@@ -103,7 +103,10 @@ class Dispatcher:
                     created[run.id] = alone
         finally:
             await dispatch_queue.record(self.database, created)
-        self.hints.work()
+        for run, body in zip(runs, bodies, strict=True):
+            if run.id in created:
+                offered = {"id": str(created[run.id]), "deployment_id": str(deployment_id)}
+                self.hints.offer({**body, **offered})
         self.reconcile.notify()
 
     async def _create_one(

@@ -73,6 +73,9 @@ class _Known:
 
     entrypoint: str
     folder: str | None
+    flow_id: UUID
+    work_queue_id: UUID | None
+    tags: list[str]
     related: list[dict[str, Any]]
 
 
@@ -185,7 +188,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             self._start(self._poll())
 
     async def _fork(self, flow_run: FlowRun, environment: dict[str, Any]) -> RunProcess:
-        known = await self._known(flow_run)
+        known = await self._known(flow_run.deployment_id)
         code = await asyncio.to_thread(Code.of, known.entrypoint, known.folder)
         return await self._templates.fork(
             code,
@@ -196,42 +199,53 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             },
         )
 
-    async def _known(self, flow_run: FlowRun) -> _Known:
-        """What the flow run's deployment says, read again every few seconds."""
-        if flow_run.deployment_id is None:
+    async def _known(self, deployment_id: UUID | None) -> _Known:
+        """What a deployment says, read again every few seconds."""
+        if deployment_id is None:
             message = "The flow run belongs to no deployment"
             raise TemplateFailed(message)
         now = asyncio.get_running_loop().time()
-        read, known = self._deployments.get(flow_run.deployment_id, (0.0, None))
+        read, known = self._deployments.get(deployment_id, (0.0, None))
         if known is None or now - read > DEPLOYMENT_SECONDS:
-            deployment = await self.client.read_deployment(flow_run.deployment_id)
-            steps = deployment.pull_steps or []
-            if any(set(step) != {WORKING_DIRECTORY} for step in steps) or not deployment.entrypoint:
-                message = (
-                    "A pool of type phantom runs code that lies on the worker's disk: only the "
-                    "pull step set_working_directory is known; use a pool of type process"
-                )
-                raise TemplateFailed(message)
-            flow = await self.client.read_flow(deployment.flow_id)
-            related = [
-                _related("flow", flow, flow.id),
-                _related("deployment", deployment, deployment.id),
-                _related("work-pool", self.work_pool, self.work_pool.name),
-            ]
-            if flow_run.work_queue_id is not None:
-                queue = await self.client.read_work_queue(flow_run.work_queue_id)
-                related.append(_related("work-queue", queue, queue.id))
-            folder = steps[-1][WORKING_DIRECTORY]["directory"] if steps else None
-            known = _Known(deployment.entrypoint, folder, related)
-            self._deployments[flow_run.deployment_id] = (now, known)
+            known = await self._read(deployment_id)
+            self._deployments[deployment_id] = (now, known)
         return known
+
+    async def _read(self, deployment_id: UUID) -> _Known:
+        deployment = await self.client.read_deployment(deployment_id)
+        steps = deployment.pull_steps or []
+        if any(set(step) != {WORKING_DIRECTORY} for step in steps) or not deployment.entrypoint:
+            message = (
+                "A pool of type phantom runs code that lies on the worker's disk: only the "
+                "pull step set_working_directory is known; use a pool of type process"
+            )
+            raise TemplateFailed(message)
+        flow = await self.client.read_flow(deployment.flow_id)
+        related = [
+            _related("flow", flow, flow.id),
+            _related("deployment", deployment, deployment.id),
+            _related("work-pool", self.work_pool, self.work_pool.name),
+        ]
+        if deployment.work_queue_id is not None:
+            queue = await self.client.read_work_queue(deployment.work_queue_id)
+            related.append(_related("work-queue", queue, queue.id))
+        return _Known(
+            entrypoint=deployment.entrypoint,
+            folder=steps[-1][WORKING_DIRECTORY]["directory"] if steps else None,
+            flow_id=deployment.flow_id,
+            work_queue_id=deployment.work_queue_id,
+            tags=deployment.tags,
+            related=related,
+        )
 
     async def _listen(self) -> None:
         """Hear hints for as long as the worker lives; without them the poll finds the same."""
         while True:
             try:
                 async for hint in self._gateway.hints():
-                    if "work" in hint:
+                    if "offer" in hint:
+                        self._start(self._take(hint["offer"]))
+                    elif "work" in hint:
                         self._start(self._poll())
                     elif (process := self._processes.get(UUID(hint["stop"]))) is not None:
                         self._start(process.stop(self._grace()))
@@ -246,6 +260,30 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
                 for flow_run_id in await self._gateway.ask_stopped(self._processes):
                     if (process := self._processes.get(flow_run_id)) is not None:
                         self._start(process.stop(self._grace()))
+
+    async def _take(self, offer: dict[str, Any]) -> None:
+        """Take an offered flow run without asking Prefect for it, if a slot is free."""
+        flow_run_id = UUID(offer["id"])
+        if flow_run_id in self._taken or len(self._taken) >= self._slots():
+            return  # a later poll finds it, or another worker does
+        self._taken.add(flow_run_id)
+        try:
+            known = await self._known(UUID(offer["deployment_id"]))
+        except BaseException:
+            self._taken.discard(flow_run_id)
+            raise
+        await self._carry_out(
+            FlowRun(
+                id=flow_run_id,
+                name=offer["name"],
+                flow_id=known.flow_id,
+                deployment_id=UUID(offer["deployment_id"]),
+                parameters=offer["parameters"],
+                tags=[*known.tags, *offer["tags"]],
+                work_queue_id=known.work_queue_id,
+                work_pool_name=self.work_pool.name,
+            )
+        )
 
     async def _poll(self) -> None:
         await self.get_and_submit_flow_runs()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,8 +29,9 @@ from adapters.settings import Settings
 from adapters.signal import Signal
 from adapters.store import dispatch_queue, unsettled_runs
 from adapters.store.database import Database
-from adapters.store.unsettled_runs import UnsettledRun
+from adapters.store.unsettled_runs import UnsettledRun, Which
 
+ENDING_SECONDS = 1.0
 PAGE = 200
 """Prefect reads at most 200 flow runs at a time."""
 logger = logging.getLogger("prefect_phantom.reconcile")
@@ -52,18 +54,35 @@ class Reconciler:
         self.settings = settings
         self.signal = signal
         self.hints = hints
+        self._everything = 0.0
 
     async def run(self) -> None:
-        """Run until cancelled. An error ends this round and is the caller's to report."""
-        while True:
-            await self.sweep()
-            await self.signal.wait(self.settings.reconcile_seconds)
+        """Run until cancelled. An error ends this round and is the caller's to report.
 
-    async def sweep(self) -> None:
-        """Look at every unsettled run once."""
-        await dispatch_queue.end_overdue(self.database, hours=self.settings.waiting_hours)
+        A signal has the cancelled runs looked at, every second those whose row has ended are, and
+        the rest now and then: reading all of them is what costs Prefect.
+        """
+        clock = asyncio.get_running_loop().time
+        ending = 0.0
+        while True:
+            which = Which.CANCELLING
+            if clock() >= ending:
+                which, ending = Which.ENDING, clock() + ENDING_SECONDS
+            if clock() >= self._everything:
+                which, self._everything = Which.ALL, clock() + self.settings.reconcile_seconds
+                await dispatch_queue.end_overdue(self.database, hours=self.settings.waiting_hours)
+            await self.sweep(which)
+            await self.signal.wait(max(0.0, min(ending, self._everything) - clock()))
+
+    def hurry(self) -> None:
+        """Look at every run at once: something has happened in Prefect."""
+        self._everything = 0.0
+        self.signal.notify()
+
+    async def sweep(self, which: Which = Which.ALL) -> None:
+        """Look at unsettled runs once."""
         after = 0
-        while page := await unsettled_runs.read_page(self.database, after=after, limit=PAGE):
+        while page := await unsettled_runs.read_page(self.database, which, after=after, limit=PAGE):
             flow_runs = await self._read([run.flow_run_id for run in page])
             for run in page:
                 flow_run = flow_runs.get(run.flow_run_id)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, func, literal, select, update
+from sqlalchemy import Uuid, any_, func, literal, select, true, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.store.database import Database
@@ -33,8 +34,22 @@ class UnsettledRun:
     ended_age: float | None
 
 
-async def read_page(database: Database, *, after: int, limit: int) -> list[UnsettledRun]:
+class Which(StrEnum):
+    """Which unsettled runs to look at: the fewer, the oftener."""
+
+    CANCELLING = "cancelling"
+    """Those that somebody waits to see ended."""
+    ENDING = "ending"
+    """Those, and the ones whose row has ended."""
+    ALL = "all"
+
+
+async def read_page(
+    database: Database, which: Which, *, after: int, limit: int
+) -> list[UnsettledRun]:
     """The next unsettled runs with an id above `after`, in the order of their ids."""
+    cancelling, ended = runs.c.cancel_time.is_not(None), runs.c.end_time.is_not(None)
+    chosen = {Which.CANCELLING: cancelling, Which.ENDING: cancelling | ended, Which.ALL: true()}
     ended_age = func.extract("epoch", func.clock_timestamp() - runs.c.end_time)
     query = (
         select(
@@ -47,7 +62,12 @@ async def read_page(database: Database, *, after: int, limit: int) -> list[Unset
             runs.c.claim_id.is_not(None).label("claimed"),
             ended_age.label("ended_age"),
         )
-        .where(runs.c.settled.is_(False), runs.c.flow_run_id.is_not(None), runs.c.id > after)
+        .where(
+            runs.c.settled.is_(False),
+            runs.c.flow_run_id.is_not(None),
+            runs.c.id > after,
+            chosen[which],
+        )
         .order_by(runs.c.id)
         .limit(limit)
     )

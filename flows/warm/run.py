@@ -21,8 +21,10 @@ from prefect.flow_engine import FlowRunEngine
 from prefect.logging.handlers import APILogWorker
 
 from flows.runtime import certificate_authorities
+from flows.warm.client import RunClient
 
 DRAIN_SECONDS = 10
+HTTPX_SETTINGS: dict[str, Any] = {"verify": certificate_authorities()}
 
 
 class RunEngine(FlowRunEngine[..., Any]):
@@ -55,7 +57,8 @@ def execute(flow: prefect.Flow[..., Any], flow_run: FlowRun, related: list[dict[
     otherwise be asked for again by every run's events.
     """
     remember_related(related)
-    client = SyncClientContext(httpx_settings={"verify": certificate_authorities()})
+    client = SyncClientContext(httpx_settings=HTTPX_SETTINGS)
+    client.client = RunClient(flow_run, httpx_settings=HTTPX_SETTINGS)
     try:
         with handle_engine_signals(flow_run.id), client:
             engine = RunEngine(flow=flow, parameters=flow_run.parameters, flow_run=flow_run)
