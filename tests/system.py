@@ -59,6 +59,76 @@ LOCAL_PLAYBOOKS = {
             os._exit(7)
     """,
     "broken.py": "import no_such_module\n",
+    "dirty.py": """
+        import builtins, logging, os, sys, threading, time
+        from flows import PlaybookRun, playbook
+
+        SEEN = []
+
+        @playbook
+        def dirty(run: PlaybookRun) -> None:
+            SEEN.append(run.id)
+            os.environ["DIRTY"] = "1"
+            os.chdir("/")
+            os.umask(0o777)
+            builtins.dirty = True
+            sys.modules["json"] = None
+            logging.getLogger().addHandler(logging.NullHandler())
+            logging.disable(logging.CRITICAL)
+            open(os.devnull)
+            threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+
+        @playbook
+        def looks(run: PlaybookRun) -> None:
+            assert SEEN == [], SEEN
+            assert "DIRTY" not in os.environ
+            assert os.getcwd() != "/"
+            assert os.umask(0o022) == 0o022
+            assert not hasattr(builtins, "dirty")
+            import json
+            assert json.loads("1") == 1
+            assert not any(isinstance(h, logging.NullHandler) for h in logging.getLogger().handlers)
+            assert logging.root.manager.disable < logging.CRITICAL
+            assert not any("sleep" in str(t._target) for t in threading.enumerate())
+    """,
+    "threaded.py": """
+        import threading
+        from flows import PlaybookRun, playbook
+
+        STARTED = threading.Event()
+        ASKED = threading.Event()
+
+        def serve():
+            ASKED.wait()
+            STARTED.set()
+
+        threading.Thread(target=serve, daemon=True).start()
+
+        @playbook
+        def threaded(run: PlaybookRun) -> None:
+            ASKED.set()
+            assert STARTED.wait(10), "the thread of the import is not in this process"
+    """,
+    "stubborn.py": """
+        import ctypes, signal, subprocess, sys, time
+        from pathlib import Path
+        from flows import PlaybookRun, playbook
+
+        CHILD = "import signal as s, time; s.signal(s.SIGTERM, s.SIG_IGN); time.sleep(600)"
+
+        @playbook
+        def stubborn(run: PlaybookRun) -> None:
+            child = subprocess.Popen([sys.executable, "-c", CHILD], start_new_session=True)
+            Path(run.inputs["file"]).write_text(str(child.pid))
+            # In C, with the interpreter's lock, and deaf: only SIGKILL gets through.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            ctypes.PyDLL(None).sleep(600)
+
+        @playbook
+        def leaves_a_process(run: PlaybookRun) -> None:
+            child = subprocess.Popen([sys.executable, "-c", CHILD], start_new_session=True)
+            Path(run.inputs["file"]).write_text(str(child.pid))
+    """,
     # A folder of the user's own with our package's name, beside the playbooks.
     "flows/__init__.py": "raise RuntimeError('the wrong flows was imported')\n",
 }

@@ -7,18 +7,15 @@ environment) show and can be edited in the Prefect UI.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
 import anyio.abc
 import httpx
-import psutil
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import Crashed, Pending
@@ -31,13 +28,11 @@ from prefect.workers.base import (
 from pydantic import Field
 
 from adapters.prefect.gateway_client import GatewayClient
-from adapters.prefect.templates import Code, RunProcess, TemplateFailed, Templates
+from adapters.prefect.known_deployments import KnownDeployments
+from adapters.prefect.run_process import FLOW_RUN, RunProcess, become_reaper, end_orphans
+from adapters.prefect.templates import Code, TemplateFailed, Templates
 from adapters.settings import Settings
 
-SET_CHILD_SUBREAPER = 36
-WORKING_DIRECTORY = "prefect.deployments.steps.set_working_directory"
-DEPLOYMENT_SECONDS = 10.0
-"""How long a deployment that was read is taken to be the same."""
 RECONNECT_SECONDS = 1.0
 PREFETCH_SECONDS = 10
 logger = logging.getLogger("prefect_phantom.worker")
@@ -67,23 +62,6 @@ class PhantomWorkerResult(BaseWorkerResult):
     """Exit code and process id of a run."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """A deployment: where its code is, and what its runs belong to in Prefect."""
-
-    entrypoint: str
-    folder: str | None
-    flow_id: UUID
-    work_queue_id: UUID | None
-    tags: list[str]
-    related: list[dict[str, Any]]
-
-
-def _related(kind: str, thing: Any, key: object) -> dict[str, Any]:  # noqa: ANN401 - several
-    tags = list(getattr(thing, "tags", []))
-    return {"kind": kind, "key": str(key), "id": str(thing.id), "name": thing.name, "tags": tags}
-
-
 class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, PhantomWorkerResult]):
     """Takes runs as soon as a hint or a poll tells of them, forks, and reaps."""
 
@@ -95,7 +73,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
 
     async def __aenter__(self) -> Self:
         """Start the template process and listen for hints."""
-        _become_reaper()
+        become_reaper()
         settings = Settings()
         key = settings.runtime_key.get_secret_value() if settings.runtime_key else ""
         self._gateway = GatewayClient(
@@ -106,8 +84,8 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         self._taken: set[UUID] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._polling = asyncio.Lock()
-        self._deployments: dict[UUID, tuple[float, _Known]] = {}
         await super().__aenter__()
+        self._deployments = KnownDeployments(self.client)
         await self._templates.start()
         self._start(self._listen())
         return self
@@ -125,7 +103,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         """Take what is scheduled, as far as slots are free. Called by each poll and each hint."""
         async with self._polling:
             runs = {process.process_id for process in self._processes.values()}
-            _reap_orphans({*runs, self._templates.process_id})
+            end_orphans({*runs, self._templates.process_id}, self._taken)
             await self._stop_refused()
             free = self._slots() - len(self._taken)
             if self._work_pool is None or free <= 0:
@@ -188,54 +166,15 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             self._start(self._poll())
 
     async def _fork(self, flow_run: FlowRun, environment: dict[str, Any]) -> RunProcess:
-        known = await self._known(flow_run.deployment_id)
+        known = await self._deployments.read(flow_run.deployment_id)
         code = await asyncio.to_thread(Code.of, known.entrypoint, known.folder)
         return await self._templates.fork(
             code,
             {
                 "flow_run": flow_run.model_dump(mode="json"),
                 "related": known.related,
-                "environment": {**environment, "PREFECT__FLOW_RUN_ID": str(flow_run.id)},
+                "environment": {**environment, FLOW_RUN: str(flow_run.id)},
             },
-        )
-
-    async def _known(self, deployment_id: UUID | None) -> _Known:
-        """What a deployment says, read again every few seconds."""
-        if deployment_id is None:
-            message = "The flow run belongs to no deployment"
-            raise TemplateFailed(message)
-        now = asyncio.get_running_loop().time()
-        read, known = self._deployments.get(deployment_id, (0.0, None))
-        if known is None or now - read > DEPLOYMENT_SECONDS:
-            known = await self._read(deployment_id)
-            self._deployments[deployment_id] = (now, known)
-        return known
-
-    async def _read(self, deployment_id: UUID) -> _Known:
-        deployment = await self.client.read_deployment(deployment_id)
-        steps = deployment.pull_steps or []
-        if any(set(step) != {WORKING_DIRECTORY} for step in steps) or not deployment.entrypoint:
-            message = (
-                "A pool of type phantom runs code that lies on the worker's disk: only the "
-                "pull step set_working_directory is known; use a pool of type process"
-            )
-            raise TemplateFailed(message)
-        flow = await self.client.read_flow(deployment.flow_id)
-        related = [
-            _related("flow", flow, flow.id),
-            _related("deployment", deployment, deployment.id),
-            _related("work-pool", self.work_pool, self.work_pool.name),
-        ]
-        if deployment.work_queue_id is not None:
-            queue = await self.client.read_work_queue(deployment.work_queue_id)
-            related.append(_related("work-queue", queue, queue.id))
-        return _Known(
-            entrypoint=deployment.entrypoint,
-            folder=steps[-1][WORKING_DIRECTORY]["directory"] if steps else None,
-            flow_id=deployment.flow_id,
-            work_queue_id=deployment.work_queue_id,
-            tags=deployment.tags,
-            related=related,
         )
 
     async def _listen(self) -> None:
@@ -268,7 +207,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             return  # a later poll finds it, or another worker does
         self._taken.add(flow_run_id)
         try:
-            known = await self._known(UUID(offer["deployment_id"]))
+            known = await self._deployments.read(UUID(offer["deployment_id"]))
         except BaseException:
             self._taken.discard(flow_run_id)
             raise
@@ -308,18 +247,3 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         template = self.work_pool.base_job_template if self._work_pool else {}
         properties = template.get("variables", {}).get("properties", {})
         return float(properties.get(name, {}).get("default", default))
-
-
-def _become_reaper() -> None:
-    """Become the parent of whatever descendant loses its own, runs included."""
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
-
-
-def _reap_orphans(known: set[int | None]) -> None:
-    """Collect what has ended among the descendants that runs left behind."""
-    for child in psutil.Process().children():
-        with suppress(psutil.NoSuchProcess, ChildProcessError):
-            if child.pid not in known and child.status() == psutil.STATUS_ZOMBIE:
-                os.waitpid(child.pid, os.WNOHANG)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
+import logging
 import socket
 import sys
 from array import array
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from adapters.prefect.run_process import RunProcess
 from flows.warm.message import PREFIX, length_of, pack
 
 START_SECONDS = 60
+logger = logging.getLogger("prefect_phantom.templates")
 
 
 class TemplateFailed(Exception):
@@ -40,58 +38,14 @@ class Code:
         return cls(entrypoint, folder, max((file.stat().st_mtime for file in files), default=0.0))
 
 
-class RunProcess:
-    """A forked run. Its parent is this worker, which is told of its end by the kernel."""
-
-    def __init__(self, process_id: int) -> None:
-        self.process_id = process_id
-        self.ended = asyncio.get_running_loop().create_future()
-        self._descriptor = os.pidfd_open(process_id)
-        asyncio.get_running_loop().add_reader(self._descriptor, self._reap)
-
-    def _reap(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._descriptor)
-        os.close(self._descriptor)
-        _, status = os.waitpid(self.process_id, 0)
-        self.ended.set_result(os.waitstatus_to_exitcode(status))
-
-    async def wait(self) -> int:
-        """Exit code of the process; negative for the signal that ended it."""
-        return int(await asyncio.shield(self.ended))
-
-    async def stop(self, grace_seconds: float) -> None:
-        """Ask the process and all it started to end, and after the grace make them."""
-        started = self._descendants()
-        self._signal(started, signal.SIGTERM)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(grace_seconds):
-                await self.wait()
-        started = {*started, *self._descendants()}
-        self._signal(started, signal.SIGKILL)
-        await self.wait()
-        await asyncio.to_thread(psutil.wait_procs, started, timeout=1)
-
-    def _descendants(self) -> set[psutil.Process]:
-        with suppress(psutil.NoSuchProcess):
-            return set(psutil.Process(self.process_id).children(recursive=True))
-        return set()
-
-    def _signal(self, started: set[psutil.Process], number: signal.Signals) -> None:
-        # The run leads its own session; what it started may lead further ones.
-        with suppress(ProcessLookupError):
-            os.killpg(self.process_id, number)
-        for process in started:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(number)
-
-
 class Templates:
     """Template processes by playbook, made when first needed and again when code changes."""
 
     def __init__(self) -> None:
         self._first: _Channel | None = None
         self._program: asyncio.subprocess.Process | None = None
-        self._channels: dict[tuple[str, str | None], tuple[Code, _Channel]] = {}
+        # None: the playbook's import starts threads, so that it cannot be forked afterwards.
+        self._channels: dict[tuple[str, str | None], tuple[Code, _Channel | None]] = {}
         self._making = asyncio.Lock()
 
     async def fork(self, code: Code, request: dict[str, Any]) -> RunProcess:
@@ -102,6 +56,8 @@ class Templates:
         """
         for last in (False, True):
             channel = await self._channel(code)
+            if channel is None:
+                return await self._fork_alone(code, request)
             try:
                 answer = await channel.ask(request)
             except (ConnectionError, asyncio.IncompleteReadError) as error:
@@ -112,6 +68,18 @@ class Templates:
             else:
                 return RunProcess(answer["process_id"])
         raise AssertionError
+
+    async def _fork_alone(self, code: Code, request: dict[str, Any]) -> RunProcess:
+        """Fork a run that imports its playbook itself."""
+        async with self._making:
+            first = await self._ensure_first()
+            ours, theirs = socket.socketpair()
+            place = {"entrypoint": code.entrypoint, "folder": code.folder}
+            first.send({**place, "run": request}, theirs)
+            channel = await _Channel.open(ours)
+        answer = await channel.read()
+        channel.close()
+        return RunProcess(answer["process_id"])
 
     @property
     def process_id(self) -> int | None:
@@ -126,20 +94,22 @@ class Templates:
     async def close(self) -> None:
         """End the template processes. Runs go on."""
         for _, channel in self._channels.values():
-            channel.close()
+            if channel is not None:
+                channel.close()
         self._channels.clear()
         if self._first is not None and self._program is not None:
             self._first.close()
             await self._program.wait()
 
-    async def _channel(self, code: Code) -> _Channel:
+    async def _channel(self, code: Code) -> _Channel | None:
         async with self._making:
             key = (code.entrypoint, code.folder)
             known = self._channels.get(key)
             if known is not None and known[0] == code:
                 return known[1]
             if known is not None:
-                known[1].close()
+                if known[1] is not None:
+                    known[1].close()
                 del self._channels[key]
             first = await self._ensure_first()
             ours, theirs = socket.socketpair()
@@ -149,6 +119,14 @@ class Templates:
             if "error" in answer:
                 channel.close()
                 raise TemplateFailed(f"It does not import: {answer['error']}")
+            if answer["threads"]:
+                logger.warning(
+                    "Importing %s starts threads (%s), so each of its runs imports it again",
+                    *(code.entrypoint, ", ".join(answer["threads"])),
+                )
+                channel.close()
+                self._channels[key] = (code, None)
+                return None
             self._channels[key] = (code, channel)
             return channel
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
@@ -15,6 +16,7 @@ from adapters.store.database import Database
 from adapters.store.playbook_runs import finish, mark_cancelled
 from adapters.store.tables import playbook_runs as runs
 
+LEAVING_SECONDS = 30
 CANCELLED_IN_PREFECT = "Cancelled in Prefect"
 STOPPED = "Stopped with the system"
 WORKER_GONE = "The run's process died: its worker was stopped"
@@ -45,7 +47,7 @@ class Which(StrEnum):
 
 
 async def read_page(
-    database: Database, which: Which, *, after: int, limit: int
+    database: Database, which: Which = Which.ALL, *, after: int, limit: int
 ) -> list[UnsettledRun]:
     """The next unsettled runs with an id above `after`, in the order of their ids."""
     cancelling, ended = runs.c.cancel_time.is_not(None), runs.c.end_time.is_not(None)
@@ -171,10 +173,14 @@ async def end_exited(database: Database, flow_run_id: UUID, *, code: int) -> Non
 
 
 async def refused(database: Database, flow_run_ids: Sequence[UUID]) -> list[UUID]:
-    """Which of these flow runs may not go on: cancelled, or ended in another way."""
+    """Which of these flow runs may not go on: cancelled, or ended a while ago.
+
+    A run that has just reported its end is still telling Prefect so, and sending on its logs.
+    """
+    long_ended = runs.c.end_time < func.now() - timedelta(seconds=LEAVING_SECONDS)
     query = select(runs.c.flow_run_id).where(
         runs.c.flow_run_id == any_(literal(list(flow_run_ids), ARRAY(Uuid))),
-        runs.c.cancel_time.is_not(None) | runs.c.end_time.is_not(None),
+        runs.c.cancel_time.is_not(None) | long_ended,
     )
     async with database.begin() as connection:
         return list((await connection.execute(query)).scalars())

@@ -4,13 +4,15 @@ The first process imports Prefect and what a run needs. For each playbook it for
 which imports the playbook's code; that one forks a process per run. Neither of them ever holds a
 client, a connection or a thread, so that a fork of it is whole.
 
-Asked over the socket FD for a playbook, the first answers over the socket that came along. A run is
-forked twice: the process in between ends at once, so that the run's parent is the worker, which is
-the reaper of its descendants and learns by itself when one ends.
+Asked over the socket FD for a playbook, the first answers over the socket that came along. Asked
+for a run, it forks one that imports the playbook itself: for a playbook whose import starts
+threads, which a fork would lose. A run is forked twice: the process in between ends at once, so
+that the run's parent is the worker, which reaps its descendants and learns when one ends.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -42,7 +44,9 @@ def main() -> None:
     while (message := receive(connection)) is not None:
         request, descriptors = message
         channel = socket.socket(fileno=descriptors[0])
-        if os.fork() == 0:
+        if "run" in request:
+            channel.sendall(pack({"process_id": _fork_run(None, request, channel)}))
+        elif os.fork() == 0:
             connection.close()
             _serve_playbook(channel, request)
             leave(0)
@@ -58,7 +62,8 @@ def _serve_playbook(channel: socket.socket, request: dict[str, Any]) -> None:
         reason = "".join(traceback.format_exception_only(error)).strip()
         channel.sendall(pack({"error": reason}))
         leave(1)
-    # A thread would not be in a forked process, and a lock that it held would never be released.
+    # A thread would not be in a forked process, and a lock that it held would never be released:
+    # the worker asks for such a playbook's runs elsewhere.
     channel.sendall(pack({"ready": True, "threads": _threads()}))
     gc.freeze()
     while (message := receive(channel)) is not None:
@@ -76,7 +81,10 @@ def _threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread is not main_thread]
 
 
-def _fork_run(flow: prefect.Flow[..., Any], request: dict[str, Any], channel: socket.socket) -> int:
+def _fork_run(
+    flow: prefect.Flow[..., Any] | None, request: dict[str, Any], channel: socket.socket
+) -> int:
+    """Fork a process for a run, which imports the playbook first when `flow` is None."""
     reader, writer = os.pipe()
     between = os.fork()
     if between == 0:
@@ -91,15 +99,20 @@ def _fork_run(flow: prefect.Flow[..., Any], request: dict[str, Any], channel: so
     os.close(writer)
     with os.fdopen(reader) as answer:
         process_id = int(answer.read())
-    os.waitpid(between, 0)
+    with contextlib.suppress(ChildProcessError):  # where nobody collects children, the wait is all
+        os.waitpid(between, 0)
     return process_id
 
 
-def _run(flow: prefect.Flow[..., Any], request: dict[str, Any]) -> NoReturn:
+def _run(flow: prefect.Flow[..., Any] | None, request: dict[str, Any]) -> NoReturn:
     code = 1
     try:
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        if flow is None:
+            flow = _load(request["entrypoint"], request["folder"])
+            request = request["run"]
         os.environ.update(request["environment"])
         flow_run = FlowRun.model_validate_json(json.dumps(request["flow_run"]))
         code = execute(flow, flow_run, request["related"])

@@ -1,0 +1,87 @@
+"""What a worker needs to know of the deployments whose runs it carries out."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+
+from adapters.prefect.templates import TemplateFailed
+
+WORKING_DIRECTORY = "prefect.deployments.steps.set_working_directory"
+SECONDS = 10.0
+"""How long a deployment that was read is taken to be the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDeployment:
+    """Where a deployment's code is, and what its runs belong to in Prefect."""
+
+    entrypoint: str
+    folder: str | None
+    flow_id: UUID
+    work_queue_id: UUID | None
+    tags: list[str]
+    related: list[dict[str, Any]]
+    """For each thing that a run's events name: kind, key, id, name, tags."""
+
+
+class KnownDeployments:
+    """Reads deployments, and each again only after a while."""
+
+    def __init__(self, client: PrefectClient) -> None:
+        self._client = client
+        self._known: dict[UUID, tuple[float, KnownDeployment]] = {}
+
+    async def read(self, deployment_id: UUID | None) -> KnownDeployment:
+        """What a deployment says.
+
+        Raises:
+            TemplateFailed: its code cannot be run from a template.
+        """
+        if deployment_id is None:
+            message = "The flow run belongs to no deployment"
+            raise TemplateFailed(message)
+        now = asyncio.get_running_loop().time()
+        read, known = self._known.get(deployment_id, (0.0, None))
+        if known is None or now - read > SECONDS:
+            known = await self._read(deployment_id)
+            self._known[deployment_id] = (now, known)
+        return known
+
+    async def _read(self, deployment_id: UUID) -> KnownDeployment:
+        deployment = await self._client.read_deployment(deployment_id)
+        steps = deployment.pull_steps or []
+        if any(set(step) != {WORKING_DIRECTORY} for step in steps) or not deployment.entrypoint:
+            message = (
+                "A pool of type phantom runs code that lies on the worker's disk: only the "
+                "pull step set_working_directory is known; use a pool of type process"
+            )
+            raise TemplateFailed(message)
+        flow = await self._client.read_flow(deployment.flow_id)
+        related = [
+            _related("flow", flow, flow.id),
+            _related("deployment", deployment, deployment.id),
+        ]
+        if deployment.work_pool_name is not None:
+            pool = await self._client.read_work_pool(deployment.work_pool_name)
+            related.append(_related("work-pool", pool, pool.name))
+        if deployment.work_queue_id is not None:
+            queue = await self._client.read_work_queue(deployment.work_queue_id)
+            related.append(_related("work-queue", queue, queue.id))
+        return KnownDeployment(
+            entrypoint=deployment.entrypoint,
+            folder=steps[-1][WORKING_DIRECTORY]["directory"] if steps else None,
+            flow_id=deployment.flow_id,
+            work_queue_id=deployment.work_queue_id,
+            tags=deployment.tags,
+            related=related,
+        )
+
+
+def _related(kind: str, thing: Any, key: object) -> dict[str, Any]:  # noqa: ANN401 - several
+    tags = list(getattr(thing, "tags", []))
+    return {"kind": kind, "key": str(key), "id": str(thing.id), "name": thing.name, "tags": tags}

@@ -1,0 +1,98 @@
+"""Processes of runs: waiting for their end, ending them, and leaving nothing of them behind."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+from uuid import UUID
+
+import psutil
+
+SET_CHILD_SUBREAPER = 36
+FLOW_RUN = "PREFECT__FLOW_RUN_ID"
+
+
+class RunProcess:
+    """A forked run. Its parent is this worker, which is told of its end by the kernel."""
+
+    def __init__(self, process_id: int) -> None:
+        self.process_id = process_id
+        self.ended = asyncio.get_running_loop().create_future()
+        self._stopping = False
+        self._descriptor = os.pidfd_open(process_id)
+        asyncio.get_running_loop().add_reader(self._descriptor, self._reap)
+
+    def _reap(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._descriptor)
+        os.close(self._descriptor)
+        _, status = os.waitpid(self.process_id, 0)
+        self.ended.set_result(os.waitstatus_to_exitcode(status))
+
+    async def wait(self) -> int:
+        """Exit code of the process; negative for the signal that ended it."""
+        return int(await asyncio.shield(self.ended))
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Ask the process and all it started to end, and after the grace make them."""
+        if self._stopping:
+            return
+        self._stopping = True
+        started = self._descendants()
+        self._signal(started, signal.SIGTERM)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace_seconds):
+                await self.wait()
+        started = {*started, *self._descendants()}
+        self._signal(started, signal.SIGKILL)
+        await self.wait()
+        await asyncio.to_thread(psutil.wait_procs, started, timeout=1)
+
+    def _descendants(self) -> set[psutil.Process]:
+        with suppress(psutil.NoSuchProcess):
+            return set(psutil.Process(self.process_id).children(recursive=True))
+        return set()
+
+    def _signal(self, started: set[psutil.Process], number: signal.Signals) -> None:
+        # The run leads its own session; what it started may lead further ones.
+        with suppress(ProcessLookupError):
+            os.killpg(self.process_id, number)
+        for process in started:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+
+def become_reaper() -> None:
+    """Become the parent of whatever descendant loses its own, runs included."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def end_orphans(known: Collection[int | None], running: Collection[UUID]) -> None:
+    """Collect what has ended among our children, and kill what ended runs have left behind.
+
+    `known` are children that others wait for; `running` are the flow runs under way.
+    """
+    for process_id in _children():
+        if process_id not in known:
+            with suppress(psutil.NoSuchProcess, ChildProcessError):
+                _end_orphan(psutil.Process(process_id), {str(each) for each in running})
+
+
+def _children() -> list[int]:
+    own = os.getpid()
+    return [int(text) for text in Path(f"/proc/{own}/task/{own}/children").read_text().split()]
+
+
+def _end_orphan(process: psutil.Process, running: set[str]) -> None:
+    if process.status() != psutil.STATUS_ZOMBIE:
+        flow_run_id = process.environ().get(FLOW_RUN)
+        if flow_run_id is None or flow_run_id in running:
+            return
+        process.kill()
+    os.waitpid(process.pid, os.WNOHANG)
