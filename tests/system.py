@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import anyio
 import httpx
@@ -156,6 +157,13 @@ class System:
     def _is_ours(self, process: psutil.Process) -> bool:
         return process.environ().get("PREFECT_PHANTOM_HOME") == str(self.home)
 
+    def worker_environment(self) -> dict[str, str]:
+        """Environment of the worker part: what a worker started by hand needs, too."""
+        for process in psutil.process_iter():
+            if "worker start" in " ".join(process.cmdline()) and self._is_ours(process):
+                return process.environ()
+        raise LookupError
+
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Answer to a POST, by a plain HTTP client."""
         answer: dict[str, Any] = httpx.post(
@@ -262,3 +270,13 @@ async def flow_run_of(prefect: PrefectClient, run: dict[str, Any]) -> FlowRun:
             if flow_run.state is not None and flow_run.state.is_final():
                 return flow_run
             await anyio.sleep(0.1)
+
+
+async def playbook_run_id_of(prefect: PrefectClient, flow_run_id: UUID) -> int:
+    """The id that a run which began in Prefect was given at its claim, as its tags show it."""
+    with anyio.fail_after(RUN_SECONDS):
+        while True:
+            for tag in (await prefect.read_flow_run(flow_run_id)).tags:
+                if tag.startswith("playbook_run:"):
+                    return int(tag.removeprefix("playbook_run:"))
+            await anyio.sleep(0.2)

@@ -9,11 +9,11 @@ import sys
 import cyclopts
 
 from adapters.cli import playbook, run, token
-from adapters.cli.up import up
 from adapters.settings import Settings
 
 app = cyclopts.App(name="prefect-phantom", help="Phantom's REST contract, carried out by Prefect.")
-app.command(up)
+# Imported when it is called: its imports would double the time of every other command.
+app.command("adapters.cli.up:up", help="Start all parts on this machine.")
 app.command(playbook.app)
 app.command(run.app)
 app.command(token.app)

@@ -3,45 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-PROGRAM = str(Path(sys.executable).with_name("prefect-phantom"))
-STOP_SECONDS = 30
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Home folder of a running system, with container 42."""
-    folder = tmp_path_factory.mktemp("home", numbered=True)
-    folder.chmod(0o700)
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")}
-    command = [PROGRAM, "up", "--home", str(folder), "--port", "0", "--prefect-port", "0"]
-    log = (folder.parent / "up.log").open("wb")
-    system = subprocess.Popen(
-        [*command, "--sample-data"],
-        env={**kept, "PREFECT_PHANTOM_RUNTIME_PORT": "0"},
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-    )
-    assert system.stdout is not None
-    try:
-        if not any(line.startswith("ready: ") for line in system.stdout):
-            pytest.fail(f"up ended before it was ready:\n{Path(log.name).read_text()}")
-        yield folder
-    finally:
-        system.send_signal(signal.SIGTERM)
-        system.wait(STOP_SECONDS)
-        system.stdout.close()
-        log.close()
+from tests.system import PROGRAM, System
 
 
 class Commands:
@@ -63,8 +31,8 @@ class Commands:
 
 
 @pytest.fixture(scope="module")
-def command(home: Path) -> Commands:
-    return Commands(home)
+def command(system: System) -> Commands:
+    return Commands(system.home)
 
 
 def test_list_shows_the_shipped_playbooks(command: Commands) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import UUID
 
 import anyio
 import psutil
@@ -20,17 +19,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.deployments import run_deployment
 
-from tests.system import RUN_SECONDS, System
-
-
-async def _playbook_run_id(prefect: PrefectClient, flow_run_id: UUID) -> int:
-    """The id that the run was given at its claim, as its tags show it in Prefect."""
-    with anyio.fail_after(RUN_SECONDS):
-        while True:
-            for tag in (await prefect.read_flow_run(flow_run_id)).tags:
-                if tag.startswith("playbook_run:"):
-                    return int(tag.removeprefix("playbook_run:"))
-            await anyio.sleep(0.2)
+from tests.system import RUN_SECONDS, System, playbook_run_id_of
 
 
 async def test_run_deployment_gives_a_run_that_rest_reads(
@@ -43,7 +32,7 @@ async def test_run_deployment_gives_a_run_that_rest_reads(
         client=prefect,
     )
     assert isinstance(flow_run, FlowRun)
-    run = system.ended(await _playbook_run_id(prefect, flow_run.id))
+    run = system.ended(await playbook_run_id_of(prefect, flow_run.id))
     assert (run["status"], run["container"], run["owner"]) == ("success", 42, None)
     assert run["misc"]["flow_run_id"] == str(flow_run.id)
     assert "from Prefect" in run["message"]
@@ -56,7 +45,7 @@ async def test_a_run_that_began_in_prefect_is_cancelled_over_rest(
     flow_run = await prefect.create_flow_run_from_deployment(
         deployment.id, parameters={"container_id": 42, "inputs": {"seconds": 300}}
     )
-    run_id = await _playbook_run_id(prefect, flow_run.id)
+    run_id = await playbook_run_id_of(prefect, flow_run.id)
     system.post(f"/rest/playbook_run/{run_id}", {"cancel": True})
     run = system.ended(run_id)
     assert run["cancelled"] == "Cancelled by admin"
@@ -64,29 +53,32 @@ async def test_a_run_that_began_in_prefect_is_cancelled_over_rest(
 
 
 async def test_a_schedule_starts_the_playbook(system: System, prefect: PrefectClient) -> None:
-    deployment = await prefect.read_deployment_by_name("quick/local")
-    (schedule,) = await prefect.create_deployment_schedules(
-        deployment.id,
-        [
-            DeploymentScheduleCreate(
-                schedule=IntervalSchedule(interval=timedelta(seconds=15)),
-                parameters={"container_id": 42},
-                active=True,
-            )
-        ],
+    ours = await prefect.read_deployment_by_name("quick/local")
+    schedule = DeploymentScheduleCreate(
+        schedule=IntervalSchedule(interval=timedelta(seconds=15)),
+        parameters={"container_id": 42},
+        active=True,
+    )
+    deployment_id = await prefect.create_deployment(
+        flow_id=ours.flow_id,
+        name="every-15-seconds",
+        work_pool_name="phantom",
+        entrypoint=ours.entrypoint,
+        pull_steps=ours.pull_steps,
+        schedules=[schedule],
     )
     completed = FlowRunFilter(
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.COMPLETED]))
     )
-    own = DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id]))
+    own = DeploymentFilter(id=DeploymentFilterId(any_=[deployment_id]))
     found: list[FlowRun] = []
     with anyio.fail_after(RUN_SECONDS):
         while not found:
             await anyio.sleep(0.5)
             ended = await prefect.read_flow_runs(deployment_filter=own, flow_run_filter=completed)
             found = [flow_run for flow_run in ended if flow_run.auto_scheduled]
-    await prefect.delete_deployment_schedule(deployment.id, schedule.id)
-    run = system.ended(await _playbook_run_id(prefect, found[0].id))
+    await prefect.delete_deployment(deployment_id)
+    run = system.ended(await playbook_run_id_of(prefect, found[0].id))
     assert run["status"] == "success"
 
 
