@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import signal
 import socket
 import sys
 from array import array
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,9 @@ from adapters.prefect.run_process import RunProcess
 from flows.warm.message import PREFIX, length_of, pack
 
 START_SECONDS = 60
+MOST = 32
+"""Most playbooks that are kept warm; each costs some 15 MB."""
+_Place = tuple[str, str | None]
 logger = logging.getLogger("prefect_phantom.templates")
 
 
@@ -31,6 +37,11 @@ class Code:
     folder: str | None
     mark: float
 
+    @property
+    def place(self) -> _Place:
+        """Where the code is, whatever it is at the moment."""
+        return self.entrypoint, self.folder
+
     @classmethod
     def of(cls, entrypoint: str, folder: str | None) -> Code:
         """The code as it lies on disk now."""
@@ -42,26 +53,38 @@ class Templates:
     """Template processes by playbook, made when first needed and again when code changes."""
 
     def __init__(self) -> None:
-        self._first: _Channel | None = None
-        self._program: asyncio.subprocess.Process | None = None
+        self._first = _First()
         # None: the playbook's import starts threads, so that it cannot be forked afterwards.
-        self._channels: dict[tuple[str, str | None], tuple[Code, _Channel | None]] = {}
-        self._making = asyncio.Lock()
+        self._channels: dict[_Place, tuple[Code, _Channel | None]] = {}
+        # One for each playbook: one that takes long to import must not hold up the others.
+        self._making: defaultdict[_Place, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @property
+    def process_id(self) -> int | None:
+        """Of the first template process; None before it was started."""
+        return self._first.process_id
+
+    async def start(self) -> None:
+        """Start the first template process, so that the first run finds it warm."""
+        await self._first.start()
 
     async def fork(self, code: Code, request: dict[str, Any]) -> RunProcess:
         """Fork a process for a run: ``{flow_run, related, environment}``.
+
+        A template that dies while it is asked is made anew, once. Should it have forked all the
+        same, there are two processes, of which only one is given the run when they claim it.
 
         Raises:
             TemplateFailed: the playbook does not import, or its template died twice.
         """
         for last in (False, True):
             channel = await self._channel(code)
-            if channel is None:
-                return await self._fork_alone(code, request)
             try:
-                answer = await channel.ask(request)
+                answer = await (
+                    channel.ask(request) if channel else self._first.ask(code, {"run": request})
+                )
             except (ConnectionError, asyncio.IncompleteReadError) as error:
-                self._channels.pop((code.entrypoint, code.folder), None)
+                self._channels.pop(code.place, None)
                 if last:
                     message = f"The template process of {code.entrypoint} died"
                     raise TemplateFailed(message) from error
@@ -69,83 +92,108 @@ class Templates:
                 return RunProcess(answer["process_id"])
         raise AssertionError
 
-    async def _fork_alone(self, code: Code, request: dict[str, Any]) -> RunProcess:
-        """Fork a run that imports its playbook itself."""
-        async with self._making:
-            first = await self._ensure_first()
-            ours, theirs = socket.socketpair()
-            place = {"entrypoint": code.entrypoint, "folder": code.folder}
-            first.send({**place, "run": request}, theirs)
-            channel = await _Channel.open(ours)
-        answer = await channel.read()
-        channel.close()
-        return RunProcess(answer["process_id"])
+    async def close(self) -> None:
+        """End the template processes. Runs go on."""
+        for place in list(self._channels):
+            self._forget(place)
+        await self._first.close()
+
+    async def _channel(self, code: Code) -> _Channel | None:
+        async with self._making[code.place]:
+            known = self._channels.get(code.place)
+            if known is not None and known[0] == code:
+                return known[1]
+            self._forget(code.place)
+            while len(self._channels) >= MOST:
+                self._forget(next(iter(self._channels)))
+            channel = await self._make(code)
+            self._channels[code.place] = (code, channel)
+            return channel
+
+    async def _make(self, code: Code) -> _Channel | None:
+        channel = await self._first.send(code, {})
+        process_id = (await channel.read())["process_id"]
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                answer = await channel.read()
+        except TimeoutError as error:
+            os.kill(process_id, signal.SIGKILL)
+            channel.close()
+            message = f"Importing it took longer than {START_SECONDS} s"
+            raise TemplateFailed(message) from error
+        except asyncio.IncompleteReadError as error:
+            channel.close()
+            message = "Importing it ended the process"
+            raise TemplateFailed(message) from error
+        if "error" in answer:
+            channel.close()
+            raise TemplateFailed(f"It does not import: {answer['error']}")
+        if answer["threads"]:
+            logger.warning(
+                "Importing %s starts threads (%s), so each of its runs imports it again",
+                *(code.entrypoint, ", ".join(answer["threads"])),
+            )
+            channel.close()
+            return None
+        return channel
+
+    def _forget(self, place: _Place) -> None:
+        _, channel = self._channels.pop(place, (None, None))
+        if channel is not None:
+            channel.close()
+
+
+class _First:
+    """The first template process: it knows no playbook, and forks those that do."""
+
+    def __init__(self) -> None:
+        self._program: asyncio.subprocess.Process | None = None
+        self._channel: _Channel | None = None
+        self._starting = asyncio.Lock()
 
     @property
     def process_id(self) -> int | None:
-        """Of the first template process; None before it was started."""
         return None if self._program is None else self._program.pid
 
-    async def start(self) -> None:
-        """Start the first template process, so that the first run finds it warm."""
-        async with self._making:
-            await self._ensure_first()
-
-    async def close(self) -> None:
-        """End the template processes. Runs go on."""
-        for _, channel in self._channels.values():
-            if channel is not None:
-                channel.close()
-        self._channels.clear()
-        if self._first is not None and self._program is not None:
-            self._first.close()
-            await self._program.wait()
-
-    async def _channel(self, code: Code) -> _Channel | None:
-        async with self._making:
-            key = (code.entrypoint, code.folder)
-            known = self._channels.get(key)
-            if known is not None and known[0] == code:
-                return known[1]
-            if known is not None:
-                if known[1] is not None:
-                    known[1].close()
-                del self._channels[key]
-            first = await self._ensure_first()
+    async def start(self) -> _Channel:
+        async with self._starting:
+            if self._channel is not None:
+                if self._program is not None and self._program.returncode is None:
+                    return self._channel
+                self._channel.close()
             ours, theirs = socket.socketpair()
-            first.send({"entrypoint": code.entrypoint, "folder": code.folder}, theirs)
-            channel = await _Channel.open(ours)
-            answer = await channel.read()
-            if "error" in answer:
-                channel.close()
-                raise TemplateFailed(f"It does not import: {answer['error']}")
-            if answer["threads"]:
-                logger.warning(
-                    "Importing %s starts threads (%s), so each of its runs imports it again",
-                    *(code.entrypoint, ", ".join(answer["threads"])),
+            with theirs:
+                self._program = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-P", "-m", "flows.warm.template", str(theirs.fileno())),
+                    pass_fds=[theirs.fileno()],
+                    stdin=asyncio.subprocess.DEVNULL,
                 )
-                channel.close()
-                self._channels[key] = (code, None)
-                return None
-            self._channels[key] = (code, channel)
+            channel = await _Channel.open(ours)
+            async with asyncio.timeout(START_SECONDS):
+                await channel.read()
+            self._channel = channel
             return channel
 
-    async def _ensure_first(self) -> _Channel:
-        if self._first is not None and self._program is not None:
-            if self._program.returncode is None:
-                return self._first
-            self._first.close()
+    async def send(self, code: Code, request: dict[str, Any]) -> _Channel:
+        """Ask for a process that knows `code`; the channel to it is returned."""
+        first = await self.start()
         ours, theirs = socket.socketpair()
-        with theirs:
-            self._program = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "flows.warm.template", str(theirs.fileno())),
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-            )
-        self._first = await _Channel.open(ours)
-        async with asyncio.timeout(START_SECONDS):
-            await self._first.read()
-        return self._first
+        place = {"entrypoint": code.entrypoint, "folder": code.folder}
+        await first.pass_on({**place, **request}, theirs)
+        return await _Channel.open(ours)
+
+    async def ask(self, code: Code, request: dict[str, Any]) -> dict[str, Any]:
+        """Ask for a process that knows `code`, and return its one answer."""
+        channel = await self.send(code, request)
+        try:
+            return await channel.read()
+        finally:
+            channel.close()
+
+    async def close(self) -> None:
+        if self._channel is not None and self._program is not None:
+            self._channel.close()
+            await self._program.wait()
 
 
 class _Channel:
@@ -175,13 +223,18 @@ class _Channel:
         content: dict[str, Any] = json.loads(body)
         return content
 
-    def send(self, request: dict[str, Any], passed: socket.socket) -> None:
+    async def pass_on(self, request: dict[str, Any], passed: socket.socket) -> None:
         """Send a request together with a socket, which is then the other side's alone."""
-        with passed:
-            descriptors = array("i", [passed.fileno()])
-            self._connection.sendmsg(
-                [pack(request)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)]
-            )
+        message = pack(request)
+        async with self._asking:
+            with passed:
+                # The descriptor goes with the first bytes, which always fit.
+                descriptors = array("i", [passed.fileno()])
+                self._connection.sendmsg(
+                    [message[:PREFIX]], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)]
+                )
+            self._writer.write(message[PREFIX:])
+            await self._writer.drain()
 
     def close(self) -> None:
         self._connection.close()

@@ -56,6 +56,8 @@ def main() -> None:
 def _serve_playbook(channel: socket.socket, request: dict[str, Any]) -> None:
     """Import a playbook and fork a process for each run that is asked for."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # First of all, so that an import that never ends can be ended.
+    channel.sendall(pack({"process_id": os.getpid()}))
     try:
         flow = _load(request["entrypoint"], request["folder"])
     except BaseException as error:  # noqa: BLE001 - whatever an import does, the worker is told
