@@ -48,10 +48,14 @@ class Hints:
             listener.put_nowait(hint)
 
     async def listen(self, every: float) -> AsyncIterator[dict[str, Any]]:
-        """Every hint from now on; an empty one after `every` seconds of silence."""
+        """Every hint from now on; an empty one after `every` seconds of silence.
+
+        The first says that there is work, for what was missed before.
+        """
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(BACKLOG)
         self._listeners[queue] = None
         try:
+            yield {"work": True}
             while True:
                 try:
                     async with asyncio.timeout(every):

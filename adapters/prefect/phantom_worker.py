@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -35,6 +36,8 @@ from adapters.settings import Settings
 
 RECONNECT_SECONDS = 1.0
 PREFETCH_SECONDS = 10
+MOST_OFFERS = 1000
+"""Offers that are kept while no slot is free; of more, a poll finds out."""
 logger = logging.getLogger("prefect_phantom.worker")
 
 
@@ -84,6 +87,9 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         self._taken: set[UUID] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._polling = asyncio.Lock()
+        # What is known to wait for a slot, so that a free one need not ask Prefect.
+        self._offers: deque[dict[str, Any]] = deque(maxlen=MOST_OFFERS)
+        self._more = False
         await super().__aenter__()
         self._deployments = KnownDeployments(self.client)
         await self._templates.start()
@@ -106,6 +112,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             end_orphans({*runs, self._templates.process_id}, self._taken)
             await self._stop_refused()
             free = self._slots() - len(self._taken)
+            self._more = free <= 0
             if self._work_pool is None or free <= 0:
                 return []
             scheduled = await self.client.get_scheduled_flow_runs_for_work_pool(
@@ -114,7 +121,9 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
                 work_queue_names=list(self._work_queues) or None,
             )
             new = [entry.flow_run for entry in scheduled if entry.flow_run.id not in self._taken]
-            taken = [flow_run for flow_run in new if self._is_due(flow_run)][:free]
+            due = [flow_run for flow_run in new if self._is_due(flow_run)]
+            taken = due[:free]
+            self._more = len(due) > free
             for flow_run in taken:
                 self._taken.add(flow_run.id)
                 self._start(self._carry_out(flow_run))
@@ -163,7 +172,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         finally:
             self._processes.pop(flow_run.id, None)
             self._taken.discard(flow_run.id)
-            self._start(self._poll())
+            self._fill_slot()
 
     async def _fork(self, flow_run: FlowRun, environment: dict[str, Any]) -> RunProcess:
         known = await self._deployments.read(flow_run.deployment_id)
@@ -203,8 +212,11 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
     async def _take(self, offer: dict[str, Any]) -> None:
         """Take an offered flow run without asking Prefect for it, if a slot is free."""
         flow_run_id = UUID(offer["id"])
-        if flow_run_id in self._taken or len(self._taken) >= self._slots():
-            return  # a later poll finds it, or another worker does
+        if flow_run_id in self._taken:
+            return
+        if len(self._taken) >= self._slots():
+            self._offers.append(offer)
+            return
         self._taken.add(flow_run_id)
         try:
             known = await self._deployments.read(UUID(offer["deployment_id"]))
@@ -223,6 +235,12 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
                 work_pool_name=self.work_pool.name,
             )
         )
+
+    def _fill_slot(self) -> None:
+        if self._offers:
+            self._start(self._take(self._offers.popleft()))
+        elif self._more:
+            self._start(self._poll())
 
     async def _poll(self) -> None:
         await self.get_and_submit_flow_runs()

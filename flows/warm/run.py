@@ -57,7 +57,8 @@ def execute(flow: prefect.Flow[..., Any], flow_run: FlowRun, related: list[dict[
     otherwise be asked for again by every run's events.
     """
     remember_related(related)
-    client = SyncClientContext(httpx_settings=HTTPX_SETTINGS)
+    # Without settings of its own, or Prefect would make clients beside this one.
+    client = SyncClientContext()
     client.client = RunClient(flow_run, httpx_settings=HTTPX_SETTINGS)
     try:
         with handle_engine_signals(flow_run.id), client:

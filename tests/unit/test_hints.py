@@ -1,0 +1,78 @@
+"""Hints: who hears which, and that nobody waits for anybody."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from adapters.hints import BACKLOG, Hints
+
+WORK = {"work": True}
+
+
+@pytest.fixture
+def hints() -> Hints:
+    return Hints()
+
+
+async def _listening(hints: Hints, every: float = 60) -> AsyncIterator[dict[str, Any]]:
+    listener = hints.listen(every)
+    assert await anext(listener) == WORK
+    return listener
+
+
+async def test_one_who_begins_to_listen_is_told_to_look_for_work(hints: Hints) -> None:
+    await _listening(hints)
+
+
+async def test_an_offer_goes_to_one_after_the_other_and_the_others_hear_of_work(
+    hints: Hints,
+) -> None:
+    listeners = [await _listening(hints) for _ in range(3)]
+    heard: list[list[dict[str, Any]]] = [[] for _ in listeners]
+    for number in range(3):
+        hints.offer({"id": number})
+        for place, listener in enumerate(listeners):
+            heard[place].append(await anext(listener))
+    for place in range(3):
+        assert heard[place].count(WORK) == 2
+    offered = [hint["offer"]["id"] for each in heard for hint in each if "offer" in hint]
+    assert sorted(offered) == [0, 1, 2]
+
+
+async def test_everyone_hears_that_a_run_is_to_be_stopped(hints: Hints) -> None:
+    listeners = [await _listening(hints) for _ in range(2)]
+    flow_run_id = uuid4()
+    hints.stop(flow_run_id)
+    for listener in listeners:
+        assert await anext(listener) == {"stop": str(flow_run_id)}
+
+
+async def test_silence_is_broken_by_an_empty_hint(hints: Hints) -> None:
+    assert await anext(await _listening(hints, every=0.01)) == {}
+
+
+async def test_hints_without_listeners_are_lost_and_harm_nobody(hints: Hints) -> None:
+    hints.work()
+    hints.offer({"id": 1})
+    hints.stop(uuid4())
+    listener = await _listening(hints)
+    hints.work()
+    assert await anext(listener) == WORK
+
+
+async def test_one_who_does_not_keep_up_holds_nobody_up(hints: Hints) -> None:
+    await _listening(hints)
+    for number in range(2 * BACKLOG):
+        hints.offer({"id": number})
+
+
+async def test_one_who_went_away_is_offered_nothing(hints: Hints) -> None:
+    first, second = await _listening(hints), await _listening(hints)
+    await first.aclose()
+    for number in range(2):
+        hints.offer({"id": number})
+        assert await anext(second) == {"offer": {"id": number}}
