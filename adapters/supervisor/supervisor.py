@@ -119,6 +119,9 @@ class Supervisor:
                 group.create_task(self._start_gateway(installation))
                 if installation.ports.prefect is not None:
                     group.create_task(self._start_part(parts.prefect_server(installation)))
+                else:
+                    used = f"{installation.prefect_api_url} is used, as PREFECT_API_URL says"
+                    self._report("Prefect server", State.READY, used)
                 if installation.ports.whois is not None:
                     group.create_task(self._start_part(parts.sample_whois(installation)))
         except* CannotStart as failures:
