@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -146,23 +147,25 @@ class System:
         self.prefect_auth = (home / "prefect.auth").read_text().strip()
         self.prefect_url = f"http://127.0.0.1:{self.part_port('prefect server start')}/api"
 
+    def part(self, command: str) -> psutil.Process:
+        """The process of this installation whose command line holds `command`."""
+        for process in psutil.process_iter():
+            with suppress(psutil.NoSuchProcess):
+                if command in " ".join(process.cmdline()) and self._is_ours(process):
+                    return process
+        raise LookupError(command)
+
     def part_port(self, command: str) -> int:
         """Port that the part whose command line holds `command` was started with."""
-        for process in psutil.process_iter():
-            line = process.cmdline() if process.is_running() else []
-            if command in " ".join(line) and self._is_ours(process):
-                return int(line[line.index("--port") + 1])
-        raise LookupError(command)
+        line = self.part(command).cmdline()
+        return int(line[line.index("--port") + 1])
 
     def _is_ours(self, process: psutil.Process) -> bool:
         return process.environ().get("PREFECT_PHANTOM_HOME") == str(self.home)
 
     def worker_environment(self) -> dict[str, str]:
         """Environment of the worker part: what a worker started by hand needs, too."""
-        for process in psutil.process_iter():
-            if "worker start" in " ".join(process.cmdline()) and self._is_ours(process):
-                return process.environ()
-        raise LookupError
+        return self.part("worker start").environ()
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Answer to a POST, by a plain HTTP client."""
@@ -177,6 +180,16 @@ class System:
             f"{self.url}{path}", auth=("admin", PASSWORD), verify=False, timeout=30
         ).json()
         return answer
+
+    def serving(self) -> None:
+        """Wait until the gateway answers."""
+        deadline = time.monotonic() + RUN_SECONDS
+        while True:
+            with suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/readyz", verify=False).is_success:
+                    return
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
     def start(self, playbook: str, **further: Any) -> int:
         """Id of a new run of `playbook` on container 42."""

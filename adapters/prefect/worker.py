@@ -42,6 +42,9 @@ class Worker:
         os.environ.update(self.marks)
         await self._kill(list(self._processes()))
         await self.gateway.started()
+        # A pipe of our own, since asyncio would wait for the end of its pipe before it tells of the
+        # program's end, and runs have inherited the other side.
+        reader, writer = os.pipe()
         program = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "prefect", "worker", "start"),
             *("--pool", self.settings.work_pool, "--type", self.settings.worker_type),
@@ -49,10 +52,11 @@ class Worker:
             env={"PREFECT_WORKER_QUERY_SECONDS": POLL_SECONDS[self.settings.worker_type]}
             | os.environ,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=writer,
             start_new_session=True,
         )
-        output = asyncio.create_task(_forward(program))
+        os.close(writer)
+        output = asyncio.create_task(_forward(reader))
         stopping = asyncio.create_task(stop.wait())
         ended = asyncio.create_task(program.wait())
         await asyncio.wait({stopping, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -60,7 +64,7 @@ class Worker:
         if not ended.done():
             await self._stop(program)
         await ended
-        await output
+        output.cancel()
         return 0 if stop.is_set() else 1
 
     def _limit(self) -> list[str]:
@@ -103,14 +107,18 @@ def _signal_groups(processes: list[psutil.Process], number: signal.Signals) -> N
                 process.send_signal(number)
 
 
-async def _forward(program: asyncio.subprocess.Process) -> None:
+async def _forward(descriptor: int) -> None:
     """Pass the worker's output on, and say ``ready`` once it polls."""
-    assert program.stdout is not None  # noqa: S101 - it was started with a pipe
-    async for line in program.stdout:
-        sys.stdout.write(line.decode(errors="replace"))
-        if b"started!" in line:
-            sys.stdout.write("ready\n")
-        sys.stdout.flush()
+    lines = asyncio.StreamReader()
+    with os.fdopen(descriptor, "rb") as pipe:
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(lines), pipe
+        )
+        async for line in lines:
+            sys.stdout.write(line.decode(errors="replace"))
+            if b"started!" in line:
+                sys.stdout.write("ready\n")
+            sys.stdout.flush()
 
 
 async def run_worker(settings: Settings) -> int:

@@ -1,0 +1,1 @@
+"""The benchmark: ours, stock Prefect and a bare floor, measured in one run on one PostgreSQL."""

@@ -1,0 +1,114 @@
+"""The installation that is measured: `prefect-phantom up` in a home of its own, on free ports."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import psutil
+
+from tests.benchmarks.process import running, says
+
+HERE = Path(__file__).parent
+USER, PASSWORD = "admin", "benchmark"
+START_SECONDS = 120
+
+
+class Installation:
+    """What the scenarios reach: the gateway, the Prefect server, PostgreSQL, and the parts."""
+
+    def __init__(self, home: Path, url: str) -> None:
+        self.home = home
+        self.url = url
+        self.prefect_auth = (home / "prefect.auth").read_text().strip()
+        server = next(process for process in self.part("Prefect server"))
+        command = server.cmdline()
+        self.prefect_url = f"http://127.0.0.1:{command[command.index('--port') + 1]}/api"
+        self.gateway = httpx.AsyncClient(base_url=url, auth=(USER, PASSWORD), timeout=60)
+        user, _, password = self.prefect_auth.partition(":")
+        self.prefect = httpx.AsyncClient(
+            base_url=self.prefect_url, auth=(user, password), timeout=60
+        )
+
+    def part(self, name: str) -> Iterator[psutil.Process]:
+        """The processes of one part, as they are named in their environment."""
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                environment = process.environ()
+                if (
+                    environment.get("PREFECT_PHANTOM_HOME") == str(self.home)
+                    and environment.get("PREFECT_PHANTOM_PART") == name
+                ):
+                    yield process
+
+    async def rows(self, database: str, query: str, *values: object) -> list[asyncpg.Record]:
+        """The rows of one query, over the socket in the home."""
+        connection = await self.connect(database)
+        try:
+            return await connection.fetch(query, *values)
+        finally:
+            await connection.close()
+
+    async def connect(self, database: str) -> asyncpg.Connection:
+        """A connection to one database of the embedded PostgreSQL."""
+        sockets = str(self.home / "postgres" / "socket")
+        return await asyncpg.connect(host=sockets, user="postgres", database=database)
+
+    async def start(self, playbook: str, container: int = 42, **inputs: Any) -> int:
+        """Id of a new run."""
+        body = {"container_id": container, "playbook_id": playbook, "run": True, "inputs": inputs}
+        answer = await self.gateway.post("/rest/playbook_run", json=body)
+        return int(answer.raise_for_status().json()["playbook_run_id"])
+
+    async def ended(self, ids: Sequence[int], *, seconds: float = 120) -> list[asyncpg.Record]:
+        """The rows of these runs when all have ended."""
+        query = "SELECT * FROM playbook_runs WHERE id = ANY($1) AND end_time IS NOT NULL"
+        connection = await self.connect("phantom")
+        try:
+            async with asyncio.timeout(seconds):
+                while len(rows := await connection.fetch(query, list(ids))) < len(ids):
+                    await asyncio.sleep(0.05)
+            return rows
+        finally:
+            await connection.close()
+
+
+@contextlib.asynccontextmanager
+async def installation() -> AsyncIterator[Installation]:
+    """Started; stopped and removed at the end, whatever happens."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir="/tmp"))
+    playbooks = folder / "playbooks"
+    shutil.copytree(HERE / "playbooks", playbooks, ignore=shutil.ignore_patterns("__pycache__"))
+    # Its runs are accepted like any other, and end without loading the machine.
+    (playbooks / "broken.py").write_text("import no_such_module\n")
+    program = str(Path(sys.executable).with_name("prefect-phantom"))
+    command = [program, "up", "--home", str(folder / "home"), "--playbooks", str(playbooks)]
+    options = {
+        "PREFECT_PHANTOM_RUNTIME_PORT": "0",
+        "PREFECT_PHANTOM_ADMIN_PASSWORD": PASSWORD,
+        # Stock Prefect and the floor speak plain HTTP as well.
+        "PREFECT_PHANTOM_HTTP": "true",
+    }
+    output = folder / "up.log"
+    command += ["--port", "0", "--prefect-port", "0", "--sample-data"]
+    try:
+        with running(command, output, options) as process:
+            async with asyncio.timeout(START_SECONDS):
+                while not says(output, "ready: http"):
+                    if process.poll() is not None:
+                        raise SystemExit(f"prefect-phantom ended:\n{output.read_text()}")
+                    await asyncio.sleep(0.2)
+            url = output.read_text().rpartition("ready: http")[2].strip()
+            started = Installation(folder / "home", f"http{url}")
+            async with started.gateway, started.prefect:
+                yield started
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,55 @@
+"""Parts are killed while runs are under way: nothing acknowledged is lost, nothing runs twice."""
+
+from __future__ import annotations
+
+import json
+
+import psutil
+from prefect.client.orchestration import PrefectClient
+
+from tests.system import System, flow_run_of
+
+
+def test_a_run_goes_on_while_the_gateway_is_killed_and_started_again(system: System) -> None:
+    run_id = system.start("wait", inputs={"seconds": 2})
+    system.executing(run_id)
+    system.part("adapters.cli gateway").kill()
+    system.serving()
+    run = system.ended(run_id)
+    assert (run["status"], run["cancelled"]) == ("success", "")
+
+
+async def test_what_is_acknowledged_while_prefect_is_dead_runs_once_when_it_is_back(
+    system: System, prefect: PrefectClient
+) -> None:
+    system.part("prefect server start").kill()
+    ids = [system.start("greeting", inputs={"text": f"number {n}"}) for n in range(10)]
+    runs = [system.ended(run_id) for run_id in ids]
+    for number, run in enumerate(runs):
+        assert run["status"] == "success", run["message"]
+        actions = json.loads(run["message"])["result"]
+        assert [a["app_runs"][0]["app_message"] for a in actions] == [f"number {number}"]
+    flow_runs = [await flow_run_of(prefect, run) for run in runs]
+    assert len({flow_run.id for flow_run in flow_runs}) == len(ids)
+
+
+def test_a_run_whose_worker_is_killed_ends_failed_and_its_process_too(system: System) -> None:
+    run_id = system.start("wait", inputs={"seconds": 300})
+    process_id = system.executing(run_id)["misc"]["process_id"]
+    waiting = [system.start("quick") for _ in range(3)]
+    system.part("worker start").kill()
+    run = system.ended(run_id)
+    assert run["status"] == "failed"
+    assert json.loads(run["message"])["message"].startswith("The run's process died")
+    assert not psutil.pid_exists(process_id)
+    assert {system.ended(each)["status"] for each in waiting} == {"success"}
+
+
+def test_a_cancel_that_comes_while_the_worker_is_dead_is_carried_out(system: System) -> None:
+    run_id = system.start("wait", inputs={"seconds": 300})
+    process_id = system.executing(run_id)["misc"]["process_id"]
+    system.part("worker start").kill()
+    assert system.post(f"/rest/playbook_run/{run_id}", {"cancel": True})["cancelled"] is True
+    run = system.ended(run_id)
+    assert (run["status"], run["cancelled"]) == ("failed", "Cancelled by admin")
+    assert not psutil.pid_exists(process_id)
