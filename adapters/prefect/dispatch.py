@@ -65,6 +65,7 @@ class Dispatcher:
             raise error
         taken = await dispatch_queue.take(self.database, window=self.settings.dispatch_window)
         by_playbook = attrgetter("playbook_id")
+        errors: list[Exception] = []
         for playbook_id, group in groupby(sorted(taken, key=by_playbook), key=by_playbook):
             runs = list(group)
             try:
@@ -74,7 +75,12 @@ class Dispatcher:
                 # while; meanwhile nothing more leaves the queue, where a cancel is final at once.
                 self._reachable = False
                 raise
+            except Exception as error:  # noqa: BLE001 - raised below, after the other playbooks
+                errors.append(error)
         self._reachable = True
+        if errors:
+            message = "Runs of some playbooks could not be created; they are tried again"
+            raise ExceptionGroup(message, errors)
         return len(taken)
 
     async def _create(self, playbook: Playbook, runs: Sequence[QueuedRun]) -> None:
