@@ -80,4 +80,7 @@ async def floor(system: Installation) -> AsyncIterator[str]:
 
 
 if __name__ == "__main__":
-    uvicorn.run(application(sys.argv[1]), fd=int(sys.argv[2]), log_level="warning")
+    # Not `fd=`: uvicorn takes that for a Unix socket, and each answer would wait for Nagle.
+    listening = socket.socket(fileno=int(sys.argv[2]))
+    config = uvicorn.Config(application(sys.argv[1]), log_level="warning", access_log=False)
+    uvicorn.Server(config).run(sockets=[listening])

@@ -38,7 +38,7 @@ def running(
     try:
         yield process
     finally:
-        descendants = psutil.Process(process.pid).children(recursive=True)
+        descendants = _descendants(process)
         process.send_signal(signal.SIGTERM)
         try:
             process.wait(patience)
@@ -49,6 +49,13 @@ def running(
         finally:
             process.kill()
             process.wait()
+
+
+def _descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    try:
+        return psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:  # it has ended by itself
+        return []
 
 
 def says(output: Path, words: str) -> bool:
