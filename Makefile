@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo up test lint format lock clean
+.PHONY: setup demo up test bench lint format lock clean
 
 setup: .venv/complete
 
@@ -23,6 +23,9 @@ up: setup ## all parts on this machine
 
 test: setup
 	$(BIN)/python -m pytest $(ARGUMENTS)
+
+bench: setup ## against stock Prefect and a bare floor, in one run; figures and samples in bench/
+	$(BIN)/python -m tests.benchmarks
 
 lint: setup
 	$(BIN)/ruff check

@@ -153,7 +153,7 @@ async def read(database: Database, playbook_run_id: int) -> PlaybookRun:
         .join(playbooks, playbooks.c.id == runs.c.playbook_id)
         .where(runs.c.id == playbook_run_id)
     )
-    async with database.begin() as connection:
+    async with database.read() as connection:
         row = (await connection.execute(query)).one_or_none()
     if row is None:
         raise PlaybookRunNotFound(playbook_run_id)

@@ -71,7 +71,7 @@ def _playbook(row: Row[Any]) -> Playbook:
 async def read_all(database: Database) -> list[Playbook]:
     """Every playbook, by repository and name."""
     query = select(*_columns).order_by(playbooks.c.repository, playbooks.c.name)
-    async with database.begin() as connection:
+    async with database.read() as connection:
         return [_playbook(row) for row in await connection.execute(query)]
 
 
@@ -81,7 +81,7 @@ async def read(database: Database, playbook_id: int) -> Playbook:
     Raises:
         PlaybookNotFound: no playbook has this id.
     """
-    async with database.begin() as connection:
+    async with database.read() as connection:
         return await find(connection, playbook_id, repositories=())
 
 

@@ -29,7 +29,7 @@ async def authenticate(database: Database, token: str) -> User:
     Raises `Unauthenticated` when it is unknown or expired, or its user disabled.
     """
     wanted = digest(token)
-    async with database.begin() as connection:
+    async with database.read() as connection:
         result = await connection.execute(
             select(*COLUMNS, tokens.c.hash)
             .join(tokens, tokens.c.user_id == users.c.id)

@@ -73,7 +73,7 @@ async def read_page(
         .order_by(runs.c.id)
         .limit(limit)
     )
-    async with database.begin() as connection:
+    async with database.read() as connection:
         rows = await connection.execute(query)
         return [UnsettledRun(**row._mapping) for row in rows]  # noqa: SLF001
 

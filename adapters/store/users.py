@@ -35,7 +35,7 @@ COLUMNS = (users.c.id, users.c.username, users.c.type, users.c.administrator, us
 
 async def read(database: Database, user_id: int) -> User:
     """The user with this id. Raises `UserNotFound`."""
-    async with database.begin() as connection:
+    async with database.read() as connection:
         result = await connection.execute(select(*COLUMNS).where(users.c.id == user_id))
         row = result.mappings().one_or_none()
     if row is None:
@@ -45,7 +45,7 @@ async def read(database: Database, user_id: int) -> User:
 
 async def find(database: Database, username: str) -> User | None:
     """The user of this name, if there is one."""
-    async with database.begin() as connection:
+    async with database.read() as connection:
         row = await _row(connection, username)
     return None if row is None else row[0]
 
@@ -58,7 +58,7 @@ async def authenticate(
     Raises `Unauthenticated`, after the same time whether the user is unknown, disabled, has no
     password, or another one.
     """
-    async with database.begin() as connection:
+    async with database.read() as connection:
         row = await _row(connection, username)
     user, password_hash = (None, None) if row is None else row
     right = await passwords.verify(username, password, password_hash)

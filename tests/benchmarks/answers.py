@@ -9,7 +9,7 @@ from tests.benchmarks.load import Load, Target, load
 from tests.benchmarks.samples import FLOOR, OURS, SLOW, Samples
 from tests.benchmarks.stock import Stock, delete_scheduled, later
 
-ROUNDS, SECONDS = 2, 1.2
+ROUNDS, SECONDS = 2, 1.0
 ACCEPT_CALLERS = (1, 8, 32)
 STATUS_CALLERS = 32
 LOGIN = f"{USER}:{PASSWORD}"

@@ -26,6 +26,7 @@ async def footprint(system: Installation, samples: Samples) -> None:
     samples.add("idle CPU, gateway and worker", OURS, [together], unit="%")
     for part in PARTS:
         samples.add(f"idle CPU, {part}", OURS, [percent[part]], unit="%")
+    for part in PARTS:
         memory = [process.memory_full_info() for process in processes[part]]
         shared = sum(each.pss for each in memory) / 2**20
         samples.add(f"memory, {part} (PSS)", OURS, [shared], unit="MB")

@@ -13,10 +13,10 @@ from tests.benchmarks.installation import Installation
 from tests.benchmarks.samples import FAST, OURS, SLOW, Samples
 from tests.benchmarks.stock import Stock
 
-OUR_STARTS, SLOW_STARTS, FAST_STARTS = 15, 4, 6
+OUR_STARTS, SLOW_STARTS, FAST_STARTS = 15, 3, 5
 OUR_RUNS, SLOW_RUNS, FAST_RUNS, CALLERS = 40, 6, 10, 16
 FORTY_ROUNDS = 2
-QUIET_SECONDS = 0.7
+QUIET_SECONDS = 0.5
 Id = TypeVar("Id", int, str)
 TWO, FORTY = "local/two_actions", "local/forty_actions"
 

@@ -103,7 +103,7 @@ async def stock(system: Installation, name: str, query_seconds: int) -> AsyncIte
     }
     output: Path = system.home.parent / f"{pool}.log"
     command = [str(Path(sys.executable).with_name("prefect")), "worker", "start"]
-    with running([*command, "--type", "process", "--pool", pool], output, variables, patience=3):
+    with running([*command, "--type", "process", "--pool", pool], output, variables, patience=1):
         async with asyncio.timeout(60):
             while not says(output, " started!"):
                 await asyncio.sleep(0.2)
