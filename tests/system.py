@@ -293,3 +293,10 @@ async def playbook_run_id_of(prefect: PrefectClient, flow_run_id: UUID) -> int:
                 if tag.startswith("playbook_run:"):
                     return int(tag.removeprefix("playbook_run:"))
             await anyio.sleep(0.2)
+
+
+def is_alive(process_id: int) -> bool:
+    """Whether the process runs; one that has ended and that nobody has collected yet does not."""
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(process_id).status() != psutil.STATUS_ZOMBIE
+    return False

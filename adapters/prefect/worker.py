@@ -17,6 +17,8 @@ from adapters.settings import Settings
 
 MARKS = ("PREFECT_PHANTOM_WORKER_NAME", "PREFECT_PHANTOM_RUNTIME_KEY")
 """Variables by which everything that a worker started is known: its name in its installation."""
+KILLED_SECONDS = 5.0
+LOOK_SECONDS = 0.02
 POLL_SECONDS = {"phantom": "5", "process": "1"}
 """A worker of our type hears of work by hints; its poll only finds what a lost hint was about."""
 logger = logging.getLogger("prefect_phantom.worker")
@@ -79,7 +81,7 @@ class Worker:
         if runs:
             await self.gateway.stopping()
             _signal_groups(runs, signal.SIGTERM)
-            await asyncio.to_thread(psutil.wait_procs, runs, timeout=self.settings.grace_seconds)
+            await _wait(runs, self.settings.grace_seconds)
             await self._kill([p for p in self._processes() if p.pid != program.pid])
             await self.gateway.stopped()
         program.kill()
@@ -94,7 +96,23 @@ class Worker:
 
     async def _kill(self, processes: list[psutil.Process]) -> None:
         _signal_groups(processes, signal.SIGKILL)
-        await asyncio.to_thread(psutil.wait_procs, processes, timeout=5)
+        await _wait(processes, KILLED_SECONDS)
+
+
+async def _wait(processes: list[psutil.Process], seconds: float) -> None:
+    """Wait for the processes to end, most of which are nobody's children; at most `seconds`."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            # The kernel tells only parents of an end.
+            while any(_is_alive(process) for process in processes):  # noqa: ASYNC110
+                await asyncio.sleep(LOOK_SECONDS)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    # One that has ended counts as gone, although nobody may have collected it yet.
+    with suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _signal_groups(processes: list[psutil.Process], number: signal.Signals) -> None:

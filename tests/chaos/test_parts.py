@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-import psutil
 from prefect.client.orchestration import PrefectClient
 
-from tests.system import System, flow_run_of
+from tests.system import System, flow_run_of, is_alive
 
 
 def test_a_run_goes_on_while_the_gateway_is_killed_and_started_again(system: System) -> None:
@@ -41,7 +40,7 @@ def test_a_run_whose_worker_is_killed_ends_failed_and_its_process_too(system: Sy
     run = system.ended(run_id)
     assert run["status"] == "failed"
     assert json.loads(run["message"])["message"].startswith("The run's process died")
-    assert not psutil.pid_exists(process_id)
+    assert not is_alive(process_id)
     assert {system.ended(each)["status"] for each in waiting} == {"success"}
 
 
@@ -52,4 +51,4 @@ def test_a_cancel_that_comes_while_the_worker_is_dead_is_carried_out(system: Sys
     assert system.post(f"/rest/playbook_run/{run_id}", {"cancel": True})["cancelled"] is True
     run = system.ended(run_id)
     assert (run["status"], run["cancelled"]) == ("failed", "Cancelled by admin")
-    assert not psutil.pid_exists(process_id)
+    assert not is_alive(process_id)

@@ -13,7 +13,7 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.states import Cancelling, Scheduled
 
-from tests.system import RUN_SECONDS, System, flow_run_of
+from tests.system import RUN_SECONDS, System, flow_run_of, is_alive
 
 
 async def test_a_cancel_kills_the_process_and_ends_the_run_on_both_sides(
@@ -26,7 +26,7 @@ async def test_a_cancel_kills_the_process_and_ends_the_run_on_both_sides(
     between = system.get(f"/rest/playbook_run/{run_id}")
     assert between["cancelled"] == "Cancelled by admin"
     run = system.ended(run_id)
-    assert not process.is_running()
+    assert not is_alive(process.pid)
     assert (run["status"], run["cancelled"]) == ("failed", "Cancelled by admin")
     assert (await flow_run_of(prefect, run)).state_name == "Cancelled"
     again = system.post(f"/rest/playbook_run/{run_id}", {"cancel": True})
@@ -41,7 +41,7 @@ async def test_a_cancel_in_prefect_reads_as_cancelled_over_rest(
     await prefect.set_flow_run_state(UUID(run["misc"]["flow_run_id"]), Cancelling())
     run = system.ended(run_id)
     assert (run["status"], run["cancelled"]) == ("failed", "Cancelled in Prefect")
-    assert not psutil.pid_exists(run["misc"]["process_id"])
+    assert not is_alive(run["misc"]["process_id"])
 
 
 def test_a_cancel_right_after_the_start_never_lets_the_playbook_run(system: System) -> None:

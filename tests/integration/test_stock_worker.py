@@ -15,7 +15,7 @@ import psutil
 import pytest
 from prefect.client.orchestration import PrefectClient
 
-from tests.system import RUN_SECONDS, System, playbook_run_id_of
+from tests.system import RUN_SECONDS, System, is_alive, playbook_run_id_of
 
 POOL = "phantom-process"
 
@@ -72,5 +72,5 @@ async def test_a_cancel_over_rest_reaches_a_run_under_a_stock_worker(
     run = system.ended(run_id)
     assert run["cancelled"] == "Cancelled by admin"
     with anyio.fail_after(RUN_SECONDS):
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        while is_alive(process.pid):
             await anyio.sleep(0.1)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.system import System
+from tests.system import System, is_alive
 
 GRACE_SECONDS = 5
 MARGIN_SECONDS = 2
@@ -17,14 +16,11 @@ MARGIN_SECONDS = 2
 def _gone(process_id: int, seconds: float) -> bool:
     """Whether the process has ended within `seconds`; one that nobody has collected counts."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if psutil.Process(process_id).status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
+    while is_alive(process_id):
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.05)
-    return False
+    return True
 
 
 def test_nothing_of_one_run_is_seen_by_the_next(system: System) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import anyio
-import psutil
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.filters import (
@@ -19,7 +18,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.deployments import run_deployment
 
-from tests.system import RUN_SECONDS, System, playbook_run_id_of
+from tests.system import RUN_SECONDS, System, is_alive, playbook_run_id_of
 
 
 async def test_run_deployment_gives_a_run_that_rest_reads(
@@ -49,7 +48,7 @@ async def test_a_run_that_began_in_prefect_is_cancelled_over_rest(
     system.post(f"/rest/playbook_run/{run_id}", {"cancel": True})
     run = system.ended(run_id)
     assert run["cancelled"] == "Cancelled by admin"
-    assert not psutil.pid_exists(run["misc"]["process_id"])
+    assert not is_alive(run["misc"]["process_id"])
 
 
 async def test_a_schedule_starts_the_playbook(system: System, prefect: PrefectClient) -> None:
