@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import Flow, WorkPool, WorkQueue
+from prefect.client.schemas.responses import DeploymentResponse
 
 from adapters.prefect.templates import TemplateFailed
 
@@ -82,6 +84,8 @@ class KnownDeployments:
         )
 
 
-def _related(kind: str, thing: Any, key: object) -> dict[str, Any]:  # noqa: ANN401 - several
+def _related(
+    kind: str, thing: Flow | DeploymentResponse | WorkPool | WorkQueue, key: object
+) -> dict[str, Any]:
     tags = list(getattr(thing, "tags", []))
     return {"kind": kind, "key": str(key), "id": str(thing.id), "name": thing.name, "tags": tags}

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 from collections import deque
+from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -245,7 +246,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
     async def _poll(self) -> None:
         await self.get_and_submit_flow_runs()
 
-    def _start(self, work: Any) -> None:  # noqa: ANN401 - any coroutine
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -149,6 +150,6 @@ async def run_worker(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     os.environ["PATH"] = os.pathsep.join(
-        [os.path.dirname(sys.executable), os.environ.get("PATH", "")]  # noqa: PTH120
+        [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     )
     return await Worker(settings).run(stop)

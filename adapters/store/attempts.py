@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Row, any_, func, literal, select, text, update
+from sqlalchemy import BigInteger, Row, Select, any_, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -130,7 +130,7 @@ async def _claim(
     )
 
 
-def _run() -> Any:  # noqa: ANN401 - SQLAlchemy's Select of many columns has no short name
+def _run() -> Select[Any]:
     name = (playbooks.c.repository + "/" + playbooks.c.name).label("playbook")
     return select(runs, name).join(playbooks, playbooks.c.id == runs.c.playbook_id)
 
@@ -178,7 +178,7 @@ async def _insert(
 
 async def _container(connection: AsyncConnection, container_id: int) -> dict[str, Any]:
     query = select(containers).where(containers.c.id == container_id)
-    return dict((await connection.execute(query)).one()._mapping)  # noqa: SLF001
+    return dict((await connection.execute(query)).mappings().one())
 
 
 async def _artifacts(connection: AsyncConnection, row: Row[Any]) -> list[dict[str, Any]]:
@@ -189,7 +189,7 @@ async def _artifacts(connection: AsyncConnection, row: Row[Any]) -> list[dict[st
     )
     query = select(artifacts).where(artifacts.c.container_id == row.container_id, in_scope)
     rows = await connection.execute(query.order_by(artifacts.c.id))
-    return [dict(artifact._mapping) for artifact in rows]  # noqa: SLF001
+    return [dict(artifact) for artifact in rows.mappings()]
 
 
 async def hold(connection: AsyncConnection, token: str) -> HeldRun:

@@ -154,10 +154,10 @@ async def read(database: Database, playbook_run_id: int) -> PlaybookRun:
         .where(runs.c.id == playbook_run_id)
     )
     async with database.read() as connection:
-        row = (await connection.execute(query)).one_or_none()
+        row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
         raise PlaybookRunNotFound(playbook_run_id)
-    return PlaybookRun(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public way to a row's mapping
+    return PlaybookRun(**row)
 
 
 async def request_cancel(

@@ -65,7 +65,7 @@ _columns = [playbooks.c[name] for name in Playbook.__dataclass_fields__]
 
 
 def _playbook(row: Row[Any]) -> Playbook:
-    return Playbook(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public way to a row's mapping
+    return Playbook(*row)
 
 
 async def read_all(database: Database) -> list[Playbook]:

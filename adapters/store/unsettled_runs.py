@@ -75,7 +75,7 @@ async def read_page(
     )
     async with database.read() as connection:
         rows = await connection.execute(query)
-        return [UnsettledRun(**row._mapping) for row in rows]  # noqa: SLF001
+        return [UnsettledRun(**row) for row in rows.mappings()]
 
 
 async def end(

@@ -1,0 +1,15 @@
+"""``gateway``: that part alone, as `up` starts it."""
+
+from __future__ import annotations
+
+import uvloop
+
+from adapters.cli.log import log_to_stderr
+from adapters.gateway import run_gateway
+from adapters.settings import Settings
+
+
+def gateway() -> None:
+    """Serve the REST contract and the runtime API; settings come from the environment."""
+    log_to_stderr()
+    uvloop.run(run_gateway(Settings()))
