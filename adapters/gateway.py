@@ -26,6 +26,7 @@ from adapters.settings import PHANTOM_DATABASE, Settings
 from adapters.signal import Signal
 from adapters.store import tokens, users
 from adapters.store.database import Database
+from adapters.store.notices import Notices
 
 OPERATOR = "operator"
 """The automation user whose token lies in the home folder, for the command line."""
@@ -64,7 +65,9 @@ async def _prepare(database: Database, settings: Settings) -> None:
 
 
 async def _serve(database: Database, settings: Settings) -> None:
-    dispatch, reconcile, hints = Signal(), Signal(), Hints()
+    dispatch, reconcile, notices = Signal(), Signal(), Notices(database)
+    hints = Hints(notices.tell)
+    notices.subscribe(hints.hear)
     stop = _stop_signal()
     async with get_client() as client:
         deployments = Deployments(database=database, client=client, settings=settings)
@@ -95,9 +98,14 @@ async def _serve(database: Database, settings: Settings) -> None:
             asyncio.create_task(_keep("dispatch", dispatcher.run)),
             asyncio.create_task(_keep("reconcile", reconciler.run)),
             asyncio.create_task(_keep("events", events.run)),
+            asyncio.create_task(_keep("notices", notices.run)),
         ]
         contract = create_application(
-            database=database, settings=settings, dispatch=dispatch, reconcile=reconcile
+            database=database,
+            settings=settings,
+            dispatch=dispatch,
+            reconcile=reconcile,
+            notices=notices,
         )
         runtime = create_runtime_application(
             database=database,

@@ -1,9 +1,12 @@
-"""Hints to workers: there is work, or a run is to be stopped. A lost one costs only time."""
+"""Hints to workers: there is work, or a run is to be stopped. A lost one costs only time.
+
+A worker listens to one gateway. What one gateway knows it tells the others, which pass it on.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import UUID
 
@@ -11,16 +14,32 @@ BACKLOG = 1000
 """Hints that may wait for one worker."""
 
 
-class Hints:
-    """Passes each hint to every worker that listens at the moment."""
+WORK = "work"
+STOP = "stop "
 
-    def __init__(self) -> None:
+
+class Hints:
+    """Passes each hint to every worker that listens at the moment.
+
+    `tell` takes a word for the other gateways, whose `hear` is called with it.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
         self._listeners: dict[asyncio.Queue[dict[str, Any]], None] = {}
         self._turn = 0
 
     def work(self) -> None:
         """There is something to take."""
         self._publish({"work": True})
+        self._tell(WORK)
+
+    def hear(self, notice: str) -> None:
+        """Pass on what another gateway has told."""
+        if notice == WORK:
+            self._publish({"work": True})
+        elif notice.startswith(STOP):
+            self._publish({"stop": notice.removeprefix(STOP)})
 
     def offer(self, flow_run: dict[str, Any]) -> None:
         """A flow run to take, as ``{id, deployment_id, name, parameters, tags}``.
@@ -32,10 +51,12 @@ class Hints:
         for place, listener in enumerate(self._listeners):
             chosen = self._turn % len(self._listeners) == place
             self._put(listener, {"offer": flow_run} if chosen else {"work": True})
+        self._tell(WORK)
 
     def stop(self, flow_run_id: UUID) -> None:
         """The run of this flow run is to be stopped."""
         self._publish({"stop": str(flow_run_id)})
+        self._tell(f"{STOP}{flow_run_id}")
 
     def _publish(self, hint: dict[str, Any]) -> None:
         for listener in self._listeners:

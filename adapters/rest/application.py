@@ -21,7 +21,9 @@ from adapters.rest.paths import Paths
 from adapters.rest.resources import resource
 from adapters.settings import Settings
 from adapters.signal import Signal
+from adapters.store.credentials import Credentials
 from adapters.store.database import Database
+from adapters.store.notices import Notices
 
 MIDDLEWARE = [
     Middleware(Access),
@@ -59,13 +61,20 @@ ROUTES = [
 
 
 def create_application(
-    *, database: Database, settings: Settings, dispatch: Signal, reconcile: Signal
+    *,
+    database: Database,
+    settings: Settings,
+    dispatch: Signal,
+    reconcile: Signal,
+    notices: Notices,
 ) -> Starlette:
     """The application that serves the contract from `database`.
 
     `dispatch` is notified of accepted runs, `reconcile` of cancels. Whoever calls this opens and
-    closes the database and runs the two loops.
+    closes the database and runs the two loops and `notices`.
     """
     application = Starlette(routes=ROUTES, middleware=MIDDLEWARE)
-    application.state.gateway = Gateway(database, settings, dispatch, reconcile)
+    application.state.gateway = Gateway(
+        database, settings, dispatch, reconcile, Credentials(database, notices)
+    )
     return application

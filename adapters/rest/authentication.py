@@ -18,7 +18,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.errors import TokenOnDelete, Unauthenticated
 from adapters.rest.gateway import Gateway
-from adapters.store import tokens, users
 from adapters.store.users import User
 
 PROTECTED = "/rest"
@@ -94,10 +93,8 @@ def _basic(value: str) -> Token | Password:
 
 async def _user(gateway: Gateway, credentials: Token | Password) -> User:
     if isinstance(credentials, Token):
-        return await tokens.authenticate(gateway.database, credentials.text)
-    return await users.authenticate(
-        gateway.database, gateway.passwords, credentials.username, credentials.password
-    )
+        return await gateway.credentials.user_of_token(credentials.text)
+    return await gateway.credentials.user_of_password(credentials.username, credentials.password)
 
 
 def _is_protected(path: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self
 
 from starlette.requests import Request
@@ -10,8 +10,8 @@ from starlette.requests import Request
 from adapters.errors import PermissionMissing
 from adapters.settings import Settings
 from adapters.signal import Signal
+from adapters.store.credentials import Credentials
 from adapters.store.database import Database
-from adapters.store.passwords import Passwords
 from adapters.store.users import User
 
 
@@ -25,7 +25,7 @@ class Gateway:
     """Wakes the loop that creates flow runs for accepted runs."""
     reconcile: Signal
     """Wakes the loop that compares runs with Prefect, and carries out cancels."""
-    passwords: Passwords = field(default_factory=Passwords)
+    credentials: Credentials
 
     @classmethod
     def of(cls, request: Request) -> Self:

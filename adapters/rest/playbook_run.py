@@ -12,7 +12,7 @@ from adapters.rest.gateway import Gateway, caller
 from adapters.rest.responses import answer
 from adapters.rest.run_object import run_object
 from adapters.rest.run_request import read_run_request
-from adapters.store import playbook_runs
+from adapters.store import playbook_runs, run_requests
 
 UPDATABLE = ("cancel", "reason")
 
@@ -26,7 +26,7 @@ async def start(request: Request) -> Response:
         owner_id=caller(request).id,
         ip_address=None if request.client is None else request.client.host,
     )
-    playbook_run_id = await playbook_runs.accept(
+    playbook_run_id = await run_requests.accept(
         gateway.database, wanted, repositories=gateway.settings.repositories
     )
     gateway.dispatch.notify()

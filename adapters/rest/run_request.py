@@ -10,7 +10,7 @@ from adapters.errors import BadBody, BadField, FieldMissing, NotRequested
 from adapters.rest.body import parse_object
 from adapters.rest.fields import Fields, as_identifier
 from adapters.settings import Settings
-from adapters.store.playbook_runs import RunRequest
+from adapters.store.run_requests import RunRequest
 
 INPUTS = "an object or a JSON text of one"
 SCOPES = '"all", "new" or a list of artifact ids'

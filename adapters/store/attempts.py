@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import NotReady, PlaybookNotFound, Superseded
 from adapters.store.database import Database
-from adapters.store.playbook_runs import RunRequest, finish, insert_run
+from adapters.store.playbook_runs import finish
+from adapters.store.run_requests import RunRequest, insert_run
 from adapters.store.tables import artifacts, containers, playbooks
 from adapters.store.tables import playbook_runs as runs
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import asyncpg
-from sqlalchemy import select
+from sqlalchemy import literal_column, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from adapters.errors import Unavailable
 from adapters.store.database import Database
+from adapters.store.prepared import Prepared
 
 ANSWER_SECONDS = 5.0
 """A database that takes longer for ``SELECT 1`` counts as not answering."""
@@ -42,10 +43,13 @@ def is_outage(error: BaseException) -> bool:
     return False
 
 
+_SIGN_OF_LIFE = Prepared(select(literal_column("1")))
+
+
 async def check(database: Database) -> None:
     """Ask the database for a sign of life. Raises `Unavailable`."""
     try:
-        async with asyncio.timeout(ANSWER_SECONDS), database.begin() as connection:
-            await connection.execute(select(1))
-    except (*OUTAGES, DBAPIError) as error:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await database.fetch(_SIGN_OF_LIFE)
+    except OUTAGES as error:
         raise Unavailable from error

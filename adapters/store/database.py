@@ -15,8 +15,17 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from adapters.store.prepared import Prepared
+
 MIGRATION_LOCK = 0x5048414E  # "PHAN": any two gateways on one database use the same key
 STATEMENT_TIMEOUT_MILLISECONDS = 30_000
+WAIT_SECONDS = 30.0
+"""How long a statement waits for a connection to be free."""
+SERVER_SETTINGS = {
+    "application_name": "prefect-phantom",
+    "timezone": "UTC",
+    "statement_timeout": str(STATEMENT_TIMEOUT_MILLISECONDS),
+}
 
 
 def database_url(server: str, name: str) -> URL:
@@ -28,10 +37,22 @@ def database_url(server: str, name: str) -> URL:
 
 
 class Database:
-    """A pool of connections: `begin` for work, one transaction each; `read` for single reads."""
+    """Pools of connections: `begin` for work, one transaction each; `read` for single reads.
 
-    def __init__(self, url: URL, *, pool_size: int = 20) -> None:
+    `fetch` is the short way for statements that are run for each request.
+    """
+
+    def __init__(self, url: URL, *, pool_size: int = 10) -> None:
         self.url = url
+        self._short = asyncpg.create_pool(
+            dsn(url),
+            min_size=0,
+            max_size=pool_size,
+            init=_read_json,
+            # Nothing that is run there changes its connection's session.
+            reset=_leave,
+            server_settings=SERVER_SETTINGS,
+        )
         self.engine: AsyncEngine = create_async_engine(
             url,
             pool_size=pool_size,
@@ -39,15 +60,8 @@ class Database:
             # What callers send must not end up in the log when a statement fails.
             hide_parameters=True,
             json_serializer=_compact_json,
-            connect_args={
-                "server_settings": {
-                    "application_name": "prefect-phantom",
-                    "timezone": "UTC",
-                    "statement_timeout": str(STATEMENT_TIMEOUT_MILLISECONDS),
-                }
-            },
+            connect_args={"server_settings": SERVER_SETTINGS},
         )
-
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
@@ -78,8 +92,15 @@ class Database:
         async with self._reading.connect() as connection:
             yield connection
 
+    async def fetch(self, prepared: Prepared, **given: object) -> asyncpg.Record | None:
+        """The first row of a statement that is a transaction of its own; None without a row."""
+        pool = await self._short  # at first it has to be made ready
+        async with pool.acquire(timeout=WAIT_SECONDS) as connection:
+            return await connection.fetchrow(prepared.text, *prepared.values(given))
+
     async def close(self) -> None:
         """Close every connection."""
+        await (await self._short).close()
         await self.engine.dispose()
 
 
@@ -87,9 +108,9 @@ async def create_database(server: str, name: str) -> None:
     """Make the database `name` on `server`; one that is there already is left as it is."""
     url = database_url(server, name)
     try:
-        connection = await asyncpg.connect(_dsn(url))
+        connection = await asyncpg.connect(dsn(url))
     except asyncpg.InvalidCatalogNameError:
-        connection = await asyncpg.connect(_dsn(database_url(server, "postgres")))
+        connection = await asyncpg.connect(dsn(database_url(server, "postgres")))
         try:
             # Another replica may be faster, which is just as good.
             with suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
@@ -100,12 +121,24 @@ async def create_database(server: str, name: str) -> None:
         await connection.close()
 
 
-def _dsn(url: URL) -> str:
+def dsn(url: URL) -> str:
+    """`url` as asyncpg itself takes it."""
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def _compact_json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+async def _read_json(connection: asyncpg.Connection) -> None:
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name, schema="pg_catalog", encoder=_compact_json, decoder=json.loads
+        )
+
+
+async def _leave(_: asyncpg.Connection) -> None:
+    """Let a connection go back to its pool as it is, without a round trip to clean it."""
 
 
 def _migrate(connection: Connection) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, text, update
+from sqlalchemy import BigInteger, Row, Text, bindparam, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -68,6 +69,29 @@ def _playbook(row: Row[Any]) -> Playbook:
     return Playbook(*row)
 
 
+_spelling = (
+    func.unnest(
+        bindparam("playbook_repositories", type_=ARRAY(Text)),
+        bindparam("playbook_names", type_=ARRAY(Text)),
+    )
+    .table_valued("repository", "name", with_ordinality="place")
+    .render_derived(name="spelling")
+)
+_named = playbooks.alias("named")
+PLAYBOOK_ID = func.coalesce(
+    bindparam("playbook_number", type_=BigInteger),
+    select(_named.c.id)
+    .join(
+        _spelling,
+        (_named.c.repository == _spelling.c.repository) & (_named.c.name == _spelling.c.name),
+    )
+    .order_by(_spelling.c.place)
+    .limit(1)
+    .scalar_subquery(),
+)
+"""SQL expression for the id of the playbook that `reference` names: the first that exists."""
+
+
 async def read_all(database: Database) -> list[Playbook]:
     """Every playbook, by repository and name."""
     query = select(*_columns).order_by(playbooks.c.repository, playbooks.c.name)
@@ -95,25 +119,29 @@ async def find(
     Raises:
         PlaybookNotFound: with the id or name as it was sent.
     """
+    query = select(*_columns).where(playbooks.c.id == PLAYBOOK_ID)
+    row = (await connection.execute(query, reference(playbook, repositories))).one_or_none()
+    if row is None:
+        raise PlaybookNotFound(playbook)
+    return _playbook(row)
+
+
+def reference(playbook: int | str, repositories: Sequence[str]) -> dict[str, Any]:
+    """The bind parameters of `PLAYBOOK_ID` for a playbook as callers name it."""
+    number: int | None = None
+    spellings: list[tuple[str, str]] = []
     if isinstance(playbook, int) or (playbook.isascii() and playbook.isdigit()):
         # More digits than any id has would be refused by PostgreSQL, or by int itself.
         number = int(playbook) if len(str(playbook)) < len(str(LARGEST_ID)) else 0
-        query = select(*_columns).where(playbooks.c.id == number)
-        row = (await connection.execute(query)).one_or_none()
-        if row is None:
-            raise PlaybookNotFound(playbook)
-        return _playbook(row)
-    if "\0" in playbook:
-        raise PlaybookNotFound(playbook)  # PostgreSQL cannot even be asked for such a name
-    # A bare name may itself hold a slash, since Phantom allowed it.
-    repository, _, name = playbook.partition("/")
-    named = (playbooks.c.repository == repository) & (playbooks.c.name == name)
-    query = select(*_columns).where(named | (playbooks.c.name == playbook))
-    found = {(row.repository, row.name): row for row in await connection.execute(query)}
-    for key in ((repository, name), *((each, playbook) for each in repositories)):
-        if key in found:
-            return _playbook(found[key])
-    raise PlaybookNotFound(playbook)
+    elif "\0" not in playbook:  # PostgreSQL cannot even be asked for such a name
+        # A bare name may itself hold a slash, since Phantom allowed it.
+        repository, _, name = playbook.partition("/")
+        spellings = [(repository, name), *((each, playbook) for each in repositories)]
+    return {
+        "playbook_number": number,
+        "playbook_repositories": [repository for repository, _ in spellings],
+        "playbook_names": [name for _, name in spellings],
+    }
 
 
 async def set_id(database: Database, playbook_id: int, new_id: int) -> None:

@@ -214,7 +214,7 @@ playbook_runs = Table(
     Column("scope_artifact_ids", ARRAY(BigInteger)),
     Column("after_artifact", BigInteger, nullable=False, server_default=text("0")),
     Column("last_artifact", BigInteger, nullable=False, server_default=text("0")),
-    Column("inputs", JSON),
+    Column("inputs", JSON(none_as_null=True)),
     Column("ip_address", Text),
     _number("log_level", 1),
     _flag("test_mode"),
@@ -249,7 +249,7 @@ playbook_runs = Table(
     Column("process_start", Float),
     CheckConstraint("status IN ('running', 'success', 'failed')", name="status"),
     CheckConstraint("scope IN ('all', 'new', 'artifacts')", name="scope"),
-    Index(None, "container_id", "playbook_id", "id"),
+    Index("ix_playbook_runs_mark", "container_id", "playbook_id", "last_artifact"),
     Index(None, "playbook_id"),
     Index(
         "ix_playbook_runs_not_started",

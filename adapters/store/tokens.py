@@ -6,11 +6,12 @@ import hashlib
 import hmac
 import secrets
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import LargeBinary, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from adapters.errors import Invalid, Unauthenticated, UserExists
 from adapters.store.database import Database
+from adapters.store.prepared import Prepared
 from adapters.store.tables import tokens, users
 from adapters.store.users import COLUMNS, User
 
@@ -23,25 +24,31 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-async def authenticate(database: Database, token: str) -> User:
-    """The user to whom `token` belongs.
+_FIND = Prepared(
+    select(
+        *COLUMNS,
+        tokens.c.hash,
+        func.extract("epoch", tokens.c.expire_time - func.now()).label("expires_in"),
+    )
+    .join(tokens, tokens.c.user_id == users.c.id)
+    .where(
+        tokens.c.hash == bindparam("hash", type_=LargeBinary),
+        or_(tokens.c.expire_time.is_(None), tokens.c.expire_time > func.now()),
+    )
+)
+
+
+async def authenticate(database: Database, token: str) -> tuple[User, float | None]:
+    """The user to whom `token` belongs, and in how many seconds it expires, if it does.
 
     Raises `Unauthenticated` when it is unknown or expired, or its user disabled.
     """
     wanted = digest(token)
-    async with database.read() as connection:
-        result = await connection.execute(
-            select(*COLUMNS, tokens.c.hash)
-            .join(tokens, tokens.c.user_id == users.c.id)
-            .where(
-                tokens.c.hash == wanted,
-                or_(tokens.c.expire_time.is_(None), tokens.c.expire_time > func.now()),
-            )
-        )
-        row = result.mappings().one_or_none()
-    if row is None or not hmac.compare_digest(bytes(row["hash"]), wanted) or row["disabled"]:
+    row = await database.fetch(_FIND, hash=wanted)
+    if row is None or not hmac.compare_digest(row["hash"], wanted) or row["disabled"]:
         raise Unauthenticated(Unauthenticated.BAD_TOKEN)
-    return User(**{name: value for name, value in row.items() if name != "hash"})
+    expires_in = None if row["expires_in"] is None else float(row["expires_in"])
+    return User(**{column.name: row[column.name] for column in COLUMNS}), expires_in
 
 
 async def create_automation_user(

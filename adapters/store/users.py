@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Text, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import Unauthenticated, UserNotFound
 from adapters.store.database import Database
 from adapters.store.passwords import Passwords, hash_password, matches
+from adapters.store.prepared import Prepared
 from adapters.store.tables import users
 
 FIRST_ADMINISTRATOR = "admin"
@@ -45,9 +44,8 @@ async def read(database: Database, user_id: int) -> User:
 
 async def find(database: Database, username: str) -> User | None:
     """The user of this name, if there is one."""
-    async with database.read() as connection:
-        row = await _row(connection, username)
-    return None if row is None else row[0]
+    user, _ = await _read(database, username)
+    return user
 
 
 async def authenticate(
@@ -58,9 +56,7 @@ async def authenticate(
     Raises `Unauthenticated`, after the same time whether the user is unknown, disabled, has no
     password, or another one.
     """
-    async with database.read() as connection:
-        row = await _row(connection, username)
-    user, password_hash = (None, None) if row is None else row
+    user, password_hash = await _read(database, username)
     right = await passwords.verify(username, password, password_hash)
     if user is None or user.disabled or not right:
         raise Unauthenticated(Unauthenticated.BAD_PASSWORD)
@@ -100,15 +96,16 @@ async def ensure_administrator(database: Database, password: str) -> int:
         return int(user_id)
 
 
-async def _row(connection: AsyncConnection, username: str) -> tuple[User, str | None] | None:
+_BY_NAME = Prepared(
+    select(*COLUMNS, users.c.password_hash).where(users.c.username == bindparam("name", type_=Text))
+)
+
+
+async def _read(database: Database, username: str) -> tuple[User | None, str | None]:
+    """The user of this name, and the hash of the password; None for what is not there."""
     if "\0" in username:
-        return None  # PostgreSQL's text cannot hold the character, so no user can have it
-    result = await connection.execute(
-        select(*COLUMNS, users.c.password_hash).where(users.c.username == username)
-    )
-    row = result.mappings().one_or_none()
+        return None, None  # PostgreSQL's text cannot hold the character, so no user can have it
+    row = await database.fetch(_BY_NAME, name=username)
     if row is None:
-        return None
-    fields: dict[str, Any] = dict(row)
-    password_hash: str | None = fields.pop("password_hash")
-    return User(**fields), password_hash
+        return None, None
+    return User(**{column.name: row[column.name] for column in COLUMNS}), row["password_hash"]

@@ -17,6 +17,7 @@ from adapters.settings import Settings
 from adapters.signal import Signal
 from adapters.store import tokens, users
 from adapters.store.database import Database
+from adapters.store.notices import Notices
 from adapters.store.tables import playbook_runs, playbooks
 
 PASSWORD = "changeme"
@@ -61,7 +62,11 @@ def build(
 ) -> Callable[[Settings], Starlette]:
     """Makes an application with other settings."""
     return lambda settings: create_application(
-        database=database, settings=settings, dispatch=dispatch, reconcile=reconcile
+        database=database,
+        settings=settings,
+        dispatch=dispatch,
+        reconcile=reconcile,
+        notices=Notices(database),
     )
 
 

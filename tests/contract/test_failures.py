@@ -11,8 +11,9 @@ from sqlalchemy import column, func, select, table
 
 from adapters.rest.application import create_application
 from adapters.signal import Signal
-from adapters.store import playbook_runs
+from adapters.store import run_requests
 from adapters.store.database import Database, database_url
+from adapters.store.notices import Notices
 
 pytestmark = pytest.mark.anyio
 
@@ -66,7 +67,7 @@ async def test_a_fault_of_ours_is_logged_with_the_incident_that_is_shown(
     async def broken(*_: object, **__: object) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(playbook_runs, "accept", broken)
+    monkeypatch.setattr(run_requests, "accept", broken)
     response = await start()
     assert response.status_code == 500
     assert response.json()["failed"] is True
@@ -85,7 +86,11 @@ async def test_without_a_database_nothing_is_accepted(settings, credentials, tmp
     gone = Database(database_url(f"postgresql://postgres@/?host={tmp_path}", "phantom"))
     signal = Signal()
     application = create_application(
-        database=gone, settings=settings, dispatch=signal, reconcile=signal
+        database=gone,
+        settings=settings,
+        dispatch=signal,
+        reconcile=signal,
+        notices=Notices(gone),
     )
     transport = httpx.ASGITransport(application)
     headers = {"ph-auth-token": credentials.token}
@@ -106,7 +111,9 @@ async def test_without_a_database_nothing_is_accepted(settings, credentials, tmp
     await gone.close()
 
 
-async def test_a_lost_connection_to_the_database_is_an_outage_once(client, database, run_id):
+async def test_a_lost_connection_to_the_database_is_an_outage_at_most_once(
+    client, database, run_id, container
+):
     async with database.begin() as connection:
         others = select(func.pg_terminate_backend(column("pid"))).select_from(
             table("pg_stat_activity", column("pid"), column("datname"))
@@ -123,9 +130,12 @@ async def test_a_lost_connection_to_the_database_is_an_outage_once(client, datab
     async with killer.begin() as connection:
         await connection.execute(select(func.pg_terminate_backend(pid)))
     await killer.close()
-    path = f"/rest/playbook_run/{run_id}"
+    path = f"/rest/container/{container}"
     codes = [(await client.get(path)).status_code for _ in range(3)]
     assert codes == [503, 200, 200]
+    # The short ways look at a connection before they use it.
+    assert (await client.get(f"/rest/playbook_run/{run_id}")).status_code == 200
+    assert (await client.get("/readyz")).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/readyz"])

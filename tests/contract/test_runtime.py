@@ -28,7 +28,7 @@ async def runtime(database, dispatch, reconcile):
         settings=Settings(runtime_key=SecretStr(KEY)),
         dispatch=dispatch,
         reconcile=reconcile,
-        hints=Hints(),
+        hints=Hints(lambda _: None),
     )
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="http://runtime") as client:
@@ -123,7 +123,7 @@ async def test_no_key_opens_a_gateway_that_has_none(database, dispatch, reconcil
         settings=Settings(),
         dispatch=dispatch,
         reconcile=reconcile,
-        hints=Hints(),
+        hints=Hints(lambda _: None),
     )
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="http://runtime") as client:

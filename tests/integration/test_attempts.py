@@ -13,14 +13,22 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from adapters.errors import ContainerNotFound, NotReady, PlaybookNotFound, Superseded
-from adapters.store import action_runs, artifacts, attempts, containers, playbook_runs, playbooks
+from adapters.store import (
+    action_runs,
+    artifacts,
+    attempts,
+    containers,
+    playbook_runs,
+    playbooks,
+    run_requests,
+)
 from adapters.store import unsettled_runs as unsettled
 from adapters.store.action_runs import ActionStart, AppRunEnd
 from adapters.store.artifacts import NewArtifact
 from adapters.store.attempts import Claim, ClaimRequest
 from adapters.store.containers import NewContainer
-from adapters.store.playbook_runs import RunRequest
 from adapters.store.playbooks import FoundPlaybook
+from adapters.store.run_requests import RunRequest
 from adapters.store.tables import playbook_runs as runs
 
 pytestmark = pytest.mark.anyio
@@ -38,7 +46,7 @@ class Shop:
 
     async def accept(self, scope: str | list[int] = "all", **fields) -> int:
         request = RunRequest(self.container_id, "hunt", scope, **fields)
-        return await playbook_runs.accept(self.database, request, repositories=REPOSITORIES)
+        return await run_requests.accept(self.database, request, repositories=REPOSITORIES)
 
     async def hand_over(self, **fields) -> ClaimRequest:
         """A run that stands in Prefect, as its process will ask for it."""

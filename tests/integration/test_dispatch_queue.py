@@ -10,11 +10,18 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, insert, select, text, update
 
-from adapters.store import containers, dispatch_queue, playbook_runs, playbooks, unsettled_runs
+from adapters.store import (
+    containers,
+    dispatch_queue,
+    playbook_runs,
+    playbooks,
+    run_requests,
+    unsettled_runs,
+)
 from adapters.store.containers import NewContainer
 from adapters.store.dispatch_queue import BATCH, TAKEOVER_SECONDS
-from adapters.store.playbook_runs import RunRequest
 from adapters.store.playbooks import FoundPlaybook
+from adapters.store.run_requests import RunRequest
 from adapters.store.tables import playbook_runs as runs
 
 pytestmark = pytest.mark.anyio
@@ -37,7 +44,7 @@ async def accept(database, request_):
 
     async def accept(count: int) -> list[int]:
         return [
-            await playbook_runs.accept(database, request_, repositories=["local"])
+            await run_requests.accept(database, request_, repositories=["local"])
             for _ in range(count)
         ]
 

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import insert, select, text, update
 
 from adapters.errors import Invalid, PlaybookNotFound
-from adapters.store import containers, playbook_runs, playbooks
+from adapters.store import containers, playbook_runs, playbooks, run_requests
 from adapters.store.containers import NewContainer
-from adapters.store.playbook_runs import RunRequest
 from adapters.store.playbooks import FoundPlaybook
+from adapters.store.run_requests import RunRequest
 from adapters.store.tables import playbook_runs as runs
 from adapters.store.tables import playbooks as table
 
@@ -170,7 +170,7 @@ async def test_runs_move_along_with_the_id_of_their_playbook(database, save):
     container_id = await containers.create(database, NewContainer(name="c", label="events"))
     request = RunRequest(container_id=container_id, playbook="a", scope="all")
     open_run, ended = [
-        await playbook_runs.accept(database, request, repositories=["local"]) for _ in range(2)
+        await run_requests.accept(database, request, repositories=["local"]) for _ in range(2)
     ]
     async with database.begin() as connection:
         await playbook_runs.finish(connection, ended, "success", "")

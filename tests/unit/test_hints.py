@@ -15,7 +15,7 @@ WORK = {"work": True}
 
 @pytest.fixture
 def hints() -> Hints:
-    return Hints()
+    return Hints(lambda _: None)
 
 
 async def _listening(hints: Hints, every: float = 60) -> AsyncIterator[dict[str, Any]]:

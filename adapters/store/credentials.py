@@ -1,0 +1,79 @@
+"""Whose credentials are these: PostgreSQL is asked once a minute, and at every change."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import time
+
+from adapters.store import tokens, users
+from adapters.store.database import Database
+from adapters.store.notices import CREDENTIALS, Notices
+from adapters.store.passwords import Passwords
+from adapters.store.users import User
+
+REMEMBER_SECONDS = 60.0
+"""How long credentials that were right are accepted without asking PostgreSQL (our decision)."""
+MOST = 10_000
+
+
+class Credentials:
+    """Authenticates users, and remembers for a short time who was right.
+
+    A changed user or token is heard of at once, by a notice from the database, and all is
+    forgotten; while notices cannot be heard nothing is remembered. What is kept is a keyed hash,
+    whose key never leaves the process.
+    """
+
+    def __init__(self, database: Database, notices: Notices) -> None:
+        self._database = database
+        self._notices = notices
+        self._passwords = Passwords()
+        self._key = secrets.token_bytes(32)
+        self._known: dict[bytes, tuple[float, User]] = {}
+        notices.subscribe(self._hear)
+
+    async def user_of_token(self, token: str) -> User:
+        """The user to whom `token` belongs. Raises `Unauthenticated`."""
+        fingerprint = self._fingerprint(token)
+        user = self._remembered(fingerprint)
+        if user is None:
+            known = self._known
+            user, expires_in = await tokens.authenticate(self._database, token)
+            self._remember(known, fingerprint, user, expires_in)
+        return user
+
+    async def user_of_password(self, username: str, password: str) -> User:
+        """The user of this name and password. Raises `Unauthenticated`."""
+        fingerprint = self._fingerprint(username, password)
+        user = self._remembered(fingerprint)
+        if user is None:
+            known = self._known
+            user = await users.authenticate(self._database, self._passwords, username, password)
+            self._remember(known, fingerprint, user, None)
+        return user
+
+    def _fingerprint(self, *parts: str) -> bytes:
+        encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+        text = b"".join(len(part).to_bytes(8, "big") + part for part in encoded)
+        return hmac.digest(self._key, text, "sha256")
+
+    def _remembered(self, fingerprint: bytes) -> User | None:
+        end, user = self._known.get(fingerprint, (0.0, None))
+        return user if end > time.monotonic() else None
+
+    def _remember(
+        self,
+        known: dict[bytes, tuple[float, User]],
+        fingerprint: bytes,
+        user: User,
+        expires_in: float | None,
+    ) -> None:
+        # What was read before a change was heard of is put where nobody looks any more.
+        if self._notices.connected and len(known) < MOST:
+            seconds = min(REMEMBER_SECONDS, REMEMBER_SECONDS if expires_in is None else expires_in)
+            known[fingerprint] = (time.monotonic() + seconds, user)
+
+    def _hear(self, notice: str) -> None:
+        if notice == CREDENTIALS:
+            self._known = {}

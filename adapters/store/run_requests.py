@@ -1,0 +1,165 @@
+"""Requests to run a playbook: accepted means that the run's row is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    any_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.errors import ContainerNotFound, Invalid
+from adapters.store.containers import lock
+from adapters.store.database import Database
+from adapters.store.playbooks import LARGEST_ID, PLAYBOOK_ID, find, reference
+from adapters.store.prepared import Prepared
+from adapters.store.tables import artifacts, containers, playbooks
+from adapters.store.tables import playbook_runs as runs
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """A request to run a playbook, checked in form but not yet against what is stored."""
+
+    container_id: int
+    playbook: int | str
+    scope: str | list[int]
+    inputs: dict[str, Any] | None = None
+    owner_id: int | None = None
+    ip_address: str | None = None
+
+
+async def accept(database: Database, request: RunRequest, *, repositories: Sequence[str]) -> int:
+    """Store a run that will be carried out, and return its id. Durable when this returns.
+
+    Raises:
+        ContainerNotFound, PlaybookNotFound: the named thing does not exist.
+        Invalid: an artifact of the scope is not in the container, or the playbook is disabled.
+    """
+    if request.scope == "all":
+        row = await database.fetch(_INSERT, **_values(request, repositories))
+        if row is not None:
+            return int(row["id"])
+    # The long way checks more, and says what is wrong with a request.
+    async with database.begin() as connection:
+        return await insert_run(connection, request, repositories=repositories)
+
+
+async def insert_run(
+    connection: AsyncConnection,
+    request: RunRequest,
+    *,
+    repositories: Sequence[str],
+    flow_run_id: UUID | None = None,
+) -> int:
+    """`accept` inside a transaction; `flow_run_id` is given for a run that began in Prefect."""
+    if not 0 < request.container_id <= LARGEST_ID:
+        raise ContainerNotFound(request.container_id)
+    # Of two runs of scope "new" at once, the second must see the first one's mark.
+    await lock(connection, request.container_id)
+    playbook = await find(connection, request.playbook, repositories=repositories)
+    if playbook.disabled:
+        message = f"Playbook {playbook.repository}/{playbook.name} is disabled"
+        raise Invalid(message)
+    if isinstance(request.scope, list):
+        await _check_artifacts(connection, request.container_id, request.scope)
+    values = _values(request, repositories, flow_run_id)
+    if request.scope == "new":
+        values["after_artifact"] = await _mark(connection, request.container_id, playbook.id)
+    return int((await connection.execute(_INSERT.statement, values)).scalar_one())
+
+
+def _values(
+    request: RunRequest, repositories: Sequence[str], flow_run_id: UUID | None = None
+) -> dict[str, Any]:
+    artifact_ids = request.scope if isinstance(request.scope, list) else None
+    return {
+        **reference(request.playbook, repositories),
+        "container": request.container_id if request.container_id <= LARGEST_ID else 0,
+        "owner": request.owner_id,
+        "scope": "artifacts" if artifact_ids is not None else request.scope,
+        "scope_artifact_ids": artifact_ids,
+        "after_artifact": 0,
+        "inputs": request.inputs,
+        "ip_address": request.ip_address,
+        "flow_run_id": flow_run_id,
+    }
+
+
+def _insert() -> Prepared:
+    """One statement that finds container, playbook and newest artifact, and inserts the run.
+
+    It needs no lock for its mark. Whoever adds an artifact locks the container before the new id
+    is given out, so ids of a container become visible in their order: below the newest artifact
+    that a statement sees there is none that it does not see.
+    """
+    newest = select(func.max(artifacts.c.id)).where(artifacts.c.container_id == containers.c.id)
+    owner = bindparam("owner", type_=BigInteger)
+    flow_run_id = bindparam("flow_run_id", type_=runs.c.flow_run_id.type)
+    columns: dict[str, ColumnElement[Any]] = {
+        "playbook_id": playbooks.c.id,
+        "container_id": containers.c.id,
+        "owner_id": owner,
+        "effective_user_id": owner,
+        "last_artifact": func.coalesce(newest.scalar_subquery(), 0),
+        "flow_run_id": flow_run_id,
+        "dispatch_time": case((flow_run_id.is_not(None), func.now())),
+        **{
+            name: bindparam(name, type_=runs.c[name].type)
+            for name in ("scope", "scope_artifact_ids", "after_artifact", "inputs", "ip_address")
+        },
+    }
+    source = (
+        select(*columns.values())
+        .select_from(containers.join(playbooks, true()))
+        .where(
+            containers.c.id == bindparam("container", type_=BigInteger),
+            playbooks.c.id == PLAYBOOK_ID,
+            playbooks.c.disabled.is_(False),
+        )
+    )
+    return Prepared(insert(runs).from_select(list(columns), source).returning(runs.c.id))
+
+
+_INSERT = _insert()
+
+
+async def _mark(connection: AsyncConnection, container_id: int, playbook_id: int) -> int:
+    """The newest artifact that any run of the playbook on the container has had in its scope."""
+    mark = select(func.max(runs.c.last_artifact)).where(
+        runs.c.container_id == container_id,
+        runs.c.playbook_id == playbook_id,
+        runs.c.scope.in_(("all", "new")),
+    )
+    return (await connection.execute(mark)).scalar() or 0
+
+
+async def _check_artifacts(connection: AsyncConnection, container_id: int, ids: list[int]) -> None:
+    storable = [artifact_id for artifact_id in ids if 0 < artifact_id <= LARGEST_ID]
+    query = select(artifacts.c.id).where(
+        artifacts.c.container_id == container_id,
+        # One array, since a parameter for each id would meet PostgreSQL's limit of 32,767.
+        artifacts.c.id == any_(literal(storable, ARRAY(BigInteger))),
+    )
+    known = set((await connection.execute(query)).scalars())
+    unknown = [artifact_id for artifact_id in ids if artifact_id not in known]
+    if unknown:
+        message = (
+            f"scope names artifact {unknown[0]}, which is not in container {container_id}; "
+            'accepted are "all", "new" or a list of ids of its artifacts'
+        )
+        raise Invalid(message)
