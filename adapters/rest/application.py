@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NoReturn
 
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.errors import EndpointNotFound
 from adapters.rest import artifact, container, health, ph_user, playbook, playbook_run
@@ -25,12 +24,12 @@ from adapters.store.credentials import Credentials
 from adapters.store.database import Database
 from adapters.store.notices import Notices
 
-MIDDLEWARE = [
-    Middleware(Access),
-    Middleware(Failures),  # answers for everything that stands below it
-    Middleware(Paths),
-    Middleware(Origin),
-    Middleware(Authentication),
+LAYERS: list[Callable[[ASGIApp], ASGIApp]] = [
+    Access,
+    Failures,  # answers for everything that stands below it
+    Paths,
+    Origin,
+    Authentication,
 ]
 
 
@@ -43,11 +42,12 @@ class UnknownEndpoint:
 
 
 ROUTES = [
+    # The first that fits is taken: what is asked for most comes first.
+    resource("/rest/playbook_run/{id}", get=playbook_run.show, post=playbook_run.cancel),
+    resource("/rest/playbook_run", post=playbook_run.start),
     resource("/", get=health.front),
     resource("/healthz", get=health.alive),
     resource("/readyz", get=health.ready),
-    resource("/rest/playbook_run", post=playbook_run.start),
-    resource("/rest/playbook_run/{id}", get=playbook_run.show, post=playbook_run.cancel),
     resource("/rest/container", post=container.create),
     resource("/rest/container/{id}", get=container.show),
     resource("/rest/artifact", post=artifact.create),
@@ -67,14 +67,28 @@ def create_application(
     dispatch: Signal,
     reconcile: Signal,
     notices: Notices,
-) -> Starlette:
+) -> ASGIApp:
     """The application that serves the contract from `database`.
 
     `dispatch` is notified of accepted runs, `reconcile` of cancels. Whoever calls this opens and
     closes the database and runs the two loops and `notices`.
     """
-    application = Starlette(routes=ROUTES, middleware=MIDDLEWARE)
-    application.state.gateway = Gateway(
-        database, settings, dispatch, reconcile, Credentials(database, notices)
-    )
-    return application
+    gateway = Gateway(database, settings, dispatch, reconcile, Credentials(database, notices))
+    # Starlette's own application would add three layers, for errors that `Failures` answers.
+    application: ASGIApp = Router(ROUTES, redirect_slashes=False)
+    for layer in reversed(LAYERS):
+        application = layer(application)
+    return Served(application, gateway)
+
+
+class Served:
+    """An application whose handlers find their `Gateway` in each request."""
+
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+        self.app = app
+        self.gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        scope["gateway"] = self.gateway
+        await self.app(scope, receive, send)

@@ -30,7 +30,7 @@ class Gateway:
     @classmethod
     def of(cls, request: Request) -> Self:
         """The gateway that serves `request`."""
-        gateway: Self = request.app.state.gateway
+        gateway: Self = request.scope["gateway"]
         return gateway
 
 

@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.errors import ForeignOrigin
 
+SENT = frozenset({b"origin", b"sec-fetch-site"})
+"""What browsers send, and programs do not."""
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -25,7 +27,7 @@ class Origin:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request if it comes from a program or from our own pages."""
-        if scope["type"] == "http":
+        if scope["type"] == "http" and any(name in SENT for name, _ in scope["headers"]):
             connection = HTTPConnection(scope)
             for origin in connection.headers.getlist("origin"):
                 if not _is_own(origin, connection.headers.get("host", "")):

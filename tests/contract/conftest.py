@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from sqlalchemy import insert, update
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from adapters.rest.application import create_application
 from adapters.settings import Settings
@@ -57,9 +57,7 @@ def settings() -> Settings:
 
 
 @pytest.fixture(scope="module")
-def build(
-    database: Database, dispatch: Signal, reconcile: Signal
-) -> Callable[[Settings], Starlette]:
+def build(database: Database, dispatch: Signal, reconcile: Signal) -> Callable[[Settings], ASGIApp]:
     """Makes an application with other settings."""
     return lambda settings: create_application(
         database=database,
@@ -71,12 +69,12 @@ def build(
 
 
 @pytest.fixture(scope="module")
-def application(build: Callable[[Settings], Starlette], settings: Settings) -> Starlette:
+def application(build: Callable[[Settings], ASGIApp], settings: Settings) -> ASGIApp:
     return build(settings)
 
 
 @pytest.fixture(scope="module")
-def connect(credentials: Credentials) -> Callable[[Starlette], httpx.AsyncClient]:
+def connect(credentials: Credentials) -> Callable[[ASGIApp], httpx.AsyncClient]:
     """Makes a client, with an administrator's token, of an application."""
     return lambda application: httpx.AsyncClient(
         transport=httpx.ASGITransport(application, client=("192.0.2.1", 5000)),
@@ -87,14 +85,14 @@ def connect(credentials: Credentials) -> Callable[[Starlette], httpx.AsyncClient
 
 @pytest.fixture(scope="module")
 async def client(
-    application: Starlette, connect: Callable[[Starlette], httpx.AsyncClient]
+    application: ASGIApp, connect: Callable[[ASGIApp], httpx.AsyncClient]
 ) -> AsyncIterator[httpx.AsyncClient]:
     async with connect(application) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-async def anonymous(application: Starlette) -> AsyncIterator[httpx.AsyncClient]:
+async def anonymous(application: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client
