@@ -85,8 +85,7 @@ class Dispatcher:
 
     async def _create(self, playbook: Playbook, runs: Sequence[QueuedRun]) -> None:
         if playbook.error:
-            for run in runs:
-                await dispatch_queue.refuse(self.database, run.id, playbook.error)
+            await dispatch_queue.refuse(self.database, [run.id for run in runs], playbook.error)
             return
         deployment_id = playbook.deployment_id or await self.deployments.register(playbook)
         # The client's own list of routes lacks this one.
@@ -130,7 +129,7 @@ class Dispatcher:
             if not error.response.is_client_error:
                 raise
             reason = f"Prefect refused the run: {error.response.text}"
-            await dispatch_queue.refuse(self.database, run.id, reason)
+            await dispatch_queue.refuse(self.database, [run.id], reason)
             return None
         return UUID(answer.json()["id"])
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import text, update
+from sqlalchemy import BigInteger, Uuid, any_, bindparam, column, func, literal, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.store.database import Database
-from adapters.store.playbook_runs import finish
+from adapters.store.playbook_runs import ending, finish
+from adapters.store.prepared import Prepared
 from adapters.store.tables import playbook_runs as runs
 
 BATCH = 100
@@ -59,21 +62,37 @@ async def take(database: Database, *, window: int) -> list[QueuedRun]:
         return sorted((QueuedRun(*row) for row in rows), key=lambda run: run.id)
 
 
+_created = (
+    func.unnest(
+        bindparam("ids", type_=ARRAY(BigInteger)), bindparam("flow_run_ids", type_=ARRAY(Uuid))
+    )
+    .table_valued(column("id", BigInteger), column("flow_run_id", Uuid))
+    .render_derived(name="created")
+)
+_RECORD = Prepared(
+    update(runs)
+    .where(runs.c.id == _created.c.id, runs.c.flow_run_id.is_(None))
+    .values(flow_run_id=_created.c.flow_run_id)
+)
+
+
 async def record(database: Database, created: dict[int, UUID]) -> None:
     """Note the flow runs that were created, by run id."""
+    await database.fetch(_RECORD, ids=list(created), flow_run_ids=list(created.values()))
+
+
+async def refuse(database: Database, playbook_run_ids: Sequence[int], reason: str) -> None:
+    """End runs failed that can never be created, for a reason that their readers will see."""
     async with database.begin() as connection:
-        for playbook_run_id, flow_run_id in created.items():
-            await connection.execute(
-                update(runs)
-                .where(runs.c.id == playbook_run_id, runs.c.flow_run_id.is_(None))
-                .values(flow_run_id=flow_run_id)
+        await connection.execute(
+            update(runs)
+            .where(
+                runs.c.id == any_(literal(list(playbook_run_ids), ARRAY(BigInteger))),
+                runs.c.end_time.is_(None),
             )
-
-
-async def refuse(database: Database, playbook_run_id: int, reason: str) -> None:
-    """End a run failed that can never be created, for a reason that its reader will see."""
-    async with database.begin() as connection:
-        await finish(connection, playbook_run_id, "failed", reason, settled=True)
+            # None of them has begun, so there are no actions to look at.
+            .values(**ending("failed", reason), result=[], settled=True)
+        )
 
 
 async def end_overdue(database: Database, *, hours: float) -> list[int]:

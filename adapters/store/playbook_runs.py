@@ -151,13 +151,20 @@ async def finish(
         update(runs)
         .where(runs.c.id == playbook_run_id)
         .values(
-            status=status,
-            message=message,
+            **ending(status, message),
             result=result_so_far(),
-            end_time=func.now(),
-            update_time=func.now(),
             settled=settled,
             **({"claim_id": None} if process_gone else {}),
         )
     )
     return True
+
+
+def ending(status: Literal["success", "failed"], message: str) -> dict[str, Any]:
+    """What every end of a run writes into its row."""
+    return {
+        "status": status,
+        "message": message,
+        "end_time": func.now(),
+        "update_time": func.now(),
+    }

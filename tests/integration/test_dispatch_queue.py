@@ -150,7 +150,7 @@ async def test_no_more_runs_stand_in_prefect_than_the_window_allows(database, ac
 async def test_a_run_that_has_ended_in_prefect_frees_its_place(database, accept, take):
     first, second = await accept(2)
     assert await take(window=1) == [first]
-    await dispatch_queue.refuse(database, first, "no")
+    await dispatch_queue.refuse(database, [first], "no")
     assert await take(window=1) == [second]
 
 
@@ -221,7 +221,7 @@ async def test_a_run_cancelled_while_queued_ends_at_once_and_is_never_taken(
 async def test_a_refused_run_ends_failed_and_says_why(database, accept, take, read):
     (run_id,) = await accept(1)
     await take()
-    await dispatch_queue.refuse(database, run_id, "SyntaxError: invalid syntax")
+    await dispatch_queue.refuse(database, [run_id], "SyntaxError: invalid syntax")
     row = await read(run_id)
     assert (row.status, row.message) == ("failed", "SyntaxError: invalid syntax")
     assert row.settled
