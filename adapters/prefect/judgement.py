@@ -61,11 +61,16 @@ class NoteCancelling:
 
 
 @dataclass(frozen=True, slots=True)
+class Restart:
+    """The run's worker was gone, and the playbook says that it may be started again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """The flow run is suspended: its process has exited and it will be claimed anew."""
 
 
-Verdict = Nothing | Settle | SetState | End | EndCancelled | NoteCancelling | Release
+Verdict = Nothing | Settle | SetState | End | EndCancelled | NoteCancelling | Restart | Release
 
 
 def judge(
@@ -78,6 +83,8 @@ def judge(
         return _cancelling(run, state)
     if state is None:
         return End("failed", DELETED)
+    if run.restarting:
+        return Restart()
     return _open(run, state, now, pending_seconds)
 
 

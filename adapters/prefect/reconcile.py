@@ -12,6 +12,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import ObjectNotFound
+from prefect.states import Scheduled
 
 from adapters.hints import Hints
 from adapters.prefect.judgement import (
@@ -20,6 +21,7 @@ from adapters.prefect.judgement import (
     NoteCancelling,
     Nothing,
     Release,
+    Restart,
     SetState,
     Settle,
     Verdict,
@@ -27,7 +29,7 @@ from adapters.prefect.judgement import (
 )
 from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store import dispatch_queue, unsettled_runs
+from adapters.store import unsettled_runs
 from adapters.store.database import Database
 from adapters.store.unsettled_runs import UnsettledRun, Which
 
@@ -70,7 +72,6 @@ class Reconciler:
                 which, ending = Which.ENDING, clock() + ENDING_SECONDS
             if clock() >= self._everything:
                 which, self._everything = Which.ALL, clock() + self.settings.reconcile_seconds
-                await dispatch_queue.end_overdue(self.database, hours=self.settings.waiting_hours)
             await self.sweep(which)
             await self.signal.wait(max(0.0, min(ending, self._everything) - clock()))
 
@@ -123,6 +124,11 @@ class Reconciler:
             case NoteCancelling():
                 await unsettled_runs.note_cancelling(self.database, run.id)
                 self.hints.stop(run.flow_run_id)
+            case Restart():
+                # Twice is harmless: whoever claims first has the run.
+                await self._set_state(run, Scheduled(), force=True)
+                await unsettled_runs.restarted(self.database, run.id)
+                self.hints.work()
             case Release():
                 await unsettled_runs.release(self.database, run.id)
             case SetState(state, force):

@@ -27,7 +27,7 @@ from adapters.rest.failures import Failures
 from adapters.rest.responses import answer
 from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store import action_runs, attempts, unsettled_runs
+from adapters.store import action_runs, attempts, leases, unsettled_runs
 from adapters.store.database import Database
 
 Status = Literal["success", "failed"]
@@ -90,6 +90,15 @@ class _Held(_Message):
     flow_run_ids: list[UUID]
 
 
+class _GoneProcess(_Message):
+    flow_run_id: UUID
+    process_id: int
+
+
+class _Gone(_Message):
+    runs: list[_GoneProcess]
+
+
 class _End(_Message):
     status: Status
     message: str
@@ -109,6 +118,8 @@ def create_runtime_application(
             Route("/runtime/workers/{name}/stopping", _worker_stopping, methods=["POST"]),
             Route("/runtime/workers/{name}/stopped", _worker_stopped, methods=["POST"]),
             Route("/runtime/workers/{name}/exited", _run_exited, methods=["POST"]),
+            Route("/runtime/workers/{name}/lease", _lease, methods=["POST"]),
+            Route("/runtime/workers/{name}/gone", _gone, methods=["POST"]),
             Route("/runtime/workers/{name}/held", _held, methods=["POST"]),
             Route("/runtime/workers/{name}/hints", _hints, methods=["GET"]),
         ],
@@ -167,8 +178,11 @@ async def _end(request: Request) -> Response:
 async def _worker_started(request: Request) -> Response:
     """A worker begins; whatever its name held before is dead, since it ended the leftovers."""
     _require_key(request)
-    ended = await unsettled_runs.end_runs_of_worker(
-        request.app.state.database, request.path_params["name"], reason=unsettled_runs.WORKER_GONE
+    ended = await leases.end_held_by(
+        request.app.state.database,
+        request.path_params["name"],
+        reason=leases.WORKER_GONE,
+        final=False,
     )
     request.app.state.reconcile.notify()
     return answer({"ended": ended})
@@ -185,8 +199,11 @@ async def _worker_stopping(request: Request) -> Response:
 async def _worker_stopped(request: Request) -> Response:
     """A worker has ended the processes of all its runs."""
     _require_key(request)
-    ended = await unsettled_runs.end_runs_of_worker(
-        request.app.state.database, request.path_params["name"], reason=unsettled_runs.STOPPED
+    ended = await leases.end_held_by(
+        request.app.state.database,
+        request.path_params["name"],
+        reason=unsettled_runs.STOPPED,
+        final=True,
     )
     request.app.state.reconcile.notify()
     return answer({"ended": ended})
@@ -200,6 +217,26 @@ async def _run_exited(request: Request) -> Response:
     )
     request.app.state.reconcile.notify()
     return answer({})
+
+
+async def _lease(request: Request) -> Response:
+    """A guardian answers for the processes of these runs, and asks which may not go on."""
+    _require_key(request)
+    message = await _read(request, _Held)
+    database, worker = request.app.state.database, request.path_params["name"]
+    await leases.renew(database, worker, message.flow_run_ids)
+    stop = await unsettled_runs.refused(database, message.flow_run_ids)
+    return answer({"stop": jsonable_encoder(stop)})
+
+
+async def _gone(request: Request) -> Response:
+    """The processes of these runs have ended without their worker."""
+    _require_key(request)
+    message = await _read(request, _Gone)
+    gone = [leases.GoneProcess(**dict(each)) for each in message.runs]
+    ended = await leases.end_gone(request.app.state.database, request.path_params["name"], gone)
+    request.app.state.reconcile.notify()
+    return answer({"ended": ended})
 
 
 async def _held(request: Request) -> Response:

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Row, Select, any_, func, literal, select, text, update
+from sqlalchemy import BigInteger, Row, Select, any_, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import NotReady, PlaybookNotFound, Superseded
 from adapters.store.database import Database
+from adapters.store.leases import FROM_NOW
 from adapters.store.playbook_runs import finish
 from adapters.store.run_requests import RunRequest, insert_run
 from adapters.store.tables import artifacts, containers, playbooks
 from adapters.store.tables import playbook_runs as runs
 
-LEASE_SECONDS = 60
 OVER = "Playbook run {id} has ended and does not run again; start the playbook once more"
 CANCELLED = "Playbook run {id} was cancelled"
 HELD = "Playbook run {id} is held by another process"
@@ -111,7 +111,7 @@ async def _claim(
             attempt=attempt,
             attempt_token_hash=_hash(token),
             claim_time=func.now(),
-            lease_expire_time=text(f"now() + interval '{LEASE_SECONDS} seconds'"),
+            lease_expire_time=FROM_NOW,
             worker=request.worker,
             hostname=request.hostname,
             process_id=request.process_id,

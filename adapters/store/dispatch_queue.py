@@ -99,7 +99,7 @@ async def end_overdue(database: Database, *, hours: float) -> list[int]:
     """End runs failed that nothing has started for `hours`; return their ids."""
     query = text(
         "SELECT id FROM playbook_runs WHERE status = 'running' AND claim_time IS NULL"
-        " AND start_time < now() - make_interval(secs => :seconds) ORDER BY id FOR UPDATE"
+        " AND update_time < now() - make_interval(secs => :seconds) ORDER BY id FOR UPDATE"
     )
     reason = f"No worker took the run within {hours:g} hours"
     async with database.begin() as connection:

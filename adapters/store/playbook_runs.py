@@ -141,12 +141,7 @@ async def finish(
     query = select(runs.c.id).where(runs.c.id == playbook_run_id, runs.c.end_time.is_(None))
     if (await connection.execute(query.with_for_update())).one_or_none() is None:
         return False
-    for table, end in ((app_runs, "end_time"), (action_runs, "close_time")):
-        await connection.execute(
-            update(table)
-            .where(table.c.playbook_run_id == playbook_run_id, table.c.status == "running")
-            .values({"status": "failed", "message": UNFINISHED_ACTION, end: func.now()})
-        )
+    await close_actions(connection, playbook_run_id)
     await connection.execute(
         update(runs)
         .where(runs.c.id == playbook_run_id)
@@ -158,6 +153,16 @@ async def finish(
         )
     )
     return True
+
+
+async def close_actions(connection: AsyncConnection, playbook_run_id: int) -> None:
+    """End the actions of a run that were under way, since their process is gone."""
+    for table, end in ((app_runs, "end_time"), (action_runs, "close_time")):
+        await connection.execute(
+            update(table)
+            .where(table.c.playbook_run_id == playbook_run_id, table.c.status == "running")
+            .values({"status": "failed", "message": UNFINISHED_ACTION, end: func.now()})
+        )
 
 
 def ending(status: Literal["success", "failed"], message: str) -> dict[str, Any]:

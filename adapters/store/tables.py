@@ -169,6 +169,7 @@ playbooks = Table(
     _json("tags", "[]"),
     _flag("active"),
     _flag("disabled"),
+    _flag("restartable"),
     _text("playbook_type", "automation"),
     Column("folder", Text),
     Column("entrypoint", Text),
@@ -243,6 +244,7 @@ playbook_runs = Table(
     Column("attempt_token_hash", LargeBinary, unique=True),
     _time("claim_time", now=False),
     _time("lease_expire_time", now=False),
+    _flag("restarting"),
     Column("worker", Text),
     Column("hostname", Text),
     Column("process_id", Integer),
@@ -270,6 +272,7 @@ playbook_runs = Table(
 - being created in Prefect: ``dispatch_time`` is set, ``flow_run_id`` is null
 - in Prefect, not started: ``claim_time`` is null
 - running: ``claim_id`` names the process that holds it, ``attempt`` is its fencing number
+- restarting: its worker was gone, and Prefect has yet to schedule it again
 - cancel under way: ``cancel_time`` and ``cancelled`` are set, ``status`` still running
 - final: ``end_time`` is set; a trigger refuses any further change of what callers see
 - settled: Prefect has been brought to, or seen in, a final state as well

@@ -19,7 +19,6 @@ from adapters.store.tables import playbook_runs as runs
 LEAVING_SECONDS = 30
 CANCELLED_IN_PREFECT = "Cancelled in Prefect"
 STOPPED = "Stopped with the system"
-WORKER_GONE = "The run's process died: its worker was stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,7 @@ class UnsettledRun:
     cancelled: str
     cancelling: bool
     claimed: bool
+    restarting: bool
     ended_age: float | None
 
 
@@ -42,7 +42,7 @@ class Which(StrEnum):
     CANCELLING = "cancelling"
     """Those that somebody waits to see ended."""
     ENDING = "ending"
-    """Those, and the ones whose row has ended."""
+    """Those, the ones whose row has ended, and the ones that are to start again."""
     ALL = "all"
 
 
@@ -51,7 +51,8 @@ async def read_page(
 ) -> list[UnsettledRun]:
     """The next unsettled runs with an id above `after`, in the order of their ids."""
     cancelling, ended = runs.c.cancel_time.is_not(None), runs.c.end_time.is_not(None)
-    chosen = {Which.CANCELLING: cancelling, Which.ENDING: cancelling | ended, Which.ALL: true()}
+    ending = cancelling | ended | runs.c.restarting
+    chosen = {Which.CANCELLING: cancelling, Which.ENDING: ending, Which.ALL: true()}
     ended_age = func.extract("epoch", func.clock_timestamp() - runs.c.end_time)
     query = (
         select(
@@ -62,6 +63,7 @@ async def read_page(
             runs.c.cancelled,
             runs.c.cancel_time.is_not(None).label("cancelling"),
             runs.c.claim_id.is_not(None).label("claimed"),
+            runs.c.restarting,
             ended_age.label("ended_age"),
         )
         .where(
@@ -125,6 +127,14 @@ async def release(database: Database, playbook_run_id: int) -> None:
         )
 
 
+async def restarted(database: Database, playbook_run_id: int) -> None:
+    """Prefect has scheduled the flow run again, for a new attempt."""
+    async with database.begin() as connection:
+        await connection.execute(
+            update(runs).where(runs.c.id == playbook_run_id).values(restarting=False)
+        )
+
+
 async def settle(database: Database, playbook_run_id: int) -> None:
     """Prefect agrees that the run has ended: there is nothing left to compare."""
     async with database.begin() as connection:
@@ -143,19 +153,6 @@ async def note_worker_stopping(database: Database, worker: str) -> None:
             .where(runs.c.worker == worker, runs.c.claim_id.is_not(None), runs.c.end_time.is_(None))
             .values(message=STOPPED)
         )
-
-
-async def end_runs_of_worker(database: Database, worker: str, *, reason: str) -> list[int]:
-    """End every open run that `worker` held; its processes are known to be gone."""
-    async with database.begin() as connection:
-        query = select(runs.c.id, runs.c.cancelled, runs.c.message).where(
-            runs.c.worker == worker, runs.c.claim_id.is_not(None), runs.c.end_time.is_(None)
-        )
-        held = (await connection.execute(query.with_for_update())).all()
-        for row in held:
-            message = row.cancelled or row.message or reason
-            await finish(connection, row.id, "failed", message, process_gone=True)
-        return [row.id for row in held]
 
 
 async def end_exited(database: Database, flow_run_id: UUID, *, code: int) -> None:

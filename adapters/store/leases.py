@@ -1,0 +1,135 @@
+"""Leases: a run whose process nobody answers for any more ends, by the database's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Uuid, any_, bindparam, func, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.store.database import Database
+from adapters.store.playbook_runs import close_actions, finish
+from adapters.store.prepared import Prepared
+from adapters.store.tables import playbook_runs as runs
+from adapters.store.tables import playbooks
+
+LEASE_SECONDS = 60
+WORKER_GONE = "The run's process died: its worker was stopped"
+LEASE_LOST = f"The run's worker was not heard of for {LEASE_SECONDS} seconds"
+MOST_ATTEMPTS = 5
+"""A restartable run that has lost its worker so often is itself the reason, and ends failed."""
+
+FROM_NOW = text(f"now() + interval '{LEASE_SECONDS} seconds'")
+_RENEW = Prepared(
+    update(runs)
+    .where(
+        runs.c.flow_run_id == any_(bindparam("flow_run_ids", type_=ARRAY(Uuid))),
+        runs.c.worker == bindparam("of_worker", type_=runs.c.worker.type),
+        runs.c.claim_id.is_not(None),
+        runs.c.end_time.is_(None),
+    )
+    .values(lease_expire_time=FROM_NOW)
+)
+_TIME = Prepared(select(func.extract("epoch", func.clock_timestamp()).label("seconds")))
+
+
+@dataclass(frozen=True, slots=True)
+class GoneProcess:
+    """The process of a flow run, which has ended without anybody to report it."""
+
+    flow_run_id: UUID
+    process_id: int
+
+
+async def renew(database: Database, worker: str, flow_run_ids: Sequence[UUID]) -> None:
+    """Let these runs go on for `LEASE_SECONDS` more, as far as `worker` holds them."""
+    await database.fetch(_RENEW, flow_run_ids=list(flow_run_ids), of_worker=worker)
+
+
+async def time(database: Database) -> float:
+    """The database's clock, in seconds."""
+    row = await database.fetch(_TIME)
+    return float(row["seconds"]) if row else 0.0
+
+
+async def end_gone(database: Database, worker: str, gone: Sequence[GoneProcess]) -> list[int]:
+    """End the runs that these processes of `worker` held, or have them started again."""
+    async with database.begin() as connection:
+        ended: list[int] = []
+        for process in gone:
+            query = _held().where(
+                runs.c.flow_run_id == process.flow_run_id,
+                runs.c.worker == worker,
+                runs.c.process_id == process.process_id,
+            )
+            for row in (await connection.execute(query)).all():
+                await end_or_restart(connection, row, WORKER_GONE)
+                ended.append(row.id)
+        return ended
+
+
+async def end_expired(database: Database) -> list[int]:
+    """End the runs whose lease has run out, or have them started again; return their ids."""
+    query = _held().where(runs.c.lease_expire_time < func.now()).order_by(runs.c.id)
+    async with database.begin() as connection:
+        expired = (await connection.execute(query)).all()
+        for row in expired:
+            await end_or_restart(connection, row, LEASE_LOST)
+        return [row.id for row in expired]
+
+
+async def end_held_by(database: Database, worker: str, *, reason: str, final: bool) -> list[int]:
+    """End every run that `worker` held; its processes are known to be gone.
+
+    Restartable ones are started again, unless it is `final`.
+    """
+    async with database.begin() as connection:
+        held = (await connection.execute(_held().where(runs.c.worker == worker))).all()
+        for row in held:
+            await end_or_restart(connection, row, reason, final=final)
+        return [row.id for row in held]
+
+
+def _held() -> Any:  # noqa: ANN401 - a Select of these columns
+    return (
+        select(
+            runs.c.id, runs.c.cancelled, runs.c.message, runs.c.attempt, playbooks.c.restartable
+        )
+        .join(playbooks, playbooks.c.id == runs.c.playbook_id)
+        .where(runs.c.claim_id.is_not(None), runs.c.end_time.is_(None))
+        .with_for_update(of=runs)
+    )
+
+
+async def end_or_restart(
+    connection: AsyncConnection, row: Row[Any], reason: str, *, final: bool = False
+) -> None:
+    """End a run whose process is gone, or give it back for a new attempt if it may have one.
+
+    One that is being cancelled ends cancelled, and one that was stopped with the system says so.
+    """
+    known = row.cancelled or row.message
+    if row.restartable and not final and not known and row.attempt < MOST_ATTEMPTS:
+        await close_actions(connection, row.id)
+        await connection.execute(
+            update(runs)
+            .where(runs.c.id == row.id)
+            .values(
+                claim_id=None,
+                claim_time=None,
+                attempt_token_hash=None,
+                lease_expire_time=None,
+                worker=None,
+                hostname=None,
+                process_id=None,
+                process_start=None,
+                restarting=True,
+                update_time=func.now(),
+            )
+        )
+    else:
+        await finish(connection, row.id, "failed", known or reason, process_gone=True)
