@@ -112,6 +112,7 @@ def _found(
         "category": definition.category,
         "labels": definition.labels,
         "tags": definition.tags,
+        "isolation": definition.isolation,
         "parameter_schema": parameter_schema(flow).model_dump_for_openapi(),
         "error": "",
     }

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, overload
+from typing import Any, Literal, get_args, overload
 from uuid import UUID
 
 import prefect
@@ -22,6 +22,7 @@ from flows.runtime import Attempt, Claim, Superseded
 
 Body = Callable[[PlaybookRun], object]
 Scope = Literal["all", "new"] | list[int]
+Isolation = Literal["fork", "reused"]
 Flow = prefect.Flow[..., State[Any] | None]
 
 
@@ -34,6 +35,7 @@ class Definition:
     labels: tuple[str, ...]
     tags: tuple[str, ...]
     category: str
+    isolation: Isolation
 
 
 @overload
@@ -45,6 +47,7 @@ def playbook(
     labels: Sequence[str] = (),
     tags: Sequence[str] = (),
     category: str = "",
+    isolation: Isolation = "fork",
 ) -> Callable[[Body], Flow]: ...
 def playbook(
     function: Body | None = None,
@@ -54,6 +57,7 @@ def playbook(
     labels: Sequence[str] = (),
     tags: Sequence[str] = (),
     category: str = "",
+    isolation: Isolation = "fork",
 ) -> Flow | Callable[[Body], Flow]:
     """Turn a function that takes a `PlaybookRun` into a playbook.
 
@@ -64,17 +68,21 @@ def playbook(
         labels: Labels of the containers that it is meant for.
         tags: Tags, as in Phantom; they show in Prefect too.
         category: Category, as in Phantom.
+        isolation: ``fork`` gives each run a process of its own. ``reused`` has processes take one
+            run after the other, which is faster; what the playbook's own code leaves in globals,
+            threads or open files, the next run finds.
 
     An exception that leaves the function ends the run failed; returning ends it in success.
 
     Raises:
         ValueError: for a name of digits alone.
-        TypeError: for a function that is not a plain one, or labels or tags that are no list.
+        TypeError: for a function that is not a plain one, labels or tags that are no list, or
+            another isolation.
 
     """
 
     def decorate(function: Body) -> Flow:
-        return _flow(function, _define(function, name, labels, tags, category))
+        return _flow(function, _define(function, name, labels, tags, category, isolation))
 
     return decorate if function is None else decorate(function)
 
@@ -90,7 +98,12 @@ def prefect_name(name: str) -> str:
 
 
 def _define(
-    function: Body, name: str | None, labels: Sequence[str], tags: Sequence[str], category: str
+    function: Body,
+    name: str | None,
+    labels: Sequence[str],
+    tags: Sequence[str],
+    category: str,
+    isolation: Isolation,
 ) -> Definition:
     name = name or function.__name__
     if name.isdigit():
@@ -102,8 +115,11 @@ def _define(
     if isinstance(labels, str) or isinstance(tags, str):
         message = f"Labels and tags of playbook {name} must be lists of texts"
         raise TypeError(message)
+    if isolation not in get_args(Isolation):
+        message = f"Isolation of playbook {name} must be 'fork' or 'reused', not {isolation!r}"
+        raise TypeError(message)
     description = inspect.getdoc(function) or ""
-    return Definition(name, description, tuple(labels), tuple(tags), category)
+    return Definition(name, description, tuple(labels), tuple(tags), category, isolation)
 
 
 def run_tags(playbook_run_id: int, container_id: int) -> list[str]:

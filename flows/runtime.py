@@ -104,9 +104,7 @@ class Attempt:
                 "playbooks run; `prefect-phantom up` and `prefect-phantom worker` do that"
             )
             raise RuntimeRefused(message)
-        client = httpx.Client(
-            base_url=url, timeout=30, trust_env=False, verify=certificate_authorities()
-        )
+        client = _client(url)
         process = psutil.Process()
         answer = _call(
             client,
@@ -187,7 +185,6 @@ class Attempt:
 
         """
         self._call("/runtime/end", {"status": status, "message": message})
-        self._client.close()
 
     def _call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return _call(self._client, path, self.claim.token, body)
@@ -197,6 +194,12 @@ class Attempt:
 def certificate_authorities() -> ssl.SSLContext:
     """The machine's certificate authorities; reading them costs more than a request."""
     return ssl.create_default_context()
+
+
+@functools.cache
+def _client(url: str) -> httpx.Client:
+    """The client of this process, which a reused one keeps for its further runs."""
+    return httpx.Client(base_url=url, timeout=30, trust_env=False, verify=certificate_authorities())
 
 
 def _call(client: httpx.Client, path: str, token: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -201,6 +201,11 @@ class System:
 
     def start_when_known(self, playbook: str) -> int:
         """Id of a new run of a playbook whose file has just been written."""
+        self.known(playbook)
+        return self.start(playbook)
+
+    def known(self, playbook: str) -> None:
+        """Wait until a playbook whose file has just been written was found."""
         deadline = time.monotonic() + RUN_SECONDS
         repository, name = playbook.split("/")
         while not any(
@@ -209,7 +214,6 @@ class System:
         ):
             assert time.monotonic() < deadline, f"{playbook} was not found"
             time.sleep(0.1)
-        return self.start(playbook)
 
     def run_when(
         self, playbook_run_id: int, condition: Callable[[dict[str, Any]], object]

@@ -9,11 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
+from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.workers.process import ProcessWorker
 
 from adapters.prefect.phantom_worker import PhantomWorker
+from adapters.prefect.work_pool import completed
 from adapters.settings import Settings
 from adapters.store import playbooks
 from adapters.store.database import Database
@@ -45,16 +47,21 @@ class Deployments:
     async def register(self, playbook: Playbook) -> UUID:
         """Make or update the playbook's deployment and return its id.
 
-        Schedules, parameters, tags and job variables that people set in Prefect stay.
+        Schedules, parameters, tags and job variables that people set in Prefect stay. So does the
+        isolation that they chose there, until the playbook says another one than it did.
         """
         fields = self._fields(playbook)
         digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+        isolation = {"isolation": playbook.isolation}
+        said_anew = playbook.isolation != playbook.registered_isolation
         existing = await self._find(playbook)
-        if existing is not None and digest == playbook.registered_digest:
-            return existing
         if existing is not None:
-            await self.client.update_deployment(existing, DeploymentUpdate(**fields))
-            deployment_id = existing
+            if digest == playbook.registered_digest and not said_anew:
+                return existing.id
+            if said_anew:
+                fields["job_variables"] = {**existing.job_variables, **isolation}
+            await self.client.update_deployment(existing.id, DeploymentUpdate(**fields))
+            deployment_id = existing.id
         else:
             deployment_id = await self.client.create_deployment(
                 flow_id=await self.client.create_flow_from_name(prefect_name(playbook.name)),
@@ -62,9 +69,12 @@ class Deployments:
                 work_pool_name=self.settings.work_pool,
                 tags=[*playbook.tags, f"repository:{playbook.repository}"],
                 enforce_parameter_schema=True,
+                job_variables=isolation,
                 **fields,
             )
-        await playbooks.record_deployment(self.database, playbook.id, deployment_id, digest)
+        await playbooks.record_deployment(
+            self.database, playbook.id, deployment_id, digest=digest, isolation=playbook.isolation
+        )
         logger.info("Registered %s/%s in Prefect", playbook.repository, playbook.name)
         return deployment_id
 
@@ -79,10 +89,10 @@ class Deployments:
             "pull_steps": steps if playbook.folder else [],
         }
 
-    async def _find(self, playbook: Playbook) -> UUID | None:
+    async def _find(self, playbook: Playbook) -> DeploymentResponse | None:
         name = f"{prefect_name(playbook.name)}/{prefect_name(playbook.repository)}"
         try:
-            return (await self.client.read_deployment_by_name(name)).id
+            return await self.client.read_deployment_by_name(name)
         except ObjectNotFound:
             return None
 
@@ -92,7 +102,7 @@ class Deployments:
             if self.settings.worker_type == PhantomWorker.type
             else PhantomWorker.type,
             PhantomWorker.type,
-            "Runs playbooks in processes forked from a warm template.",
+            "Runs playbooks in processes forked from warm templates.",
             PhantomWorker.get_default_base_job_template(),
         )
         template = ProcessWorker.get_default_base_job_template()
@@ -119,4 +129,12 @@ class Deployments:
                 )
             )
         except ObjectAlreadyExists:
-            logger.debug("Work pool %s is there already", name)
+            await self._complete_work_pool(name)
+
+    async def _complete_work_pool(self, name: str) -> None:
+        """Add the settings that an earlier version did not know; people's own values stay."""
+        present = await self.client.read_work_pool(name)
+        full = completed(present.base_job_template)
+        if present.type == PhantomWorker.type and full != present.base_job_template:
+            await self.client.update_work_pool(name, WorkPoolUpdate(base_job_template=full))
+            logger.info("Added the settings that work pool %s lacked", name)

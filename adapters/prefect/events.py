@@ -10,7 +10,7 @@ from adapters.hints import Hints
 from adapters.prefect.reconcile import Reconciler
 
 SCHEDULED = "prefect.flow-run.Scheduled"
-CANCELLING = ("prefect.flow-run.Cancelling", "prefect.flow-run.Cancelled")
+STOPPING = tuple(f"prefect.flow-run.{name}" for name in ("Cancelling", "Cancelled", "Suspended"))
 OWN_TAG = "prefect.tag.playbook_run:"
 
 
@@ -23,10 +23,10 @@ class Events:
 
     async def run(self) -> None:
         """Run until cancelled. A broken connection is the caller's to report."""
-        wanted = EventFilter(event=EventNameFilter(name=[SCHEDULED, *CANCELLING]))
+        wanted = EventFilter(event=EventNameFilter(name=[SCHEDULED, *STOPPING]))
         async with get_events_subscriber(filter=wanted) as subscriber:
             async for event in subscriber:
-                if event.event in CANCELLING:
+                if event.event in STOPPING:
                     self.reconciler.hurry()
                 elif not _is_own(event):
                     self.hints.work()

@@ -8,10 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import Flow, WorkPool, WorkQueue
+from prefect.client.schemas.objects import Flow, FlowRun, WorkPool, WorkQueue
 from prefect.client.schemas.responses import DeploymentResponse
+from pydantic import ValidationError
 
 from adapters.prefect.templates import TemplateFailed
+from adapters.prefect.work_pool import PhantomJobConfiguration, configure
 
 WORKING_DIRECTORY = "prefect.deployments.steps.set_working_directory"
 SECONDS = 10.0
@@ -29,6 +31,11 @@ class KnownDeployment:
     tags: list[str]
     related: list[dict[str, Any]]
     """For each thing that a run's events name: kind, key, id, name, tags."""
+    base_job_template: dict[str, Any]
+    """Of the deployment's work pool."""
+    job_variables: dict[str, Any]
+    configuration: PhantomJobConfiguration
+    """What a run is started with that has no job variables of its own."""
 
 
 class KnownDeployments:
@@ -68,8 +75,10 @@ class KnownDeployments:
             _related("flow", flow, flow.id),
             _related("deployment", deployment, deployment.id),
         ]
+        template: dict[str, Any] = {}
         if deployment.work_pool_name is not None:
             pool = await self._client.read_work_pool(deployment.work_pool_name)
+            template = pool.base_job_template
             related.append(_related("work-pool", pool, pool.name))
         if deployment.work_queue_id is not None:
             queue = await self._client.read_work_queue(deployment.work_queue_id)
@@ -81,7 +90,32 @@ class KnownDeployments:
             work_queue_id=deployment.work_queue_id,
             tags=deployment.tags,
             related=related,
+            base_job_template=template,
+            job_variables=deployment.job_variables,
+            configuration=await self._configure(template, deployment.job_variables),
         )
+
+    async def configuration(self, flow_run: FlowRun) -> PhantomJobConfiguration:
+        """What a run is started with: the pool's settings, the deployment's, and its own.
+
+        Raises:
+            TemplateFailed: as for `read`, or they say something that cannot be.
+        """
+        known = await self.read(flow_run.deployment_id)
+        if not flow_run.job_variables:
+            return known.configuration
+        return await self._configure(
+            known.base_job_template, known.job_variables, flow_run.job_variables
+        )
+
+    async def _configure(
+        self, template: dict[str, Any], *job_variables: dict[str, Any]
+    ) -> PhantomJobConfiguration:
+        try:
+            return await configure(template, *job_variables, client=self._client)
+        except ValidationError as error:
+            message = f"The job variables do not fit: {error}"
+            raise TemplateFailed(message) from error
 
 
 def _related(

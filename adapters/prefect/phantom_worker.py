@@ -1,14 +1,13 @@
-"""The worker type ``phantom``: each run is forked from a warm template process.
+"""The worker type ``phantom``: runs are carried out in processes forked from warm templates.
 
-``prefect worker start --type phantom --pool phantom``. The pool's settings (slots, grace,
-environment) show and can be edited in the Prefect UI.
+``prefect worker start --type phantom --pool phantom``. The pool's settings show and can be edited
+in the Prefect UI.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections import deque
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -20,20 +19,24 @@ import anyio.abc
 import httpx
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.client.schemas.responses import SetStateStatus
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed, Pending
-from prefect.workers.base import (
-    BaseJobConfiguration,
-    BaseVariables,
-    BaseWorker,
-    BaseWorkerResult,
-)
-from pydantic import Field
+from prefect.workers.base import BaseWorker, BaseWorkerResult
 
 from adapters.prefect.gateway_client import GatewayClient
 from adapters.prefect.known_deployments import KnownDeployments
-from adapters.prefect.run_process import FLOW_RUN, RunProcess, become_reaper, end_orphans
+from adapters.prefect.reused_process import ReusedRun
+from adapters.prefect.reused_processes import ReusedProcesses
+from adapters.prefect.run_process import FLOW_RUN, RunProcess, end_orphans
 from adapters.prefect.templates import Code, TemplateFailed, Templates
+from adapters.prefect.work_pool import (
+    SLOTS,
+    PhantomJobConfiguration,
+    PhantomVariables,
+)
 from adapters.settings import Settings
+from flows.warm.reaper import become_reaper
+from flows.warm.run import SUSPENDED
 
 RECONNECT_SECONDS = 1.0
 PREFETCH_SECONDS = 10
@@ -42,32 +45,12 @@ MOST_OFFERS = 1000
 logger = logging.getLogger("prefect_phantom.worker")
 
 
-class PhantomVariables(BaseVariables):
-    """Settings of a work pool of this type."""
-
-    slots: int = Field(
-        default_factory=lambda: 2 * (os.cpu_count() or 1),
-        gt=0,
-        description="Most runs at once on one worker.",
-    )
-    grace_seconds: float = Field(
-        default=5.0, ge=0, description="Seconds between SIGTERM and SIGKILL for a cancelled run."
-    )
-
-
-class PhantomJobConfiguration(BaseJobConfiguration):
-    """What one run is started with."""
-
-    slots: int = 4
-    grace_seconds: float = 5.0
-
-
 class PhantomWorkerResult(BaseWorkerResult):
     """Exit code and process id of a run."""
 
 
 class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, PhantomWorkerResult]):
-    """Takes runs as soon as a hint or a poll tells of them, forks, and reaps."""
+    """Takes runs as soon as a hint or a poll tells of them, has processes for them, and reaps."""
 
     type = "phantom"
     job_configuration = PhantomJobConfiguration
@@ -84,7 +67,10 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             url=settings.runtime_url or "", key=key, worker=settings.worker_name
         )
         self._templates = Templates()
-        self._processes: dict[UUID, RunProcess] = {}
+        self._reused = ReusedProcesses(self._templates)
+        self._processes: dict[UUID, RunProcess | ReusedRun] = {}
+        # By flow run, as the job variables of its deployment have it.
+        self._grace_seconds: dict[UUID, float] = {}
         self._taken: set[UUID] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._polling = asyncio.Lock()
@@ -102,6 +88,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._reused.close()
         await self._templates.close()
         await self._gateway.close()
         await super().__aexit__(*exc_info)
@@ -110,7 +97,8 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         """Take what is scheduled, as far as slots are free. Called by each poll and each hint."""
         async with self._polling:
             runs = {process.process_id for process in self._processes.values()}
-            end_orphans({*runs, self._templates.process_id}, self._taken)
+            known = {*runs, *self._reused.process_ids, self._templates.process_id}
+            end_orphans(known, self._taken)
             await self._stop_refused()
             free = self._slots() - len(self._taken)
             self._more = free <= 0
@@ -136,8 +124,8 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         configuration: PhantomJobConfiguration,
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> PhantomWorkerResult:
-        """Fork the run's process and wait for its end."""
-        process = await self._fork(flow_run, configuration.env)
+        """Begin the run and wait for its end."""
+        process = await self._begin(flow_run, configuration)
         if task_status is not None:
             task_status.started(process.process_id)
         code = await process.wait()
@@ -153,7 +141,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         return wait <= 0
 
     async def _carry_out(self, flow_run: FlowRun) -> None:
-        """Claim the flow run by its Pending state, fork, wait, report."""
+        """Claim the flow run by its Pending state, begin it, wait, report."""
         try:
             pending: State[None] = Pending()
             claimed = await self.client.set_flow_run_state(flow_run.id, pending)
@@ -162,30 +150,45 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
                 return
             flow_run.state = claimed.state
             try:
-                process = await self._fork(flow_run, {})
+                configuration = await self._deployments.configuration(flow_run)
+                process = await self._begin(flow_run, configuration)
             except TemplateFailed as error:
                 crashed: State[None] = Crashed(message=str(error))
                 await self.client.set_flow_run_state(flow_run.id, crashed, force=True)
                 return
+            self._grace_seconds[flow_run.id] = configuration.grace_seconds
             self._processes[flow_run.id] = process
             code = await process.wait()
-            await self._gateway.exited(flow_run.id, code)
+            # A suspended run has not ended: the reconciler makes it free to be claimed anew.
+            if code != SUSPENDED or not await self._is_suspended(flow_run.id):
+                await self._gateway.exited(flow_run.id, code)
         finally:
             self._processes.pop(flow_run.id, None)
+            self._grace_seconds.pop(flow_run.id, None)
             self._taken.discard(flow_run.id)
             self._fill_slot()
 
-    async def _fork(self, flow_run: FlowRun, environment: dict[str, Any]) -> RunProcess:
+    async def _is_suspended(self, flow_run_id: UUID) -> bool:
+        try:
+            state = (await self.client.read_flow_run(flow_run_id)).state
+        except ObjectNotFound:
+            return False
+        return state is not None and state.is_paused()
+
+    async def _begin(
+        self, flow_run: FlowRun, configuration: PhantomJobConfiguration
+    ) -> RunProcess | ReusedRun:
         known = await self._deployments.read(flow_run.deployment_id)
         code = await asyncio.to_thread(Code.of, known.entrypoint, known.folder)
-        return await self._templates.fork(
-            code,
-            {
-                "flow_run": flow_run.model_dump(mode="json"),
-                "related": known.related,
-                "environment": {**environment, FLOW_RUN: str(flow_run.id)},
-            },
-        )
+        request = {
+            "flow_run": flow_run.model_dump(mode="json"),
+            "related": known.related,
+            "environment": {**configuration.environment, FLOW_RUN: str(flow_run.id)},
+        }
+        if configuration.isolation == "reused":
+            slots = self._slots()
+            return await self._reused.begin(code, request, configuration, slots=slots)
+        return await self._templates.fork(code, request)
 
     async def _listen(self) -> None:
         """Hear hints for as long as the worker lives; without them the poll finds the same."""
@@ -196,8 +199,8 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
                         self._start(self._take(hint["offer"]))
                     elif "work" in hint:
                         self._start(self._poll())
-                    elif (process := self._processes.get(UUID(hint["stop"]))) is not None:
-                        self._start(process.stop(self._grace()))
+                    else:
+                        self._stop(UUID(hint["stop"]))
             except httpx.HTTPError as error:
                 logger.info("The gateway gives no hints at the moment: %r", error)
             await asyncio.sleep(RECONNECT_SECONDS)
@@ -207,8 +210,11 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         if self._processes:
             with suppress(httpx.HTTPError):
                 for flow_run_id in await self._gateway.ask_stopped(self._processes):
-                    if (process := self._processes.get(flow_run_id)) is not None:
-                        self._start(process.stop(self._grace()))
+                    self._stop(flow_run_id)
+
+    def _stop(self, flow_run_id: UUID) -> None:
+        if (process := self._processes.get(flow_run_id)) is not None:
+            self._start(process.stop(self._grace_seconds[flow_run_id]))
 
     async def _take(self, offer: dict[str, Any]) -> None:
         """Take an offered flow run without asking Prefect for it, if a slot is free."""
@@ -257,12 +263,6 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             logger.error("A task of the worker failed", exc_info=error)
 
     def _slots(self) -> int:
-        return self._limit or int(self._setting("slots", 4))
-
-    def _grace(self) -> float:
-        return float(self._setting("grace_seconds", 5.0))
-
-    def _setting(self, name: str, default: float) -> float:
         template = self.work_pool.base_job_template if self._work_pool else {}
         properties = template.get("variables", {}).get("properties", {})
-        return float(properties.get(name, {}).get("default", default))
+        return self._limit or int(properties.get("slots", {}).get("default", SLOTS))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 from collections.abc import Collection
@@ -13,17 +12,17 @@ from uuid import UUID
 
 import psutil
 
-SET_CHILD_SUBREAPER = 36
 FLOW_RUN = "PREFECT__FLOW_RUN_ID"
 
 
 class RunProcess:
-    """A forked run. Its parent is this worker, which is told of its end by the kernel."""
+    """A process forked for one run or for many. Its parent, the worker, is told of its end."""
 
     def __init__(self, process_id: int) -> None:
         self.process_id = process_id
-        self.ended = asyncio.get_running_loop().create_future()
-        self._stopping = False
+        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.stopping = False
+        """Whether it was told to end, or is being killed."""
         self._descriptor = os.pidfd_open(process_id)
         asyncio.get_running_loop().add_reader(self._descriptor, self._reap)
 
@@ -35,18 +34,26 @@ class RunProcess:
 
     async def wait(self) -> int:
         """Exit code of the process; negative for the signal that ended it."""
-        return int(await asyncio.shield(self.ended))
+        return await asyncio.shield(self.ended)
 
     async def stop(self, grace_seconds: float) -> None:
         """Ask the process and all it started to end, and after the grace make them."""
-        if self._stopping:
+        if self.stopping:
             return
-        self._stopping = True
+        self.stopping = True
         started = self._descendants()
         self._signal(started, signal.SIGTERM)
         with suppress(TimeoutError):
             async with asyncio.timeout(grace_seconds):
                 await self.wait()
+        await self._kill(started)
+
+    async def kill(self) -> None:
+        """End the process and all it started, at once."""
+        self.stopping = True
+        await self._kill(set())
+
+    async def _kill(self, started: set[psutil.Process]) -> None:
         started = {*started, *self._descendants()}
         self._signal(started, signal.SIGKILL)
         await self.wait()
@@ -64,13 +71,6 @@ class RunProcess:
         for process in started:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
-
-
-def become_reaper() -> None:
-    """Become the parent of whatever descendant loses its own, runs included."""
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
 def end_orphans(known: Collection[int | None], running: Collection[UUID]) -> None:

@@ -1,27 +1,27 @@
-"""The worker's side of warm execution: template processes, and the runs that they fork."""
+"""The worker's side of warm execution: template processes, and what they fork."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import signal
 import socket
 import sys
-from array import array
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from adapters.prefect.channel import Channel
 from adapters.prefect.run_process import RunProcess
-from flows.warm.message import PREFIX, length_of, pack
 
 START_SECONDS = 60
 MOST = 32
 """Most playbooks that are kept warm; each costs some 15 MB."""
-_Place = tuple[str, str | None]
+Place = tuple[str, str | None]
+T = TypeVar("T")
 logger = logging.getLogger("prefect_phantom.templates")
 
 
@@ -38,7 +38,7 @@ class Code:
     mark: float
 
     @property
-    def place(self) -> _Place:
+    def place(self) -> Place:
         """Where the code is, whatever it is at the moment."""
         return self.entrypoint, self.folder
 
@@ -55,9 +55,9 @@ class Templates:
     def __init__(self) -> None:
         self._first = _First()
         # None: the playbook's import starts threads, so that it cannot be forked afterwards.
-        self._channels: dict[_Place, tuple[Code, _Channel | None]] = {}
+        self._channels: dict[Place, tuple[Code, Channel | None]] = {}
         # One for each playbook: one that takes long to import must not hold up the others.
-        self._making: defaultdict[_Place, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._making: defaultdict[Place, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @property
     def process_id(self) -> int | None:
@@ -77,19 +77,48 @@ class Templates:
         Raises:
             TemplateFailed: the playbook does not import, or its template died twice.
         """
-        for last in (False, True):
-            channel = await self._channel(code)
+
+        async def ask(template: Channel | None) -> RunProcess:
+            answer = await (
+                template.ask(request) if template else self._first.ask(code, {"run": request})
+            )
+            return RunProcess(answer["process_id"])
+
+        return await self._attempt(code, ask)
+
+    async def fork_reused(self, code: Code) -> tuple[RunProcess, Channel]:
+        """Fork a process that carries out one run after the other, and the channel to it.
+
+        Raises:
+            TemplateFailed: as for `fork`.
+        """
+
+        async def ask(template: Channel | None) -> tuple[RunProcess, Channel]:
+            ours, theirs = socket.socketpair()
+            channel = await Channel.open(ours)
             try:
-                answer = await (
-                    channel.ask(request) if channel else self._first.ask(code, {"run": request})
-                )
+                if template:
+                    await template.pass_on({}, theirs)
+                else:
+                    await self._first.pass_on(code, {"reused": True}, theirs)
+                return RunProcess((await channel.read())["process_id"]), channel
+            except BaseException:
+                channel.close()
+                raise
+
+        return await self._attempt(code, ask)
+
+    async def _attempt(self, code: Code, ask: Callable[[Channel | None], Awaitable[T]]) -> T:
+        """What `ask` gets from a template of `code`; one that dies of it is made anew, once."""
+        for last in (False, True):
+            template = await self._channel(code)
+            try:
+                return await ask(template)
             except (ConnectionError, asyncio.IncompleteReadError) as error:
                 self._channels.pop(code.place, None)
                 if last:
                     message = f"The template process of {code.entrypoint} died"
                     raise TemplateFailed(message) from error
-            else:
-                return RunProcess(answer["process_id"])
         raise AssertionError
 
     async def close(self) -> None:
@@ -98,7 +127,7 @@ class Templates:
             self._forget(place)
         await self._first.close()
 
-    async def _channel(self, code: Code) -> _Channel | None:
+    async def _channel(self, code: Code) -> Channel | None:
         async with self._making[code.place]:
             known = self._channels.get(code.place)
             if known is not None and known[0] == code:
@@ -110,7 +139,7 @@ class Templates:
             self._channels[code.place] = (code, channel)
             return channel
 
-    async def _make(self, code: Code) -> _Channel | None:
+    async def _make(self, code: Code) -> Channel | None:
         channel = await self._first.send(code, {})
         process_id = (await channel.read())["process_id"]
         try:
@@ -137,7 +166,7 @@ class Templates:
             return None
         return channel
 
-    def _forget(self, place: _Place) -> None:
+    def _forget(self, place: Place) -> None:
         _, channel = self._channels.pop(place, (None, None))
         if channel is not None:
             channel.close()
@@ -148,14 +177,14 @@ class _First:
 
     def __init__(self) -> None:
         self._program: asyncio.subprocess.Process | None = None
-        self._channel: _Channel | None = None
+        self._channel: Channel | None = None
         self._starting = asyncio.Lock()
 
     @property
     def process_id(self) -> int | None:
         return None if self._program is None else self._program.pid
 
-    async def start(self) -> _Channel:
+    async def start(self) -> Channel:
         async with self._starting:
             if self._channel is not None:
                 if self._program is not None and self._program.returncode is None:
@@ -168,19 +197,24 @@ class _First:
                     pass_fds=[theirs.fileno()],
                     stdin=asyncio.subprocess.DEVNULL,
                 )
-            channel = await _Channel.open(ours)
+            channel = await Channel.open(ours)
             async with asyncio.timeout(START_SECONDS):
                 await channel.read()
             self._channel = channel
             return channel
 
-    async def send(self, code: Code, request: dict[str, Any]) -> _Channel:
+    async def pass_on(self, code: Code, request: dict[str, Any], passed: socket.socket) -> None:
+        """Ask for a process that knows `code` and is the other end of `passed`."""
+        with passed:
+            first = await self.start()
+            place = {"entrypoint": code.entrypoint, "folder": code.folder}
+            await first.pass_on({**place, **request}, passed)
+
+    async def send(self, code: Code, request: dict[str, Any]) -> Channel:
         """Ask for a process that knows `code`; the channel to it is returned."""
-        first = await self.start()
         ours, theirs = socket.socketpair()
-        place = {"entrypoint": code.entrypoint, "folder": code.folder}
-        await first.pass_on({**place, **request}, theirs)
-        return await _Channel.open(ours)
+        await self.pass_on(code, request, theirs)
+        return await Channel.open(ours)
 
     async def ask(self, code: Code, request: dict[str, Any]) -> dict[str, Any]:
         """Ask for a process that knows `code`, and return its one answer."""
@@ -194,48 +228,3 @@ class _First:
         if self._channel is not None and self._program is not None:
             self._channel.close()
             await self._program.wait()
-
-
-class _Channel:
-    """A socket to a template process: one request at a time, each with its answer."""
-
-    def __init__(
-        self, connection: socket.socket, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self._connection = connection
-        self._reader = reader
-        self._writer = writer
-        self._asking = asyncio.Lock()
-
-    @classmethod
-    async def open(cls, connection: socket.socket) -> _Channel:
-        copy = connection.dup()
-        return cls(copy, *await asyncio.open_unix_connection(sock=connection))
-
-    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        async with self._asking:
-            self._writer.write(pack(request))
-            await self._writer.drain()
-            return await self.read()
-
-    async def read(self) -> dict[str, Any]:
-        body = await self._reader.readexactly(length_of(await self._reader.readexactly(PREFIX)))
-        content: dict[str, Any] = json.loads(body)
-        return content
-
-    async def pass_on(self, request: dict[str, Any], passed: socket.socket) -> None:
-        """Send a request together with a socket, which is then the other side's alone."""
-        message = pack(request)
-        async with self._asking:
-            with passed:
-                # The descriptor goes with the first bytes, which always fit.
-                descriptors = array("i", [passed.fileno()])
-                self._connection.sendmsg(
-                    [message[:PREFIX]], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)]
-                )
-            self._writer.write(message[PREFIX:])
-            await self._writer.drain()
-
-    def close(self) -> None:
-        self._connection.close()
-        self._writer.close()

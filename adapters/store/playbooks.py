@@ -36,6 +36,7 @@ class FoundPlaybook:
     labels: Sequence[str] = ()
     tags: Sequence[str] = ()
     parameter_schema: dict[str, Any] | None = None
+    isolation: str = "fork"
     error: str = ""
 
 
@@ -60,6 +61,8 @@ class Playbook:
     error: str
     deployment_id: UUID | None
     registered_digest: str
+    isolation: str
+    registered_isolation: str
 
 
 _columns = [playbooks.c[name] for name in Playbook.__dataclass_fields__]
@@ -248,6 +251,7 @@ async def _save(
         "labels": list(playbook.labels),
         "tags": list(playbook.tags),
         "parameter_schema": playbook.parameter_schema or {},
+        "isolation": playbook.isolation,
         "error": playbook.error.replace("\0", "\ufffd"),
     }
     if known:
@@ -270,14 +274,18 @@ async def _save(
 
 
 async def record_deployment(
-    database: Database, playbook_id: int, deployment_id: UUID, digest: str
+    database: Database, playbook_id: int, deployment_id: UUID, *, digest: str, isolation: str
 ) -> None:
     """Remember the Prefect deployment of a playbook, and what was registered there."""
     async with database.begin() as connection:
         await connection.execute(
             update(playbooks)
             .where(playbooks.c.id == playbook_id)
-            .values(deployment_id=deployment_id, registered_digest=digest)
+            .values(
+                deployment_id=deployment_id,
+                registered_digest=digest,
+                registered_isolation=isolation,
+            )
         )
 
 

@@ -180,8 +180,11 @@ playbooks = Table(
     _time("create_time"),
     _time("update_time"),
     _number("version", 1),
+    _text("isolation", "fork"),
+    _text("registered_isolation"),
     UniqueConstraint("repository", "name"),
     CheckConstraint("name !~ '^[0-9]+$'", name="name_not_a_number"),
+    CheckConstraint("isolation IN ('fork', 'reused')", name="isolation"),
 )
 """What was found in the repositories. ``error`` is not empty for one that does not import."""
 

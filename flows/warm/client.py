@@ -1,4 +1,4 @@
-"""The Prefect client of one run: it does not ask for what the worker has said already."""
+"""The Prefect client of a run process: it does not ask for what the worker has said already."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENGINE_UPDATE = {"flow_version", "empirical_policy"}
 class RunClient(SyncPrefectClient):
     """Answers the engine's three questions about its own run from what is known."""
 
-    def __init__(self, flow_run: FlowRun, *, httpx_settings: dict[str, Any]) -> None:
+    def __init__(self, *, httpx_settings: dict[str, Any]) -> None:
         settings = get_current_settings().api
         super().__init__(
             settings.url or "",
@@ -25,14 +25,17 @@ class RunClient(SyncPrefectClient):
             api_key=settings.key.get_secret_value() if settings.key else None,
             httpx_settings=httpx_settings,
         )
-        self._flow_run = flow_run
-        self._known = True
+        self._known: FlowRun | None = None
+
+    def begin(self, flow_run: FlowRun) -> None:
+        """Know `flow_run` as the worker has it: the next one that this process carries out."""
+        self._known = flow_run
 
     def read_flow_run(self, flow_run_id: UUID) -> FlowRun:
         """The run as the engine has it, when it asks right after it has set it running."""
-        if self._known and flow_run_id == self._flow_run.id:
-            self._known = False
-            return self._flow_run
+        known, self._known = self._known, None
+        if known is not None and flow_run_id == known.id:
+            return known
         return super().read_flow_run(flow_run_id)
 
     def update_flow_run(self, flow_run_id: UUID, *values: Any, **changes: Any) -> httpx.Response:  # noqa: ANN401

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import json
+import os
 import socket
 import struct
 from typing import Any
@@ -42,6 +43,8 @@ def _receive_prefix(connection: socket.socket) -> tuple[bytes, list[int]]:
     for level, kind, data in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             descriptors.frombytes(data)
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
     if prefix and len(prefix) < PREFIX:
         prefix += _receive_exactly(connection, PREFIX - len(prefix))
     return prefix, list(descriptors)

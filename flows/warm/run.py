@@ -1,11 +1,14 @@
-"""One run in a forked process: Prefect's engine, without what the worker does for it."""
+"""One run in a process of ours: Prefect's engine, without what the worker does for it."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -15,15 +18,15 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.context import SyncClientContext
 from prefect.engine import handle_engine_signals
 from prefect.events.related import RESOURCE_CACHE
-from prefect.events.worker import EventsWorker
 from prefect.exceptions import TerminationSignal
 from prefect.flow_engine import FlowRunEngine
-from prefect.logging.handlers import APILogWorker
 
 from flows.runtime import certificate_authorities
 from flows.warm.client import RunClient
+from flows.warm.outbox import Outbox
 
-DRAIN_SECONDS = 10
+SUSPENDED = 75
+"""Exit code of a run that is to go on another time; Prefect's state says so too."""
 HTTPX_SETTINGS: dict[str, Any] = {"verify": certificate_authorities()}
 
 
@@ -50,28 +53,52 @@ class RunEngine(FlowRunEngine[..., Any]):
             super().handle_crash(exc)
 
 
-def execute(flow: prefect.Flow[..., Any], flow_run: FlowRun, related: list[dict[str, Any]]) -> int:
-    """Carry out `flow_run`; return the exit code of the process.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run left its process."""
+
+    code: int
+    """Exit code, as a process of the run's own would end with."""
+    completed: bool
+    """Whether the run ended in success; nothing is known of the process after any other end."""
+
+
+def execute(flow: prefect.Flow[..., Any], request: dict[str, Any]) -> Outcome:
+    """Carry out a run: ``{flow_run, related, environment}``.
 
     `related` names what the run belongs to in Prefect (kind, id, name, tags), which would
-    otherwise be asked for again by every run's events.
+    otherwise be asked for again by every run's events. When this returns, Prefect has all that
+    the run has logged and emitted.
     """
-    remember_related(related)
-    # Without settings of its own, or Prefect would make clients beside this one.
-    client = SyncClientContext()
-    client.client = RunClient(flow_run, httpx_settings=HTTPX_SETTINGS)
+    os.environ.update(request["environment"])
+    flow_run = FlowRun.model_validate_json(json.dumps(request["flow_run"]))
+    remember_related(request["related"])
+    context, client, outbox = connections()
+    client.begin(flow_run)
+    engine = RunEngine(flow=flow, parameters=flow_run.parameters, flow_run=flow_run)
     try:
-        with handle_engine_signals(flow_run.id), client:
-            engine = RunEngine(flow=flow, parameters=flow_run.parameters, flow_run=flow_run)
-            with engine.start():
-                while engine.is_running():
-                    with engine.run_context():
-                        engine.call_flow_fn()
+        with handle_engine_signals(flow_run.id), context, engine.start():
+            while engine.is_running():
+                with engine.run_context():
+                    engine.call_flow_fn()
+        return Outcome(0, completed=engine.state.is_completed())
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
+        code = end.code if isinstance(end.code, int) else 1
+        return Outcome(SUSPENDED if engine.state.is_paused() else code, completed=False)
     finally:
-        drain()
-    return 0
+        outbox.flush()
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+@functools.cache
+def connections() -> tuple[SyncClientContext, RunClient, Outbox]:
+    """What this process talks to Prefect with. Its first run makes it, further ones find it."""
+    # Without settings of its own, or Prefect would make clients beside this one.
+    context = SyncClientContext()
+    context.client = client = RunClient(httpx_settings=HTTPX_SETTINGS)
+    client.__enter__()  # never left: each run would close it otherwise
+    return context, client, Outbox(client)
 
 
 def remember_related(related: list[dict[str, Any]]) -> None:
@@ -80,14 +107,6 @@ def remember_related(related: list[dict[str, Any]]) -> None:
     for each in related:
         entry: Any = {"kind": each["kind"], "object": SimpleNamespace(**each)}
         RESOURCE_CACHE[f"{each['kind']}.{each['key']}"] = (entry, now)
-
-
-def drain() -> None:
-    """Send on what this process has logged and emitted; nothing of it may be lost."""
-    APILogWorker.drain_all(timeout=DRAIN_SECONDS)
-    EventsWorker.drain_all(timeout=DRAIN_SECONDS)
-    sys.stdout.flush()
-    sys.stderr.flush()
 
 
 def leave(code: int) -> NoReturn:

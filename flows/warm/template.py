@@ -1,35 +1,40 @@
 """The template process: ``python -P -m flows.warm.template FD``, started by the worker.
 
 The first process imports Prefect and what a run needs. For each playbook it forks a second one,
-which imports the playbook's code; that one forks a process per run. Neither of them ever holds a
-client, a connection or a thread, so that a fork of it is whole.
+which imports the playbook's code; that one forks a process per run, or for a reused playbook one
+that carries out many. Neither of them ever holds a client, a connection or a thread, so that a fork
+of it is whole.
 
 Asked over the socket FD for a playbook, the first answers over the socket that came along. Asked
-for a run, it forks one that imports the playbook itself: for a playbook whose import starts
-threads, which a fork would lose. A run is forked twice: the process in between ends at once, so
-that the run's parent is the worker, which reaps its descendants and learns when one ends.
+for a run or a reused process, it forks one that imports the playbook itself: for a playbook whose
+import starts threads, which a fork would lose. A reused process goes on with the socket that came
+with the request. These processes are forked twice: the one in between ends at once, so that their
+parent is the worker, which reaps its descendants and learns when one ends.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
-import json
 import os
 import signal
 import socket
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import prefect
-from prefect.client.schemas.objects import FlowRun
 from prefect.flows import load_flow_from_entrypoint
 
 from flows.warm.message import pack, receive
+from flows.warm.reused import serve
 from flows.warm.run import execute, leave
 from flows.warm.warmth import warm_up
+
+Load = Callable[[], prefect.Flow[..., Any]]
 
 
 def main() -> None:
@@ -44,22 +49,28 @@ def main() -> None:
     while (message := receive(connection)) is not None:
         request, descriptors = message
         channel = socket.socket(fileno=descriptors[0])
+        load = functools.partial(_load, request["entrypoint"], request["folder"])
         if "run" in request:
-            channel.sendall(pack({"process_id": _fork_run(None, request, channel)}))
+            work = functools.partial(_run, load, request["run"])
+            process_id = _fork(work, connection, channel)
+            channel.sendall(pack({"process_id": process_id}))
+        elif "reused" in request:
+            process_id = _fork(functools.partial(_serve_runs, load, channel), connection)
+            channel.sendall(pack({"process_id": process_id}))
         elif os.fork() == 0:
             connection.close()
-            _serve_playbook(channel, request)
+            _serve_playbook(channel, load)
             leave(0)
         channel.close()
 
 
-def _serve_playbook(channel: socket.socket, request: dict[str, Any]) -> None:
-    """Import a playbook and fork a process for each run that is asked for."""
+def _serve_playbook(channel: socket.socket, load: Load) -> None:
+    """Import a playbook, and fork the processes that are asked for."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     # First of all, so that an import that never ends can be ended.
     channel.sendall(pack({"process_id": os.getpid()}))
     try:
-        flow = _load(request["entrypoint"], request["folder"])
+        flow = load()
     except BaseException as error:  # noqa: BLE001 - whatever an import does, the worker is told
         reason = "".join(traceback.format_exception_only(error)).strip()
         channel.sendall(pack({"error": reason}))
@@ -69,7 +80,15 @@ def _serve_playbook(channel: socket.socket, request: dict[str, Any]) -> None:
     channel.sendall(pack({"ready": True, "threads": _threads()}))
     gc.freeze()
     while (message := receive(channel)) is not None:
-        channel.sendall(pack({"process_id": _fork_run(flow, message[0], channel)}))
+        request, descriptors = message
+        if descriptors:
+            with socket.socket(fileno=descriptors[0]) as runs:
+                work = functools.partial(_serve_runs, lambda: flow, runs)
+                process_id = _fork(work, channel)
+                runs.sendall(pack({"process_id": process_id}))
+        else:
+            process_id = _fork(functools.partial(_run, lambda: flow, request), channel)
+            channel.sendall(pack({"process_id": process_id}))
 
 
 def _load(entrypoint: str, folder: str | None) -> prefect.Flow[..., Any]:
@@ -83,10 +102,8 @@ def _threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread is not main_thread]
 
 
-def _fork_run(
-    flow: prefect.Flow[..., Any] | None, request: dict[str, Any], channel: socket.socket
-) -> int:
-    """Fork a process for a run, which imports the playbook first when `flow` is None."""
+def _fork(work: Callable[[], int], *unneeded: socket.socket) -> int:
+    """Fork a process for `work`, a child of the worker, and return its id."""
     reader, writer = os.pipe()
     between = os.fork()
     if between == 0:
@@ -94,8 +111,9 @@ def _fork_run(
         process_id = os.fork()
         if process_id == 0:
             os.close(writer)
-            channel.close()
-            _run(flow, request)
+            for connection in unneeded:
+                connection.close()
+            _lead(work)
         os.write(writer, str(process_id).encode())
         leave(0)
     os.close(writer)
@@ -106,23 +124,28 @@ def _fork_run(
     return process_id
 
 
-def _run(flow: prefect.Flow[..., Any] | None, request: dict[str, Any]) -> NoReturn:
+def _lead(work: Callable[[], int]) -> NoReturn:
+    """Do `work` as the leader of a session, and end with the code that it returns."""
     code = 1
     try:
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        if flow is None:
-            flow = _load(request["entrypoint"], request["folder"])
-            request = request["run"]
-        os.environ.update(request["environment"])
-        flow_run = FlowRun.model_validate_json(json.dumps(request["flow_run"]))
-        code = execute(flow, flow_run, request["related"])
+        code = work()
     except BaseException:  # noqa: BLE001 - the last frame of this process
         traceback.print_exc()
     finally:
         leave(code)
     raise AssertionError
+
+
+def _run(load: Load, request: dict[str, Any]) -> int:
+    return execute(load(), request).code
+
+
+def _serve_runs(load: Load, channel: socket.socket) -> int:
+    serve(load(), channel)
+    return 0
 
 
 if __name__ == "__main__":

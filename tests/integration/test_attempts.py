@@ -287,7 +287,9 @@ async def test_the_deployment_of_a_run_that_begins_in_prefect_names_its_playbook
     await playbooks.save_found(shop.database, [hunt, other], ids={})
     rare = next(row for row in await playbooks.read_all(shop.database) if row.name == "rare")
     deployment_id = uuid4()
-    await playbooks.record_deployment(shop.database, rare.id, deployment_id, "")
+    await playbooks.record_deployment(
+        shop.database, rare.id, deployment_id, digest="", isolation="fork"
+    )
     assert (await shop.claim(shop.request(deployment_id=deployment_id))).playbook == "other/rare"
     assert (await shop.claim(shop.request(deployment_id=uuid4()))).playbook == "local/hunt"
 

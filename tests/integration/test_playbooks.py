@@ -159,7 +159,9 @@ async def test_two_replicas_that_start_at_once_store_each_playbook_once(save):
 async def test_a_deployment_is_remembered_with_what_was_registered(database, save):
     ids = await save(found("a"))
     deployment_id = uuid4()
-    await playbooks.record_deployment(database, ids["local/a"], deployment_id, "digest")
+    await playbooks.record_deployment(
+        database, ids["local/a"], deployment_id, digest="digest", isolation="reused"
+    )
     await save(found("a"))
     row = await playbooks.read(database, ids["local/a"])
     assert (row.deployment_id, row.registered_digest) == (deployment_id, "digest")

@@ -1,0 +1,389 @@
+"""Reused processes: one run after the other, of which the next finds nothing of ours."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import anyio
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import DeploymentUpdate
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import ObjectNotFound
+
+from tests.system import RUN_SECONDS, System, flow_run_of, is_alive
+
+GRACE_SECONDS = 5
+MARGIN_SECONDS = 2
+PLAYBOOKS = """
+import contextvars, ctypes, os, signal, subprocess, sys
+from pathlib import Path
+from prefect import get_run_logger
+from prefect.flow_runs import suspend_flow_run
+from prefect.runtime import flow_run
+from flows import ActionResult, PlaybookRun, action, playbook
+from flows.run import current
+
+SEEN = []
+HELD = []
+MARK = contextvars.ContextVar("MARK", default=None)
+CHILD = "import signal as s, time; s.signal(s.SIGTERM, s.SIG_IGN); time.sleep(600)"
+
+
+@action("say", app="Local")
+def say(text: str) -> ActionResult:
+    print("said", text)
+    return ActionResult(message=text)
+
+
+def _do(run: PlaybookRun) -> None:
+    text = run.inputs["text"]
+    if text == "fail":
+        raise ValueError("as it was asked to")
+    if text == "exit":
+        sys.exit(3)
+    if text == "die":
+        os._exit(7)
+    if text == "grow":
+        HELD.append(b"x" * 400_000_000)
+    if text in {"leave a process", "block"}:
+        HELD.append(subprocess.Popen([sys.executable, "-c", CHILD], start_new_session=True))
+        Path(run.inputs["file"]).write_text(str(HELD[-1].pid))
+    if text == "leave a forked orphan":
+        reader, writer = os.pipe()
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() != 0:
+                os._exit(0)
+            os.write(writer, str(os.getpid()).encode())
+            signal.pause()
+        os.wait()
+        Path(run.inputs["file"]).write_text(os.read(reader, 20).decode())
+    if text == "block":
+        # In C, with the interpreter's lock, and deaf: only SIGKILL gets through.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        ctypes.PyDLL(None).sleep(600)
+    say(text)
+
+
+steady, few, small = (
+    playbook(name=name, isolation="reused")(_do) for name in ("steady", "few", "small")
+)
+
+
+@playbook(isolation="reused")
+def looks(run: PlaybookRun) -> None:
+    SEEN.append(run.id)
+    assert current() is run
+    assert flow_run.id == os.environ["PREFECT__FLOW_RUN_ID"]
+    assert flow_run.parameters["playbook_run_id"] == run.id
+    assert get_run_logger().extra["flow_run_id"] == flow_run.id
+    assert MARK.get() is None
+    assert "MARK" not in os.environ
+    assert os.environ["GIVEN"] == "by the deployment"
+    assert os.getcwd() == os.path.dirname(__file__)
+    MARK.set(run.id)
+    os.environ["MARK"] = "set"
+    os.environ["GIVEN"] = "changed"
+    os.chdir("/")
+    print("seen", len(SEEN))
+
+
+@playbook
+def given(run: PlaybookRun) -> None:
+    assert os.environ["GIVEN"] == "by the deployment"
+
+
+def _suspend(run: PlaybookRun) -> None:
+    file = Path(run.inputs["file"])
+    if not file.exists():
+        file.touch()
+        suspend_flow_run(timeout=600)
+    say("resumed")
+
+
+suspends = playbook(name="suspends")(_suspend)
+suspends_reused = playbook(name="suspends_reused", isolation="reused")(_suspend)
+"""
+THREADED = """
+import threading
+from flows import PlaybookRun, playbook
+
+ASKED, STARTED = threading.Event(), threading.Event()
+
+
+def serve():
+    ASKED.wait()
+    STARTED.set()
+
+
+threading.Thread(target=serve, daemon=True).start()
+
+
+@playbook(isolation="reused")
+def reused_threaded(run: PlaybookRun) -> None:
+    ASKED.set()
+    assert STARTED.wait(10), "the thread of the import is not in this process"
+"""
+CHANGING = """
+from flows import ActionResult, PlaybookRun, action, playbook
+
+
+@action("say", app="Local")
+def say() -> ActionResult:
+    return ActionResult(message="MESSAGE")
+
+
+@playbook(isolation="ISOLATION")
+def NAME(run: PlaybookRun) -> None:
+    'DESCRIPTION'
+    say()
+"""
+Run = Callable[..., tuple[int, dict[str, Any]]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def playbooks(system: System) -> None:
+    (system.playbooks / "reused.py").write_text(PLAYBOOKS)
+    (system.playbooks / "reused_threaded.py").write_text(THREADED)
+    for name in ("local/steady", "local/reused_threaded"):
+        system.known(name)
+
+
+@pytest.fixture
+def run(system: System) -> Run:
+    """Runs a playbook to its end; returns the process that it ran in, and the run object."""
+
+    def run(playbook: str, text: str = "hello", **inputs: str) -> tuple[int, dict[str, Any]]:
+        run_id = system.start(f"local/{playbook}", inputs={"text": text, **inputs})
+        run = system.ended(run_id)
+        return run["misc"]["process_id"], run
+
+    return run
+
+
+async def _deployment(prefect: PrefectClient, playbook: str) -> DeploymentResponse:
+    with anyio.fail_after(RUN_SECONDS):
+        while True:
+            try:
+                return await prefect.read_deployment_by_name(f"{playbook}/local")
+            except ObjectNotFound:
+                await anyio.sleep(0.1)
+    raise AssertionError
+
+
+async def _set(prefect: PrefectClient, playbook: str, **job_variables: Any) -> None:
+    """Set job variables as people do in Prefect."""
+    deployment = await _deployment(prefect, playbook)
+    changed = {**deployment.job_variables, **job_variables}
+    await prefect.update_deployment(deployment.id, DeploymentUpdate(job_variables=changed))
+
+
+async def _logs(prefect: PrefectClient, run: dict[str, Any]) -> list[str]:
+    """What the run has logged, as soon as the run's end is known to Prefect and the worker."""
+    flow_run = await flow_run_of(prefect, run)
+    own = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run.id]))
+    with anyio.fail_after(RUN_SECONDS):
+        while True:
+            texts = [log.message for log in await prefect.read_logs(own)]
+            if any(text.startswith("Finished in state") for text in texts):
+                return texts
+            await anyio.sleep(0.1)
+
+
+def _gone(process_id: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while is_alive(process_id):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_runs_follow_each_other_in_one_process(run: Run) -> None:
+    runs = [run("steady", f"number {number}") for number in range(3)]
+    assert {each["status"] for _, each in runs} == {"success"}
+    assert len({process for process, _ in runs}) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("fail", "as it was asked to"), ("exit", "sys.exit(3)"), ("die", "exit code 7")],
+)
+def test_a_run_that_fails_is_the_last_of_its_process(run: Run, text: str, reason: str) -> None:
+    first, _ = run("steady")
+    process, failed = run("steady", text)
+    assert process == first
+    assert failed["status"] == "failed"
+    assert reason in json.loads(failed["message"])["message"]
+    assert _gone(process, MARGIN_SECONDS)
+    process, ended = run("steady")
+    assert (process != first, ended["status"]) == (True, "success")
+
+
+def test_a_cancel_ends_a_blocked_process_and_what_it_started_and_another_takes_the_next_run(
+    system: System, run: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "child"
+    run_id = system.start("local/steady", inputs={"text": "block", "file": str(file)})
+    process = system.executing(run_id)["misc"]["process_id"]
+    while not file.exists() or not file.read_text():
+        time.sleep(0.05)
+    system.post(f"/rest/playbook_run/{run_id}", {"cancel": True})
+    for each in (process, int(file.read_text())):
+        assert _gone(each, GRACE_SECONDS + MARGIN_SECONDS)
+    assert system.ended(run_id)["cancelled"] == "Cancelled by admin"
+    following, ended = run("steady")
+    assert (following != process, ended["status"]) == (True, "success")
+
+
+@pytest.mark.parametrize("text", ["leave a process", "leave a forked orphan"])
+def test_what_a_run_leaves_behind_is_ended_together_with_its_process(
+    run: Run, text: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "child"
+    process, ended = run("steady", text, file=str(file))
+    assert ended["status"] == "success"
+    for each in (process, int(file.read_text())):
+        assert _gone(each, MARGIN_SECONDS)
+
+
+async def test_a_process_is_replaced_after_as_many_runs_as_the_deployment_says(
+    prefect: PrefectClient, run: Run
+) -> None:
+    await _set(prefect, "few", reused_runs=2)
+    first, second, third, fourth = [run("few")[0] for _ in range(4)]
+    assert first == second != third == fourth
+
+
+async def test_a_process_that_has_grown_beyond_its_limit_is_replaced(
+    prefect: PrefectClient, run: Run
+) -> None:
+    await _set(prefect, "small", reused_memory_mb=400)
+    first = run("small")[0]
+    assert run("small", "grow")[0] == first
+    assert run("small")[0] != first
+
+
+async def test_nothing_of_ours_from_one_run_is_seen_by_the_next_and_the_playbooks_own_is(
+    prefect: PrefectClient, run: Run
+) -> None:
+    await _set(prefect, "looks", env={"GIVEN": "by the deployment"})
+    for number in (1, 2, 3):
+        _, ended = run("looks")
+        assert ended["status"] == "success", ended["message"]
+        assert f"seen {number}" in await _logs(prefect, ended)
+
+
+async def test_a_forked_run_sees_the_environment_that_its_deployment_gives(
+    prefect: PrefectClient, run: Run
+) -> None:
+    await _set(prefect, "given", env={"GIVEN": "by the deployment"})
+    _, ended = run("given")
+    assert ended["status"] == "success", ended["message"]
+
+
+async def test_logs_and_task_runs_are_complete_and_belong_to_their_run(
+    prefect: PrefectClient, run: Run
+) -> None:
+    ended = [run("steady", f"number {number}")[1] for number in range(3)]
+    assert len({each["misc"]["process_id"] for each in ended}) == 1
+    for number, each in enumerate(ended):
+        logs = await _logs(prefect, each)
+        assert [text for text in logs if "said" in text] == [f"said number {number}"]
+        assert [text for text in logs if text.startswith("Finished in state")] == [
+            "Finished in state Completed()"
+        ] * 2
+        own = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(each["misc"]["flow_run_id"])]))
+        with anyio.fail_after(RUN_SECONDS):  # Prefect records task runs from events, a little later
+            while not (found := await prefect.read_task_runs(flow_run_filter=own)) or (
+                found[0].state_name != "Completed"
+            ):
+                await anyio.sleep(0.1)
+        assert [task_run.name for task_run in found] == [f"say number {number}"]
+
+
+@pytest.mark.parametrize(
+    ("part", "signal"), [("worker start", "kill"), ("adapters.cli worker", "terminate")]
+)
+def test_idle_processes_end_with_the_worker(
+    system: System, run: Run, part: str, signal: str
+) -> None:
+    process, _ = run("steady")
+    worker = system.part("worker start")
+    idle = {each.pid for each in worker.children()}
+    assert process in idle
+    getattr(system.part(part), signal)()
+    for each in (worker.pid, *idle):
+        assert _gone(each, GRACE_SECONDS + MARGIN_SECONDS)
+    following, ended = run("steady")
+    assert (following in idle, ended["status"]) == (False, "success")
+
+
+def test_changed_code_is_what_the_next_run_runs(system: System, run: Run) -> None:
+    file = system.playbooks / "reused_changing.py"
+    text = CHANGING.replace("NAME", "reused_changing").replace("ISOLATION", "reused")
+    file.write_text(text.replace("MESSAGE", "the first"))
+    system.known("local/reused_changing")
+    process, ended = run("reused_changing")
+    assert "the first" in ended["message"]
+    file.write_text(text.replace("MESSAGE", "the second"))
+    assert "the second" in run("reused_changing")[1]["message"]
+    assert _gone(process, MARGIN_SECONDS)
+
+
+def test_a_playbook_whose_import_starts_a_thread_finds_it_in_each_run(run: Run) -> None:
+    runs = [run("reused_threaded") for _ in range(3)]
+    assert [each["status"] for _, each in runs] == ["success"] * 3
+    assert len({process for process, _ in runs}) == 1
+
+
+@pytest.mark.parametrize("playbook", ["suspends", "suspends_reused"])
+async def test_a_suspended_run_leaves_its_process_and_goes_on_when_it_is_resumed(
+    system: System, prefect: PrefectClient, playbook: str, tmp_path: Path
+) -> None:
+    run_id = system.start(f"local/{playbook}", inputs={"file": str(tmp_path / "file")})
+    started = system.executing(run_id)
+    assert _gone(started["misc"]["process_id"], RUN_SECONDS)
+    log = system.home / "logs" / "gateway.log"
+    with anyio.fail_after(RUN_SECONDS):
+        while f"Playbook run {run_id}: Release()" not in log.read_text():
+            await anyio.sleep(0.1)
+    await prefect.resume_flow_run(UUID(started["misc"]["flow_run_id"]))
+    run = system.ended(run_id)
+    assert run["status"] == "success", run["message"]
+    assert "resumed" in run["message"]
+
+
+async def test_job_variables_that_people_set_stay_until_the_playbook_says_another_isolation(
+    system: System, prefect: PrefectClient, run: Run
+) -> None:
+    file = system.playbooks / "edited.py"
+    text = CHANGING.replace("NAME", "edited").replace("MESSAGE", "hello")
+
+    async def variables_once_described(description: str) -> dict[str, Any]:
+        with anyio.fail_after(RUN_SECONDS):
+            while (found := await _deployment(prefect, "edited")).description != description:
+                await anyio.sleep(0.1)
+        return found.job_variables
+
+    file.write_text(text.replace("ISOLATION", "reused").replace("DESCRIPTION", "One."))
+    assert await variables_once_described("One.") == {"isolation": "reused"}
+    await _set(prefect, "edited", isolation="fork", reused_runs=7)
+    assert len({run("edited")[0] for _ in range(2)}) == 2
+    file.write_text(text.replace("ISOLATION", "reused").replace("DESCRIPTION", "Two."))
+    assert await variables_once_described("Two.") == {"isolation": "fork", "reused_runs": 7}
+    await _set(prefect, "edited", isolation="reused")
+    file.write_text(text.replace("ISOLATION", "fork").replace("DESCRIPTION", "Three."))
+    assert await variables_once_described("Three.") == {"isolation": "fork", "reused_runs": 7}
