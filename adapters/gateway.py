@@ -28,6 +28,7 @@ from adapters.signal import Signal
 from adapters.store import tokens, users
 from adapters.store.database import Database
 from adapters.store.notices import Notices
+from adapters.sweeper import Sweeper
 
 OPERATOR = "operator"
 """The automation user whose token lies in the home folder, for the command line."""
@@ -93,12 +94,14 @@ async def _serve(database: Database, settings: Settings) -> None:
             signal=reconcile,
             hints=hints,
         )
+        sweeper = Sweeper(database=database, settings=settings, reconcile=reconcile)
         events = Events(hints=hints, reconciler=reconciler)
         loops = [
             asyncio.create_task(_keep("repositories", repositories.run)),
             asyncio.create_task(_keep("dispatch", dispatcher.run)),
             asyncio.create_task(_keep("reconcile", reconciler.run)),
             asyncio.create_task(_keep("events", events.run)),
+            asyncio.create_task(_keep("sweeper", sweeper.run)),
             asyncio.create_task(_keep("notices", notices.run)),
         ]
         contract = create_application(

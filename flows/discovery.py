@@ -113,6 +113,7 @@ def _found(
         "labels": definition.labels,
         "tags": definition.tags,
         "isolation": definition.isolation,
+        "restartable": definition.restartable,
         "parameter_schema": parameter_schema(flow).model_dump_for_openapi(),
         "error": "",
     }

@@ -1,24 +1,59 @@
 """What a process worker starts for each run: Prefect's engine, in a session of its own.
 
-``python -P -m flows.engine`` differs from ``python -m prefect.engine`` in two things. The process
-leads its own session, so that stopping it reaches what it started. And this package is imported
-before any playbook's folder is on the path, so that a folder named ``flows`` there cannot take its
-place.
+``python -P -m flows.engine`` differs from ``python -m prefect.engine`` in three things. The process
+leads its own session, so that stopping it reaches what it started. A guardian outside that session
+renews the run's lease, and ends all of it when its worker is gone or it may not go on. And this
+package is imported before any playbook's folder is on the path, so that a folder named ``flows``
+there cannot take its place.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import runpy
+import socket
+import sys
 
-import flows.playbook  # noqa: F401 - see above: it must be known before the playbook's folder is
+import flows.guardian
+import flows.playbook
+
+GRACE_SECONDS = 5.0
+"""As in a pool of type ``phantom``. Prefect's own process worker waits 30 s before its SIGKILL."""
 
 
 def main() -> None:
     """Run the flow run that ``PREFECT__FLOW_RUN_ID`` names."""
+    worker = os.getppid()
     if os.getpid() != os.getsid(0):
         os.setsid()
+    # Held until this process ends, which is how the guardian learns of it.
+    connection = _guardian(worker)
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
+    connection.close()
+
+
+def _guardian(worker: int) -> socket.socket:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.set_inheritable(True)
+        command = [sys.executable, "-I", flows.guardian.__file__, str(theirs.fileno())]
+        os.posix_spawn(sys.executable, command, {}, setsid=True)
+    orders = [
+        {
+            "url": os.environ.get("PREFECT_PHANTOM_RUNTIME_URL", ""),
+            "key": os.environ.get("PREFECT_PHANTOM_RUNTIME_KEY", ""),
+            "worker": os.environ.get("PREFECT_PHANTOM_WORKER_NAME", ""),
+            "watched": [os.getpid(), worker],
+        },
+        {
+            "run": os.environ.get(flows.guardian.FLOW_RUN, ""),
+            "process_id": os.getpid(),
+            "grace_seconds": GRACE_SECONDS,
+        },
+    ]
+    ours.sendall(b"".join(json.dumps(order).encode() + b"\n" for order in orders))
+    return ours
 
 
 if __name__ == "__main__":

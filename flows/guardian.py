@@ -8,9 +8,9 @@ neither a playbook that holds the interpreter's lock nor a frozen worker can hol
 - ends a run, with all that it started, whose lease is lost or that may not go on;
 - ends all of them when the other side of its socket is gone, and tells the gateway.
 
-Lines of JSON over the socket FD. First what to guard for: ``{url, key, worker, grace_seconds,
-lease_seconds, renew_seconds, watched}``, then ``{run, process_id}``, ``{ended}`` and ``{ping}``,
-which is answered by ``{pong}``. `watched` are processes: with the end of one of them all is over.
+Lines of JSON over the socket FD. First what to guard for: ``{url, key, worker, watched}``, then
+``{run, process_id, grace_seconds}``, ``{ended}`` and ``{ping}``, which is answered by ``{pong}``.
+`watched` are processes: with the end of one of them all is over.
 """
 
 from __future__ import annotations
@@ -33,8 +33,13 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 FLOW_RUN = "PREFECT__FLOW_RUN_ID"
+LEASE_SECONDS = 60.0
+"""How long the gateway lets a run go on without hearing of it."""
+RENEW_SECONDS = 10.0
 MARGIN_SECONDS = 5.0
 """A run is ended this much, and its grace, before the lease is over by the database's clock."""
+LONGEST_GRACE_SECONDS = 20.0
+"""The grace of a run whose lease is lost, at most: two renewals may fail before."""
 ANSWER_SECONDS = 5.0
 RETRY_SECONDS = 2.0
 REPORT_SECONDS = 60.0
@@ -222,14 +227,24 @@ def _processes() -> dict[int, Process]:
 class Run:
     """A run to guard, by the process that leads it."""
 
-    def __init__(self, process_id: int, flow_run_id: str, end: float) -> None:
+    def __init__(self, flow_run_id: str, process_id: int, grace_seconds: float) -> None:
         self.process_id = process_id
+        self.grace = min(grace_seconds, LONGEST_GRACE_SECONDS)
         self.tree = Tree(process_id, flow_run_id)
-        self.end = end
+        self.end = self.deadline(clock())
         """When it has to be dead, unless the lease is renewed before."""
         self.refused: float | None = None
         """Since when the gateway says that it may not go on."""
         self.ending: threading.Thread | None = None
+
+    def deadline(self, renewed: float) -> float:
+        """Until when a lease that was renewed then is good."""
+        return renewed + LEASE_SECONDS - self.grace - MARGIN_SECONDS
+
+    def begin_end(self) -> None:
+        """End its processes, in a thread of its own."""
+        self.ending = threading.Thread(target=self.tree.end, args=(self.grace,))
+        self.ending.start()
 
 
 class Guardian:
@@ -237,9 +252,6 @@ class Guardian:
 
     def __init__(self, connection: socket.socket, orders: dict[str, Any]) -> None:
         self.connection = connection
-        self.grace: float = orders["grace_seconds"]
-        self.holds: float = orders["lease_seconds"] - self.grace - MARGIN_SECONDS
-        self.renews: float = orders["renew_seconds"]
         self.watched: list[int] = orders["watched"]
         self.lease = Lease(orders["url"], orders["key"], orders["worker"])
         self.runs: dict[str, Run] = {}
@@ -283,9 +295,8 @@ class Guardian:
         """One line of the owner's."""
         if "run" in order:
             if not self.runs:
-                self.renewal = clock() + self.renews
-            run = Run(order["process_id"], order["run"], clock() + self.holds)
-            self.runs[order["run"]] = run
+                self.renewal = clock() + RENEW_SECONDS
+            self.runs[order["run"]] = Run(order["run"], order["process_id"], order["grace_seconds"])
         elif "ended" in order:
             self.runs.pop(order["ended"], None)
         elif "ping" in order:
@@ -295,11 +306,10 @@ class Guardian:
     def look(self) -> None:
         """Renew the lease when it is time, and end what may not go on."""
         if clock() >= self.renewal:
-            self.renewal = clock() + (self.renews if self.renew() else RETRY_SECONDS)
+            self.renewal = clock() + (RENEW_SECONDS if self.renew() else RETRY_SECONDS)
         for run in self.runs.values():
             if run.ending is None and self.is_over(run):
-                run.ending = threading.Thread(target=run.tree.end, args=(self.grace,))
-                run.ending.start()
+                run.begin_end()
         over = {name: run for name, run in self.runs.items() if self.is_ended(run)}
         if over:
             self.report(over)
@@ -320,11 +330,11 @@ class Guardian:
             return False
         for name in alive:
             run = self.runs[name]
-            run.end = sent + self.holds
+            run.end = run.deadline(sent)
             if name in stop:
                 run.refused = run.refused or clock()
                 # The worker is told as well, and its SIGTERM must not come twice.
-                self.renewal = min(self.renewal, clock() + self.grace + MARGIN_SECONDS)
+                self.renewal = min(self.renewal, clock() + run.grace + MARGIN_SECONDS)
         return True
 
     def is_over(self, run: Run) -> bool:
@@ -334,7 +344,7 @@ class Guardian:
         if run.refused is None:
             return False
         frozen = any(is_frozen(process_id) for process_id in self.watched)
-        return frozen or clock() >= run.refused + self.grace + MARGIN_SECONDS - 1
+        return frozen or clock() >= run.refused + run.grace + MARGIN_SECONDS - 1
 
     @staticmethod
     def is_ended(run: Run) -> bool:
@@ -350,18 +360,21 @@ class Guardian:
             print(f"The end of runs was not reported: {error}", file=sys.stderr, flush=True)
 
     def finish(self) -> None:
-        """End every run that is left, and tell the gateway until it has understood."""
+        """End every run that is left, and tell the gateway until it has understood.
+
+        Of a run that had ended before, its own report or its lease tells.
+        """
+        living = {name: run for name, run in self.runs.items() if run.tree.is_alive()}
         for run in self.runs.values():
             if run.ending is None:
-                run.ending = threading.Thread(target=run.tree.end, args=(self.grace,))
-                run.ending.start()
+                run.begin_end()
         for run in self.runs.values():
             if run.ending is not None:
                 run.ending.join()
         end = clock() + REPORT_SECONDS
-        while self.runs and clock() < end:
+        while living and clock() < end:
             try:
-                self.lease.gone({name: run.process_id for name, run in self.runs.items()})
+                self.lease.gone({name: run.process_id for name, run in living.items()})
             except Unreachable:
                 time.sleep(RETRY_SECONDS)
             else:

@@ -36,6 +36,7 @@ class Definition:
     tags: tuple[str, ...]
     category: str
     isolation: Isolation
+    restartable: bool
 
 
 @overload
@@ -48,6 +49,7 @@ def playbook(
     tags: Sequence[str] = (),
     category: str = "",
     isolation: Isolation = "fork",
+    restartable: bool = False,
 ) -> Callable[[Body], Flow]: ...
 def playbook(
     function: Body | None = None,
@@ -58,6 +60,7 @@ def playbook(
     tags: Sequence[str] = (),
     category: str = "",
     isolation: Isolation = "fork",
+    restartable: bool = False,
 ) -> Flow | Callable[[Body], Flow]:
     """Turn a function that takes a `PlaybookRun` into a playbook.
 
@@ -71,6 +74,8 @@ def playbook(
         isolation: ``fork`` gives each run a process of its own. ``reused`` has processes take one
             run after the other, which is faster; what the playbook's own code leaves in globals,
             threads or open files, the next run finds.
+        restartable: A run whose worker is gone is started again, from the beginning, instead of
+            failed: its actions may be carried out more than once.
 
     An exception that leaves the function ends the run failed; returning ends it in success.
 
@@ -82,7 +87,10 @@ def playbook(
     """
 
     def decorate(function: Body) -> Flow:
-        return _flow(function, _define(function, name, labels, tags, category, isolation))
+        definition = _define(
+            function, name, labels, tags, category, isolation, restartable=restartable
+        )
+        return _flow(function, definition)
 
     return decorate if function is None else decorate(function)
 
@@ -104,6 +112,8 @@ def _define(
     tags: Sequence[str],
     category: str,
     isolation: Isolation,
+    *,
+    restartable: bool,
 ) -> Definition:
     name = name or function.__name__
     if name.isdigit():
@@ -119,7 +129,9 @@ def _define(
         message = f"Isolation of playbook {name} must be 'fork' or 'reused', not {isolation!r}"
         raise TypeError(message)
     description = inspect.getdoc(function) or ""
-    return Definition(name, description, tuple(labels), tuple(tags), category, isolation)
+    return Definition(
+        name, description, tuple(labels), tuple(tags), category, isolation, restartable
+    )
 
 
 def run_tags(playbook_run_id: int, container_id: int) -> list[str]:

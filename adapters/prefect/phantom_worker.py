@@ -24,6 +24,7 @@ from prefect.states import Crashed, Pending
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 
 from adapters.prefect.gateway_client import GatewayClient
+from adapters.prefect.guardian import Guardian
 from adapters.prefect.known_deployments import KnownDeployments
 from adapters.prefect.reused_process import ReusedRun
 from adapters.prefect.reused_processes import ReusedProcesses
@@ -66,6 +67,9 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         self._gateway = GatewayClient(
             url=settings.runtime_url or "", key=key, worker=settings.worker_name
         )
+        self._guardian = Guardian(
+            url=settings.runtime_url or "", key=key, worker=settings.worker_name
+        )
         self._templates = Templates()
         self._reused = ReusedProcesses(self._templates)
         self._processes: dict[UUID, RunProcess | ReusedRun] = {}
@@ -79,6 +83,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         self._more = False
         await super().__aenter__()
         self._deployments = KnownDeployments(self.client)
+        await self._guardian.start()
         await self._templates.start()
         self._start(self._listen())
         return self
@@ -90,6 +95,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._reused.close()
         await self._templates.close()
+        await self._guardian.close()
         await self._gateway.close()
         await super().__aexit__(*exc_info)
 
@@ -158,6 +164,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
                 return
             self._grace_seconds[flow_run.id] = configuration.grace_seconds
             self._processes[flow_run.id] = process
+            self._guardian.guard(flow_run.id, process.process_id, configuration.grace_seconds)
             code = await process.wait()
             # A suspended run has not ended: the reconciler makes it free to be claimed anew.
             if code != SUSPENDED or not await self._is_suspended(flow_run.id):
@@ -165,6 +172,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         finally:
             self._processes.pop(flow_run.id, None)
             self._grace_seconds.pop(flow_run.id, None)
+            self._guardian.release(flow_run.id)
             self._taken.discard(flow_run.id)
             self._fill_slot()
 

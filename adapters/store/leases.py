@@ -96,9 +96,7 @@ async def end_held_by(database: Database, worker: str, *, reason: str, final: bo
 
 def _held() -> Any:  # noqa: ANN401 - a Select of these columns
     return (
-        select(
-            runs.c.id, runs.c.cancelled, runs.c.message, runs.c.attempt, playbooks.c.restartable
-        )
+        select(runs.c.id, runs.c.cancelled, runs.c.message, runs.c.attempt, playbooks.c.restartable)
         .join(playbooks, playbooks.c.id == runs.c.playbook_id)
         .where(runs.c.claim_id.is_not(None), runs.c.end_time.is_(None))
         .with_for_update(of=runs)

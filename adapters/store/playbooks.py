@@ -37,6 +37,7 @@ class FoundPlaybook:
     tags: Sequence[str] = ()
     parameter_schema: dict[str, Any] | None = None
     isolation: str = "fork"
+    restartable: bool = False
     error: str = ""
 
 
@@ -252,6 +253,7 @@ async def _save(
         "tags": list(playbook.tags),
         "parameter_schema": playbook.parameter_schema or {},
         "isolation": playbook.isolation,
+        "restartable": playbook.restartable,
         "error": playbook.error.replace("\0", "\ufffd"),
     }
     if known:

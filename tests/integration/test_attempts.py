@@ -6,114 +6,28 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from adapters.errors import ContainerNotFound, NotReady, PlaybookNotFound, Superseded
 from adapters.store import (
-    action_runs,
-    artifacts,
     attempts,
-    containers,
+    leases,
     playbook_runs,
     playbooks,
-    run_requests,
 )
 from adapters.store import unsettled_runs as unsettled
-from adapters.store.action_runs import ActionStart, AppRunEnd
-from adapters.store.artifacts import NewArtifact
-from adapters.store.attempts import Claim, ClaimRequest
-from adapters.store.containers import NewContainer
+from adapters.store.attempts import Claim
 from adapters.store.playbooks import FoundPlaybook
-from adapters.store.run_requests import RunRequest
 from adapters.store.tables import playbook_runs as runs
+from tests.integration.shop import REPOSITORIES, Shop, cancel
 
 pytestmark = pytest.mark.anyio
-REPOSITORIES = ["local", "examples"]
 PATIENCE = 10.0
 EVERY_REQUEST = ["start of an action", "end of an action", "end of the run"]
-
-
-class Shop:
-    """The store with one container and one playbook, as dispatcher, run and caller use it."""
-
-    def __init__(self, database, container_id: int) -> None:
-        self.database = database
-        self.container_id = container_id
-
-    async def accept(self, scope: str | list[int] = "all", **fields) -> int:
-        request = RunRequest(self.container_id, "hunt", scope, **fields)
-        return await run_requests.accept(self.database, request, repositories=REPOSITORIES)
-
-    async def hand_over(self, **fields) -> ClaimRequest:
-        """A run that stands in Prefect, as its process will ask for it."""
-        return await self.hand_over_run(await self.accept(**fields))
-
-    async def hand_over_run(self, run_id: int) -> ClaimRequest:
-        request = self.request(playbook_run_id=run_id)
-        await self.change(run_id, dispatch_time=func.now(), flow_run_id=request.flow_run_id)
-        return request
-
-    def request(self, **fields) -> ClaimRequest:
-        return replace(
-            ClaimRequest(
-                claim_id=uuid4(), flow_run_id=uuid4(), deployment_id=None, playbook="hunt",
-                playbook_run_id=None, container_id=self.container_id, scope="all", inputs=None,
-                worker="w1", hostname="h", process_id=7, process_start=1.5,
-            ),
-            **fields,
-        )  # fmt: skip
-
-    async def claim(self, request: ClaimRequest | None = None) -> Claim:
-        request = request or await self.hand_over()
-        return await attempts.claim(self.database, request, repositories=REPOSITORIES)
-
-    async def start_action(self, token: str, start_key: UUID | None = None):
-        request = ActionStart(
-            start_key or uuid4(), "whois ip", "WHOIS", "investigate", "whois ip",
-            [{"ip": "192.0.2.1"}], assets=None, needs_asset=False,
-        )  # fmt: skip
-        return await action_runs.start(self.database, token, request)
-
-    async def end_action(
-        self, token: str, action_run_id: int, app_run_id: int = 0, status: str = "failed"
-    ):
-        result = {"parameter": {"ip": "192.0.2.1"}, "status": status, "message": "found"}
-        part = AppRunEnd(app_run_id, status, "1 done", exception_occured=False, results=[result])
-        await action_runs.end(
-            self.database, token, action_run_id, status=status, message="1 done", ends=[part]
-        )
-
-    async def ask(self, what: str, token: str, action_run_id: int = 1) -> None:
-        if what == "start of an action":
-            await self.start_action(token)
-        elif what == "end of an action":
-            await self.end_action(token, action_run_id)
-        else:
-            await attempts.end(self.database, token, "success", "")
-
-    async def cancel(self, run_id: int) -> None:
-        await cancel(self.database, run_id)
-
-    async def change(self, run_id: int, **columns) -> None:
-        async with self.database.begin() as connection:
-            await connection.execute(update(runs).where(runs.c.id == run_id).values(**columns))
-
-    async def read(self, run_id: int):
-        async with self.database.begin() as connection:
-            return (await connection.execute(select(runs).where(runs.c.id == run_id))).one()
-
-    async def add_artifact(self) -> int:
-        new = NewArtifact(container_id=self.container_id, name="a", label="event")
-        return await artifacts.create(self.database, new)
-
-
-async def cancel(database, run_id: int) -> None:
-    reason = "Cancelled by operator"
-    await playbook_runs.request_cancel(database, run_id, user_id=None, text=reason)
 
 
 async def during(shop: Shop, first, second) -> None:
@@ -143,14 +57,6 @@ async def during(shop: Shop, first, second) -> None:
         release.set()
         await one
     await other
-
-
-@pytest.fixture
-async def shop(database) -> Shop:
-    hunt = FoundPlaybook("local", "hunt", folder="/p", entrypoint="hunt.py:hunt")
-    await playbooks.save_found(database, [hunt], ids={})
-    new = NewContainer(name="incident", label="events")
-    return Shop(database, await containers.create(database, new))
 
 
 async def test_the_process_that_asks_first_gets_the_run_and_its_data(shop):
@@ -465,10 +371,10 @@ async def test_every_open_run_of_a_worker_that_is_gone_ends(shop):
     other = await claim("other")
     await attempts.end(shop.database, ended.token, "success", "")
     await shop.cancel(cancelled.playbook_run_id)
-    gone = await unsettled.end_runs_of_worker(shop.database, worker, reason=unsettled.WORKER_GONE)
+    gone = await leases.end_held_by(shop.database, worker, reason=leases.WORKER_GONE, final=False)
     assert sorted(gone) == [held.playbook_run_id, cancelled.playbook_run_id]
     row = await shop.read(held.playbook_run_id)
-    assert (row.status, row.message, row.settled) == ("failed", unsettled.WORKER_GONE, False)
+    assert (row.status, row.message, row.settled) == ("failed", leases.WORKER_GONE, False)
     row = await shop.read(cancelled.playbook_run_id)
     assert (row.status, row.cancelled) == ("failed", "Cancelled by operator")
     assert (await shop.read(ended.playbook_run_id)).status == "success"
@@ -483,7 +389,7 @@ async def test_stopped_with_the_system_outranks_the_crash_that_follows_from_it(s
     await unsettled.note_worker_stopping(shop.database, worker)
     assert (await shop.read(run_id)).status == "running"
     if seen_by == "worker":
-        await unsettled.end_runs_of_worker(shop.database, worker, reason="The process died")
+        await leases.end_held_by(shop.database, worker, reason="The process died", final=True)
     else:
         (run,) = await unsettled.read_page(shop.database, after=run_id - 1, limit=1)
         await unsettled.end(shop.database, run, "failed", "The process died", settled=True)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from uuid import UUID
 
 import anyio
@@ -20,21 +21,28 @@ from tests.system import RUN_SECONDS, System, is_alive, playbook_run_id_of
 POOL = "phantom-process"
 
 
-@pytest.fixture(scope="module")
-def stock_worker(system: System) -> Iterator[None]:
+@contextmanager
+def working(system: System, name: str) -> Iterator[subprocess.Popen[bytes]]:
     """``prefect worker start`` on the pool that the gateway has made for it."""
     command = ["-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
     environment = system.worker_environment() | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
-    environment["PREFECT_PHANTOM_WORKER_NAME"] = "stock"
+    environment["PREFECT_PHANTOM_WORKER_NAME"] = name
     worker = subprocess.Popen(
         [sys.executable, *command], env=environment, start_new_session=True, stdout=subprocess.PIPE
     )
     assert worker.stdout is not None
     assert any(b"started!" in line for line in worker.stdout)
-    yield
-    os.killpg(worker.pid, signal.SIGKILL)
+    yield worker
+    with suppress(ProcessLookupError):
+        os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
     worker.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def stock_worker(system: System) -> Iterator[None]:
+    with working(system, "stock"):
+        yield
 
 
 async def _start(prefect: PrefectClient, playbook: str, **parameters: object) -> UUID:
@@ -47,6 +55,21 @@ async def _start(prefect: PrefectClient, playbook: str, **parameters: object) ->
             deployment_id, parameters={"container_id": 42, **parameters}
         )
     ).id
+
+
+# First, while no other worker could take the run.
+async def test_a_run_whose_stock_worker_is_killed_ends_failed_with_its_process(
+    system: System, prefect: PrefectClient
+) -> None:
+    with working(system, "doomed") as worker:
+        flow_run_id = await _start(prefect, "wait", inputs={"seconds": 300})
+        run_id = await playbook_run_id_of(prefect, flow_run_id)
+        process_id = system.executing(run_id)["misc"]["process_id"]
+        worker.kill()
+        run = system.ended(run_id)
+    assert run["status"] == "failed"
+    assert json.loads(run["message"])["message"] == "The run's process died: its worker was stopped"
+    assert not is_alive(process_id)
 
 
 @pytest.mark.usefixtures("stock_worker")

@@ -68,7 +68,7 @@ def test_a_playbook_is_found_with_all_that_it_says_of_itself(write, find, tmp_pa
     assert found == {
         "repository": "local", "name": "hunt", "folder": str(tmp_path),
         "entrypoint": "good.py:hunt", "description": "Look at it.", "category": "c",
-        "labels": ["events"], "tags": ["t"], "isolation": "fork", "error": "",
+        "labels": ["events"], "tags": ["t"], "isolation": "fork", "restartable": False, "error": "",
     }  # fmt: skip
     assert list(schema["properties"]) == ["container_id", "scope", "inputs", "playbook_run_id"]
 

@@ -1,4 +1,4 @@
-"""contract.md section 9, the table "Prefect state to run", and cancel under way in each state."""
+"""The table "Prefect state to run", and cancel under way in each state."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from adapters.prefect.judgement import (
     NoteCancelling,
     Nothing,
     Release,
+    Restart,
     SetState,
     Settle,
     Verdict,
@@ -69,6 +70,7 @@ def verdict_on(state: State | None, *, age: float = 1.0, **columns) -> Verdict:
         "cancelled": "",
         "cancelling": False,
         "claimed": True,
+        "restarting": False,
         "ended_age": None,
     }
     if state is not None:
@@ -232,3 +234,13 @@ def test_a_cancelled_end_is_told_to_prefect_at_once(claimed):
 @pytest.mark.parametrize("make", NOT_STARTED, ids=named)
 def test_the_end_of_a_run_that_no_process_held_is_told_to_prefect_at_once(make):
     assert isinstance(verdict_on(make(), ended_age=0.0, claimed=False, **ENDED[1]), SetState)
+
+
+@pytest.mark.parametrize("make", [Running, Crashed, Failed, Scheduled, Pending], ids=named)
+def test_a_run_to_be_started_again_is_whatever_prefect_says_of_its_last_attempt(make):
+    assert verdict_on(make(), claimed=False, restarting=True) == Restart()
+
+
+def test_a_run_to_be_started_again_that_is_cancelled_meanwhile_ends():
+    verdict = verdict_on(Running(), claimed=False, restarting=True, cancelling=True)
+    assert isinstance(verdict, EndCancelled)

@@ -1,0 +1,106 @@
+"""The worker's side of its guardian: a process that answers for its runs when it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import flows.guardian
+
+PING_SECONDS = 5.0
+SILENCE_SECONDS = 20.0
+"""A guardian that has not answered for so long is ended, and another one takes its place."""
+INHERITED = ("LANG", "LC_ALL", "SSL_CERT_DIR", "SSL_CERT_FILE")
+"""What it sees of the environment: nothing by which a worker's own processes are known."""
+logger = logging.getLogger("prefect_phantom.guardian")
+
+
+class Guardian:
+    """Keeps one guardian process, and tells it of each run. Either notices the other's end."""
+
+    def __init__(self, *, url: str, key: str, worker: str) -> None:
+        self._orders = {"url": url, "key": key, "worker": worker, "watched": [os.getpid()]}
+        self._runs: dict[UUID, dict[str, Any]] = {}
+        self._writer: asyncio.StreamWriter | None = None
+        self._started = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the process; return when it answers."""
+        self._keeping = asyncio.create_task(self._keep())
+        await self._started.wait()
+
+    async def close(self) -> None:
+        """Leave the process alone: it ends, and before that whatever run is left."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+
+    def guard(self, flow_run_id: UUID, process_id: int, grace_seconds: float) -> None:
+        """Answer for a run that this process leads."""
+        order = {"run": str(flow_run_id), "process_id": process_id, "grace_seconds": grace_seconds}
+        self._runs[flow_run_id] = order
+        self._tell(order)
+
+    def release(self, flow_run_id: UUID) -> None:
+        """The run has ended, and so have its processes."""
+        if self._runs.pop(flow_run_id, None) is not None:
+            self._tell({"ended": str(flow_run_id)})
+
+    def _tell(self, order: dict[str, Any]) -> None:
+        if self._writer is not None:
+            self._writer.write(json.dumps(order).encode() + b"\n")
+
+    async def _keep(self) -> None:
+        while True:
+            async with self._process() as answers:
+                await self._converse(answers)
+            logger.error("The guardian of this worker's runs has ended; another one is started")
+
+    async def _converse(self, answers: asyncio.StreamReader) -> None:
+        """Ask for signs of life until there is none."""
+        while True:
+            self._tell({"ping": True})
+            try:
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    if not await answers.readline():
+                        return
+            except (TimeoutError, ConnectionError):
+                return
+            self._started.set()
+            await asyncio.sleep(PING_SECONDS)
+
+    @asynccontextmanager
+    async def _process(self) -> AsyncIterator[asyncio.StreamReader]:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", flows.guardian.__file__, str(theirs.fileno())),
+                pass_fds=[theirs.fileno()],
+                env={name: os.environ[name] for name in INHERITED if name in os.environ},
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        reader, self._writer = await asyncio.open_unix_connection(sock=ours)
+        for order in (self._orders, *self._runs.values()):
+            self._tell(order)
+        try:
+            yield reader
+        except asyncio.CancelledError:
+            # It sees that we are gone, and may have work to do.
+            self._writer.close()
+            raise
+        # Only one may answer for the runs, and this one does not.
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        self._writer.close()
+        self._writer = None

@@ -1,0 +1,214 @@
+"""The guardian as the process that it is, beside real processes and a small gateway."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+import flows.guardian
+from tests.system import is_alive
+
+PATIENCE_SECONDS = 30
+FLOW_RUN_ID = "0b9cf3a1-1b1c-4b53-8a45-2f9b6b0a6f11"
+# It says when it is ready, ignores SIGTERM, and has a child in a session of its own.
+STUBBORN = """
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.setsid()
+child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+class Gateway:
+    """Answers renewals, and notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.stop: list[str] = []
+        self.status = 200
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.heard = threading.Condition()
+        gateway = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                assert self.headers["Authorization"] == "Bearer key"
+                with gateway.heard:
+                    gateway.asked.append((self.path, body))
+                    gateway.heard.notify_all()
+                answer = json.dumps({"stop": gateway.stop, "ended": []}).encode()
+                self.send_response(gateway.status)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def wait(self, wanted: Callable[[str, dict[str, Any]], bool]) -> dict[str, Any]:
+        """The first call that is `wanted`."""
+        with self.heard:
+            assert self.heard.wait_for(
+                lambda: any(wanted(*call) for call in self.asked), PATIENCE_SECONDS
+            )
+            return next(body for path, body in self.asked if wanted(path, body))
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    gateway = Gateway()
+    yield gateway
+    gateway.server.shutdown()
+    gateway.server.server_close()
+
+
+@pytest.fixture
+def run() -> Iterator[tuple[int, int]]:
+    """Process ids of a stubborn run and of its child."""
+    environment = {**os.environ, flows.guardian.FLOW_RUN: FLOW_RUN_ID}
+    with subprocess.Popen(
+        [sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        yield process.pid, child
+        for process_id in (process.pid, child):
+            if is_alive(process_id):
+                os.kill(process_id, signal.SIGKILL)
+
+
+@pytest.fixture
+def owner() -> Iterator[subprocess.Popen[bytes]]:
+    """A process to watch, as a worker is."""
+    with subprocess.Popen(["sleep", "600"]) as process:
+        yield process
+        process.kill()
+
+
+class Guarded:
+    """A guardian, by its side of the socket."""
+
+    def __init__(self, gateway: Gateway, owner: int, run: int, **settings: float) -> None:
+        self.connection, theirs = socket.socketpair()
+        code = "import runpy, sys; guardian = runpy.run_path(sys.argv[2]); "
+        code += f"guardian['main'].__globals__.update({settings!r}); guardian['main']()"
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-I", "-c", code, str(theirs.fileno()), flows.guardian.__file__],
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self.tell({"url": gateway.url, "key": "key", "worker": "w 1", "watched": [owner]})
+        self.tell({"run": FLOW_RUN_ID, "process_id": run, "grace_seconds": 0.2})
+
+    def tell(self, order: dict[str, Any]) -> None:
+        self.connection.sendall(json.dumps(order).encode() + b"\n")
+
+
+@pytest.fixture
+def guard(
+    gateway: Gateway, owner: subprocess.Popen[bytes], run: tuple[int, int]
+) -> Iterator[Callable[..., Guarded]]:
+    guarded: list[Guarded] = []
+
+    def start(**settings: float) -> Guarded:
+        guarded.append(Guarded(gateway, owner.pid, run[0], **settings))
+        return guarded[-1]
+
+    yield start
+    for each in guarded:
+        each.connection.close()
+        each.process.kill()
+        each.process.wait()
+
+
+def gone(*process_ids: int) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while any(is_alive(process_id) for process_id in process_ids):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_the_lease_of_a_living_run_is_renewed_and_nothing_else_happens(gateway, guard, run):
+    guard(RENEW_SECONDS=0.05)
+    body = gateway.wait(lambda path, _: path == "/runtime/workers/w%201/lease")
+    assert body == {"flow_run_ids": [FLOW_RUN_ID]}
+    gateway.wait(lambda *_: len(gateway.asked) > 5)
+    assert is_alive(run[0])
+
+
+def test_a_guardian_answers_signs_of_life(guard):
+    guarded = guard()
+    guarded.tell({"ping": 7})
+    assert json.loads(guarded.connection.recv(100)) == {"pong": 7}
+
+
+def test_with_the_end_of_its_owner_the_run_and_all_it_started_end(gateway, guard, owner, run):
+    guarded = guard()
+    guarded.tell({"ping": 1})
+    guarded.connection.recv(100)
+    owner.kill()
+    gone(*run)
+    body = gateway.wait(lambda path, _: path.endswith("/gone"))
+    assert body == {"runs": [{"flow_run_id": FLOW_RUN_ID, "process_id": run[0]}]}
+    assert guarded.process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_with_the_end_of_the_socket_the_run_ends_too(gateway, guard, run):
+    guard().connection.close()
+    gone(*run)
+    gateway.wait(lambda path, _: path.endswith("/gone"))
+
+
+def test_a_run_that_may_not_go_on_ends_although_its_worker_is_frozen(gateway, guard, owner, run):
+    gateway.stop = [FLOW_RUN_ID]
+    os.kill(owner.pid, signal.SIGSTOP)
+    guard(RENEW_SECONDS=0.05)
+    gone(*run)
+    gateway.wait(lambda path, _: path.endswith("/gone"))
+
+
+def test_a_run_that_may_not_go_on_ends_although_its_worker_does_nothing(gateway, guard, run):
+    gateway.stop = [FLOW_RUN_ID]
+    guard(RENEW_SECONDS=0.05, MARGIN_SECONDS=1.2)
+    gone(*run)
+
+
+def test_a_run_whose_lease_cannot_be_renewed_ends_before_it_is_over(gateway, guard, run):
+    gateway.status = 500
+    guard(RENEW_SECONDS=0.05, RETRY_SECONDS=0.05, LEASE_SECONDS=6.0)
+    gone(*run)
+
+
+def test_while_the_database_does_not_answer_no_lease_is_lost(gateway, guard, run):
+    gateway.status = 503
+    guard(RENEW_SECONDS=0.05, LEASE_SECONDS=5.4)
+    # Many times as long as the run would have had without the answer.
+    gateway.wait(lambda *_: len(gateway.asked) > 20)
+    assert is_alive(run[0])
+
+
+def test_a_run_that_has_ended_is_forgotten(gateway, guard, run):
+    guarded = guard()
+    guarded.tell({"ended": FLOW_RUN_ID})
+    guarded.connection.close()
+    assert guarded.process.wait(PATIENCE_SECONDS) == 0
+    assert is_alive(run[0])
+    assert gateway.asked == []

@@ -1,0 +1,185 @@
+"""Leases on a real PostgreSQL: who may go on, who ends, and who starts again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import func, select, text, update
+
+import flows.guardian
+from adapters.errors import Superseded
+from adapters.settings import Settings
+from adapters.signal import Signal
+from adapters.store import attempts, leases, unsettled_runs
+from adapters.store.leases import LEASE_SECONDS, GoneProcess
+from adapters.store.tables import playbook_runs as runs
+from adapters.store.tables import playbooks
+from adapters.sweeper import INTERRUPTION_SECONDS, Sweeper
+
+PAST = text("now() - interval '1 second'")
+
+
+@pytest.fixture
+async def restartable(shop):
+    async def mark(value: bool) -> None:
+        async with shop.database.begin() as connection:
+            await connection.execute(update(playbooks).values(restartable=value))
+
+    await mark(True)
+    yield
+    await mark(False)
+
+
+@pytest.fixture
+async def steady(shop):
+    """A sweeper that has seen the database for a whole lease, and the time of its next look."""
+    sweeper = Sweeper(database=shop.database, settings=Settings(), reconcile=Signal())
+    for second in range(0, LEASE_SECONDS + 10, 10):
+        await sweeper.sweep(1000.0 + second)
+    return sweeper, 1000.0 + LEASE_SECONDS + 10
+
+
+async def expired(shop) -> attempts.Claim:
+    claim = await shop.claim()
+    await shop.change(claim.playbook_run_id, lease_expire_time=PAST)
+    return claim
+
+
+async def test_a_claimed_run_has_a_lease_that_its_worker_renews(shop):
+    request = await shop.hand_over()
+    claim = await shop.claim(request)
+    await shop.change(claim.playbook_run_id, lease_expire_time=PAST)
+    await leases.renew(shop.database, "another", [request.flow_run_id])
+    assert await lease_left(shop, claim.playbook_run_id) < 0
+    await leases.renew(shop.database, request.worker, [request.flow_run_id])
+    assert 0 < await lease_left(shop, claim.playbook_run_id) <= LEASE_SECONDS
+
+
+async def test_a_run_whose_lease_is_over_fails_and_its_process_is_refused_everything(shop):
+    claim = await expired(shop)
+    held = await shop.claim()
+    assert await leases.end_expired(shop.database) == [claim.playbook_run_id]
+    row = await shop.read(claim.playbook_run_id)
+    assert (row.status, row.message) == ("failed", leases.LEASE_LOST)
+    assert (await shop.read(held.playbook_run_id)).status == "running"
+    with pytest.raises(Superseded):
+        await shop.start_action(claim.token)
+    with pytest.raises(Superseded):
+        await attempts.end(shop.database, claim.token, "success", "")
+
+
+async def test_a_cancelled_run_whose_lease_is_over_ends_cancelled(shop):
+    claim = await expired(shop)
+    await shop.cancel(claim.playbook_run_id)
+    await leases.end_expired(shop.database)
+    row = await shop.read(claim.playbook_run_id)
+    assert (row.status, row.cancelled) == ("failed", "Cancelled by operator")
+
+
+@pytest.mark.usefixtures("restartable")
+async def test_a_restartable_run_gets_a_new_attempt_and_the_old_one_is_fenced_off(shop):
+    request = await shop.hand_over()
+    old = await shop.claim(request)
+    action_run_id, _ = await shop.start_action(old.token)
+    await shop.change(old.playbook_run_id, lease_expire_time=PAST)
+    await leases.end_expired(shop.database)
+    row = await shop.read(old.playbook_run_id)
+    assert (row.status, row.restarting, row.claim_id) == ("running", True, None)
+    with pytest.raises(Superseded):
+        await shop.end_action(old.token, action_run_id)
+    new = await shop.claim(replace(request, claim_id=uuid4()))
+    assert new.playbook_run_id == old.playbook_run_id
+    assert new.attempt == old.attempt + 1
+    with pytest.raises(Superseded):
+        await attempts.end(shop.database, old.token, "success", "")
+    await attempts.end(shop.database, new.token, "success", "")
+    assert (await shop.read(old.playbook_run_id)).status == "success"
+
+
+@pytest.mark.usefixtures("restartable")
+async def test_a_restarted_run_is_looked_at_until_prefect_has_scheduled_it_again(shop):
+    claim = await expired(shop)
+    await leases.end_expired(shop.database)
+
+    async def seen() -> list[tuple[int, bool]]:
+        page = await unsettled_runs.read_page(
+            shop.database, unsettled_runs.Which.ENDING, after=claim.playbook_run_id - 1, limit=1
+        )
+        return [(run.id, run.restarting) for run in page]
+
+    assert await seen() == [(claim.playbook_run_id, True)]
+    await unsettled_runs.restarted(shop.database, claim.playbook_run_id)
+    assert await seen() == []
+
+
+@pytest.mark.usefixtures("restartable")
+async def test_a_run_that_costs_every_worker_its_life_is_not_started_for_ever(shop):
+    request = await shop.hand_over()
+    for attempt in range(1, leases.MOST_ATTEMPTS + 1):
+        claim = await shop.claim(replace(request, claim_id=uuid4()))
+        assert claim.attempt == attempt
+        await shop.change(claim.playbook_run_id, lease_expire_time=PAST)
+        await leases.end_expired(shop.database)
+    row = await shop.read(claim.playbook_run_id)
+    assert (row.status, row.message) == ("failed", leases.LEASE_LOST)
+
+
+@pytest.mark.usefixtures("restartable")
+async def test_a_stop_of_the_system_starts_nothing_again(shop):
+    worker = uuid4().hex
+    claim = await shop.claim(replace(await shop.hand_over(), worker=worker))
+    await leases.end_held_by(shop.database, worker, reason=unsettled_runs.STOPPED, final=True)
+    row = await shop.read(claim.playbook_run_id)
+    assert (row.status, row.message) == ("failed", unsettled_runs.STOPPED)
+
+
+async def test_a_guardian_ends_the_run_of_the_very_process_that_is_gone(shop):
+    request = await shop.hand_over()
+    claim = await shop.claim(request)
+
+    async def gone(worker: str, process_id: int) -> list[int]:
+        process = GoneProcess(request.flow_run_id, process_id)
+        return await leases.end_gone(shop.database, worker, [process])
+
+    assert await gone("another", request.process_id) == []
+    assert await gone(request.worker, request.process_id + 1) == []
+    assert await gone(request.worker, request.process_id) == [claim.playbook_run_id]
+    row = await shop.read(claim.playbook_run_id)
+    assert (row.status, row.message) == ("failed", leases.WORKER_GONE)
+
+
+async def test_a_lease_that_is_over_ends_its_run_once_the_database_was_seen_for_a_whole_one(
+    shop, steady
+):
+    claim = await expired(shop)
+    fresh = Sweeper(database=shop.database, settings=Settings(), reconcile=Signal())
+    await fresh.sweep(1000.0)
+    assert (await shop.read(claim.playbook_run_id)).status == "running"
+    sweeper, now = steady
+    await sweeper.sweep(now)
+    assert (await shop.read(claim.playbook_run_id)).status == "failed"
+
+
+@pytest.mark.parametrize("jump", [INTERRUPTION_SECONDS + 1, -1.0])
+async def test_after_an_interruption_a_whole_lease_passes_before_any_run_ends(shop, steady, jump):
+    claim = await expired(shop)
+    sweeper, now = steady
+    now += jump - 10 if jump > 0 else jump - 20
+    await sweeper.sweep(now + 10)
+    for second in range(20, LEASE_SECONDS + 10, 10):
+        await sweeper.sweep(now + second)
+        assert (await shop.read(claim.playbook_run_id)).status == "running"
+    await sweeper.sweep(now + LEASE_SECONDS + 10)
+    assert (await shop.read(claim.playbook_run_id)).status == "failed"
+
+
+async def lease_left(shop, run_id: int) -> float:
+    left = func.extract("epoch", runs.c.lease_expire_time - func.now())
+    async with shop.database.begin() as connection:
+        return float(await connection.scalar(select(left).where(runs.c.id == run_id)))
+
+
+def test_gateway_and_guardian_mean_the_same_lease():
+    assert flows.guardian.LEASE_SECONDS == LEASE_SECONDS
