@@ -27,7 +27,7 @@ from adapters.prefect.judgement import (
 )
 from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store import dispatch_queue, unsettled_runs
+from adapters.store import dispatch_queue, idempotency_keys, unsettled_runs
 from adapters.store.database import Database
 from adapters.store.unsettled_runs import UnsettledRun, Which
 
@@ -71,6 +71,7 @@ class Reconciler:
             if clock() >= self._everything:
                 which, self._everything = Which.ALL, clock() + self.settings.reconcile_seconds
                 await dispatch_queue.end_overdue(self.database, hours=self.settings.waiting_hours)
+                await idempotency_keys.delete_old(self.database)
             await self.sweep(which)
             await self.signal.wait(max(0.0, min(ending, self._everything) - clock()))
 

@@ -275,6 +275,19 @@ playbook_runs = Table(
 - settled: Prefect has been brought to, or seen in, a final state as well
 """
 
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("user_id", BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request_hash", LargeBinary, nullable=False),
+    Column("playbook_run_id", BigInteger),
+    _time("create_time"),
+    Index(None, "create_time"),
+)
+"""Which run a caller's key got. ``playbook_run_id`` is null only within the transaction that makes
+the row; it is the answer that was given, whatever becomes of the run, so it refers to no row."""
+
 action_runs = Table(
     "action_runs",
     metadata,
