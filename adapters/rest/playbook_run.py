@@ -25,7 +25,7 @@ async def start(request: Request) -> Response:
     wanted = read_run_request(
         body,
         gateway.settings,
-        owner_id=caller(request).id,
+        user=caller(request),
         ip_address=None if request.client is None else request.client.host,
     )
     playbook_run_id = await run_requests.accept(

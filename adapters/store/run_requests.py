@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Interval,
     any_,
     bindparam,
     case,
@@ -43,6 +45,8 @@ class RunRequest:
     inputs: dict[str, Any] | None = None
     owner_id: int | None = None
     ip_address: str | None = None
+    queue_delay: timedelta = timedelta()
+    """How much later than it came it stands in the queue."""
 
 
 async def accept(
@@ -126,6 +130,7 @@ def _values(
         "after_artifact": 0,
         "inputs": request.inputs,
         "ip_address": request.ip_address,
+        "queue_delay": request.queue_delay,
         "flow_run_id": flow_run_id,
     }
 
@@ -146,6 +151,7 @@ def _insert() -> Prepared:
         "owner_id": owner,
         "effective_user_id": owner,
         "last_artifact": func.coalesce(newest.scalar_subquery(), 0),
+        "queue_time": func.now() + bindparam("queue_delay", type_=Interval),
         "flow_run_id": flow_run_id,
         "dispatch_time": case((flow_run_id.is_not(None), func.now())),
         **{

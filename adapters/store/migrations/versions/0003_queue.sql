@@ -11,3 +11,11 @@ CREATE TABLE idempotency_keys (
 );
 
 CREATE INDEX ix_idempotency_keys_create_time ON idempotency_keys (create_time);
+
+ALTER TABLE playbook_runs ADD COLUMN queue_time TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL;
+
+DROP INDEX ix_playbook_runs_not_started;
+
+CREATE INDEX ix_playbook_runs_queue ON playbook_runs (queue_time, id) WHERE status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL;
+
+CREATE INDEX ix_playbook_runs_standing ON playbook_runs (dispatch_time) WHERE status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL;
