@@ -18,6 +18,7 @@
     │   ├── UnknownLabel  UnknownOwner  NoSuchPage  UserExists
     │   ├── DuplicateContainer  DuplicateArtifact
     │   └── AlreadyFinished
+    ├── KeyReused                an Idempotency-Key came with two different requests
     ├── Unavailable              the database does not answer
     └── Superseded               a stale or refused attempt of a run (runtime API only)
 
@@ -257,6 +258,16 @@ class AlreadyFinished(Invalid):
             f"Playbook run {playbook_run} was already cancelled"
             if cancelled
             else f'Playbook run {playbook_run} already finished with status "{status}"'
+        )
+
+
+class KeyReused(PhantomError):
+    """An ``Idempotency-Key`` stands for another request already (HTTP 409)."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"Idempotency-Key {_shown(key)} was sent before with another request; "
+            "a new request needs a new key"
         )
 
 

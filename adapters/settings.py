@@ -72,6 +72,15 @@ class Settings(BaseSettings):
     """How often the queue is looked at when no signal came."""
     reconcile_seconds: float = Field(default=5.0, gt=0)
     """How often all unfinished runs are compared with Prefect; its events say so sooner."""
+    priorities: Annotated[list[Literal["manual", "automation"]], NoDecode] = [
+        "manual",
+        "automation",
+    ]
+    """Whose runs go first: those that people start, or those that automation users start. What is
+    not named comes last; empty, all are alike."""
+    priority_minutes: float = Field(default=10.0, ge=0)
+    """What a run of the next lower priority is put back by in the queue. Nothing that comes more
+    than this after it is taken before it."""
     pending_seconds: float = Field(default=60.0, gt=0)
     """A flow run that was taken but has not claimed its row by then is offered again."""
     waiting_hours: float = Field(default=24.0, gt=0)
@@ -101,7 +110,7 @@ class Settings(BaseSettings):
     def _split_folders(cls, value: object) -> object:
         return [part for part in value.split(":") if part] if isinstance(value, str) else value
 
-    @field_validator("repositories", "labels", "run_environment", mode="before")
+    @field_validator("repositories", "labels", "priorities", "run_environment", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         return (

@@ -7,7 +7,7 @@ import logging
 
 from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store import dispatch_queue, leases
+from adapters.store import dispatch_queue, idempotency_keys, leases
 from adapters.store.database import Database
 from adapters.store.leases import LEASE_SECONDS
 
@@ -39,6 +39,7 @@ class Sweeper:
     async def sweep(self, now: float) -> None:
         """Look once, at the time `now` of the database."""
         await dispatch_queue.end_overdue(self.database, hours=self.settings.waiting_hours)
+        await idempotency_keys.delete_old(self.database)
         if not 0 <= now - self._seen <= INTERRUPTION_SECONDS:
             self._since = now
         self._seen = now

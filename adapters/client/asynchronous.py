@@ -13,9 +13,10 @@ from tenacity import AsyncRetrying
 
 from adapters.client import call, requests
 from adapters.client.call import AnswerT, Call, Json
+from adapters.client.errors import PhantomConnectionError, PhantomRequestError
 from adapters.client.models import Container, Playbook, PlaybookRun, Scope
 from adapters.client.options import options
-from adapters.client.patience import Patience
+from adapters.client.patience import OUTAGE_SECONDS, Patience
 
 
 class AsyncPhantom:
@@ -44,8 +45,14 @@ class AsyncPhantom:
         scope: Scope = "all",
         inputs: Json | None = None,
     ) -> int:
-        """As `Phantom.run`; sent once, because sending again could run the playbook twice."""
-        return await self._send(requests.start_run(playbook, container_id, scope, inputs))
+        """As `Phantom.run`."""
+        start = requests.start_run(playbook, container_id, scope, inputs)
+        try:
+            return await self._send(start)
+        except (PhantomConnectionError, PhantomRequestError) as error:
+            if not (call.is_unknown(error) and await self._may_start_again()):
+                raise
+        return await self._send(start.repeated(OUTAGE_SECONDS))
 
     async def get(self, playbook_run_id: int) -> PlaybookRun:
         """As `Phantom.get`."""
@@ -132,12 +139,25 @@ class AsyncPhantom:
     ) -> None:
         await self.close()
 
+    async def _may_start_again(self) -> bool:
+        try:
+            return await self._send(requests.is_gateway(OUTAGE_SECONDS))
+        except PhantomRequestError:
+            return False  # a page for people, or a proxy's refusal
+
     async def _send(self, request: Call[AnswerT]) -> AnswerT:
         again = AsyncRetrying(
-            retry=call.REPEATED, wait=call.PAUSES, stop=request.repetition(), reraise=True
+            retry=call.REPEATED,
+            wait=call.PAUSES,
+            stop=request.repetition(),
+            retry_error_callback=call.last_answer,
         )
         with call.connection_errors(self._client.base_url):
             response: httpx.Response = await again(
-                self._client.request, request.method, request.path, json=request.body
+                self._client.request,
+                request.method,
+                request.path,
+                json=request.body,
+                headers=request.headers,
             )
         return request.read(response)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 import httpx
 import tenacity
@@ -16,7 +16,14 @@ from adapters.client.errors import PhantomConnectionError, PhantomRequestError
 AnswerT = TypeVar("AnswerT")
 Json: TypeAlias = Mapping[str, object]
 
-REPEATED = tenacity.retry_if_exception_type(httpx.TransportError)
+
+def _is_unavailable(response: httpx.Response) -> bool:
+    return response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+
+
+REPEATED = tenacity.retry_if_exception_type(httpx.TransportError) | tenacity.retry_if_result(
+    _is_unavailable
+)
 PAUSES = tenacity.wait_exponential_jitter(multiplier=0.1, max=2.0, jitter=0.1)
 """When, and after which pauses, a request that may be sent twice is sent again."""
 
@@ -29,12 +36,17 @@ class Call(Generic[AnswerT]):
     path: str
     parse: Callable[[Any], AnswerT]
     body: Json | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     repeat_seconds: float = 0.0
-    """How long it is repeated over a broken connection; 0 when a second one could do harm."""
+    """How long it is repeated while no gateway answers; 0 when a second one could do harm."""
 
     def repetition(self) -> tenacity.stop_after_delay:
         """When to stop repeating."""
         return tenacity.stop_after_delay(self.repeat_seconds)
+
+    def repeated(self, seconds: float) -> Self:
+        """The same request, which may be repeated for so long."""
+        return replace(self, repeat_seconds=seconds)
 
     def read(self, response: httpx.Response) -> AnswerT:
         """The answer, parsed.
@@ -63,6 +75,21 @@ class Call(Generic[AnswerT]):
             raise PhantomRequestError(
                 status, f"Unexpected answer to {self.method} {self.path}: {problems}", answer
             ) from error
+
+
+def last_answer(state: tenacity.RetryCallState) -> httpx.Response:
+    """What the last repetition gave, or raise what it raised."""
+    outcome: Any = state.outcome  # never None, since it has been sent at least once
+    response: httpx.Response = outcome.result()
+    return response
+
+
+def is_unknown(error: PhantomConnectionError | PhantomRequestError) -> bool:
+    """Whether a request may or may not have been carried out, and may be now or later."""
+    return (
+        isinstance(error, PhantomConnectionError)
+        or error.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    )
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 from pydantic import BaseModel
 
 from adapters.client.call import Call, Json
@@ -9,6 +11,14 @@ from adapters.client.models import Container, Playbook, PlaybookRun, Scope
 
 REPEAT_SECONDS = 2.0
 """How long a request that may be sent twice is repeated over a broken connection."""
+
+
+GATEWAY = "prefect-phantom"
+"""The name that a gateway gives itself."""
+
+
+class _Named(BaseModel):
+    name: str = ""
 
 
 class _Started(BaseModel):
@@ -38,7 +48,7 @@ def _saved(answer: object) -> int:
 def start_run(
     playbook: int | str, container_id: int, scope: Scope, inputs: Json | None
 ) -> Call[int]:
-    """Start a playbook. Not repeated: the first request may have arrived."""
+    """Start a playbook. By its key a gateway knows it again, should it be sent a second time."""
     body: dict[str, object] = {
         "container_id": container_id,
         "playbook_id": playbook,
@@ -51,7 +61,18 @@ def start_run(
         method="POST",
         path="/rest/playbook_run",
         body=body,
+        headers={"Idempotency-Key": uuid4().hex},
         parse=lambda answer: _Started.model_validate(answer).playbook_run_id,
+    )
+
+
+def is_gateway(repeat_seconds: float) -> Call[bool]:
+    """Ask whether this is a gateway, which takes a repeated start for the same one."""
+    return Call(
+        method="GET",
+        path="/",
+        parse=lambda answer: _Named.model_validate(answer).name == GATEWAY,
+        repeat_seconds=repeat_seconds,
     )
 
 

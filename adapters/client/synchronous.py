@@ -14,9 +14,10 @@ from tenacity import Retrying
 
 from adapters.client import call, requests
 from adapters.client.call import AnswerT, Call, Json
+from adapters.client.errors import PhantomConnectionError, PhantomRequestError
 from adapters.client.models import Container, Playbook, PlaybookRun, Scope
 from adapters.client.options import options
-from adapters.client.patience import Patience
+from adapters.client.patience import OUTAGE_SECONDS, Patience
 
 
 class Phantom:
@@ -29,7 +30,8 @@ class Phantom:
 
     Every method raises `PhantomRequestError` when the gateway refuses and `PhantomConnectionError`
     when no answer comes. Reading and cancelling are repeated for two seconds over a broken
-    connection; what could take effect twice is sent once.
+    connection or while the gateway's database is away, starting for thirty; what could take
+    effect twice is sent once.
     """
 
     def __init__(
@@ -60,10 +62,17 @@ class Phantom:
         The playbook is named by its id, ``repository/name`` or a bare name. `inputs` are for
         playbooks that take some.
 
-        It is sent once: after a `PhantomConnectionError` the run may exist or not, and sending
-        it again could run the playbook twice.
+        When no answer comes it is sent again, with the key that makes a gateway take it for the
+        same start. To a Splunk Phantom, which knows no such key, it is sent once: after a
+        `PhantomConnectionError` the run may exist there or not.
         """
-        return self._send(requests.start_run(playbook, container_id, scope, inputs))
+        start = requests.start_run(playbook, container_id, scope, inputs)
+        try:
+            return self._send(start)
+        except (PhantomConnectionError, PhantomRequestError) as error:
+            if not (call.is_unknown(error) and self._may_start_again()):
+                raise
+        return self._send(start.repeated(OUTAGE_SECONDS))
 
     def get(self, playbook_run_id: int) -> PlaybookRun:
         """Read the state of a run."""
@@ -151,10 +160,25 @@ class Phantom:
     ) -> None:
         self.close()
 
+    def _may_start_again(self) -> bool:
+        try:
+            return self._send(requests.is_gateway(OUTAGE_SECONDS))
+        except PhantomRequestError:
+            return False  # a page for people, or a proxy's refusal
+
     def _send(self, request: Call[AnswerT]) -> AnswerT:
         again = Retrying(
-            retry=call.REPEATED, wait=call.PAUSES, stop=request.repetition(), reraise=True
+            retry=call.REPEATED,
+            wait=call.PAUSES,
+            stop=request.repetition(),
+            retry_error_callback=call.last_answer,
         )
         with call.connection_errors(self._client.base_url):
-            response = again(self._client.request, request.method, request.path, json=request.body)
+            response = again(
+                self._client.request,
+                request.method,
+                request.path,
+                json=request.body,
+                headers=request.headers,
+            )
         return request.read(response)

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from adapters.errors import (
     BodyTooLarge,
     Invalid,
+    KeyReused,
     MethodNotAllowed,
     NotFound,
     PhantomError,
@@ -30,6 +31,7 @@ STATUSES: dict[type[PhantomError], int] = {
     Refused: 403,
     NotFound: 404,
     MethodNotAllowed: 405,
+    KeyReused: 409,
     Superseded: 409,
     BodyTooLarge: 413,
     Unavailable: 503,

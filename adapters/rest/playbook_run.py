@@ -9,6 +9,7 @@ from adapters.errors import NotRequested, NotUpdatable, PlaybookRunNotFound
 from adapters.rest.body import read_object
 from adapters.rest.fields import Fields, as_identifier
 from adapters.rest.gateway import Gateway, caller
+from adapters.rest.idempotency_key import read_idempotency_key
 from adapters.rest.responses import answer
 from adapters.rest.run_object import run_object
 from adapters.rest.run_request import read_run_request
@@ -20,14 +21,18 @@ UPDATABLE = ("cancel", "reason")
 async def start(request: Request) -> Response:
     """Accept a run. The answer is the vendor's page's, with the id as a string."""
     gateway = Gateway.of(request)
+    body = await read_object(request)
     wanted = read_run_request(
-        await read_object(request),
+        body,
         gateway.settings,
-        owner_id=caller(request).id,
+        user=caller(request),
         ip_address=None if request.client is None else request.client.host,
     )
     playbook_run_id = await run_requests.accept(
-        gateway.database, wanted, repositories=gateway.settings.repositories
+        gateway.database,
+        wanted,
+        repositories=gateway.settings.repositories,
+        key=read_idempotency_key(request, body),
     )
     gateway.dispatch.notify()
     return answer({"playbook_run_id": str(playbook_run_id), "received": True})

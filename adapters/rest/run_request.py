@@ -6,18 +6,21 @@ in the wild send more than the page names (our decision).
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from adapters.errors import BadBody, BadField, FieldMissing, NotRequested
 from adapters.rest.body import parse_object
 from adapters.rest.fields import Fields, as_identifier
 from adapters.settings import Settings
 from adapters.store.run_requests import RunRequest
+from adapters.store.users import User
 
 INPUTS = "an object or a JSON text of one"
 SCOPES = '"all", "new" or a list of artifact ids'
 
 
 def read_run_request(
-    body: dict[str, object], settings: Settings, *, owner_id: int, ip_address: str | None
+    body: dict[str, object], settings: Settings, *, user: User, ip_address: str | None
 ) -> RunRequest:
     """The run that `body` asks for, checked in form. Raises `Invalid`."""
     fields = Fields(body)
@@ -28,9 +31,18 @@ def read_run_request(
         playbook=_playbook(body),
         scope=_scope(body, settings.default_scope),
         inputs=_inputs(body, settings.body_depth),
-        owner_id=owner_id,
+        owner_id=user.id,
         ip_address=ip_address,
+        queue_delay=_queue_delay(user, settings),
     )
+
+
+def _queue_delay(user: User, settings: Settings) -> timedelta:
+    """Who starts runs by a password is taken for a person (our decision)."""
+    priorities: list[str] = [*settings.priorities]
+    source = "automation" if user.type == "automation" else "manual"
+    place = priorities.index(source) if source in priorities else len(priorities)
+    return timedelta(minutes=settings.priority_minutes * place)
 
 
 def _playbook(body: dict[str, object]) -> int | str:

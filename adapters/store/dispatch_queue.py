@@ -1,4 +1,8 @@
-"""The queue: accepted runs on their way into Prefect, first come first served."""
+"""The queue: accepted runs on their way into Prefect, first come first served.
+
+A run of lower priority stands in it as if it had come some minutes later: those of higher priority
+that come meanwhile overtake it, and none that comes after. So nothing waits for ever.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from adapters.store.prepared import Prepared
 from adapters.store.tables import playbook_runs as runs
 
 BATCH = 100
+QUEUE_LOCK = 0x50485155  # "PHQU": held by the dispatcher that takes from the queue
 TAKEOVER_SECONDS = 15
 """A run whose creation in Prefect has had no outcome for this long is tried again. Creating it
 twice is harmless: its dispatch key makes Prefect return the first flow run."""
@@ -28,6 +33,8 @@ class QueuedRun:
     playbook_id: int
     container_id: int
     dispatch_key: UUID
+    again: bool
+    """Its creation was tried before and had no outcome: it may stand in Prefect already."""
 
 
 async def take(database: Database, *, window: int) -> list[QueuedRun]:
@@ -35,31 +42,46 @@ async def take(database: Database, *, window: int) -> list[QueuedRun]:
 
     The rest wait here: a long backlog in Prefect would starve every other run there.
     """
-    query = text(
-        """
-        WITH standing AS (
-          SELECT count(*) AS runs FROM playbook_runs
-          WHERE status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL
-            AND (flow_run_id IS NOT NULL
-                 OR dispatch_time >= now() - make_interval(secs => :takeover))
-        ), next AS (
-          SELECT id FROM playbook_runs
-          WHERE status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL
-            AND (dispatch_time IS NULL
-                 OR dispatch_time < now() - make_interval(secs => :takeover))
-          ORDER BY dispatch_time NULLS LAST, id
-          LIMIT least(:batch, greatest(0, :window - (SELECT runs FROM standing)))
-          FOR UPDATE SKIP LOCKED
-        )
-        UPDATE playbook_runs SET dispatch_time = now() FROM next
-        WHERE playbook_runs.id = next.id
-        RETURNING playbook_runs.id, playbook_id, container_id, dispatch_key
-        """
-    )
-    values = {"batch": BATCH, "window": window, "takeover": TAKEOVER_SECONDS}
     async with database.begin() as connection:
-        rows = await connection.execute(query, values)
-        return sorted((QueuedRun(*row) for row in rows), key=lambda run: run.id)
+        # One dispatcher at a time, for these few statements: two that count at the same moment
+        # would each fill the window.
+        await connection.execute(_ALONE)
+        standing = (await connection.execute(_STANDING, _TAKEOVER)).scalar_one()
+        if standing >= window:
+            return []
+        values = {"limit": min(BATCH, window - standing), **_TAKEOVER}
+        rows = await connection.execute(_TAKE, values)
+        return [QueuedRun(*row) for row in rows]
+
+
+_TAKEOVER = {"takeover": TAKEOVER_SECONDS}
+_ALONE = text(f"SELECT pg_advisory_xact_lock({QUEUE_LOCK})")
+_STANDING = text(
+    """
+    SELECT count(*) FROM playbook_runs
+    WHERE status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL
+      AND (flow_run_id IS NOT NULL
+           OR dispatch_time >= now() - make_interval(secs => :takeover))
+    """
+)
+# An array, because PostgreSQL would read the whole table for a join with rows it cannot count.
+_TAKE = text(
+    """
+    WITH next AS (
+      SELECT id, queue_time, dispatch_time IS NOT NULL AS again FROM playbook_runs
+      WHERE status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL
+        AND (dispatch_time IS NULL
+             OR dispatch_time < now() - make_interval(secs => :takeover))
+      ORDER BY queue_time, id
+      LIMIT :limit
+      FOR UPDATE SKIP LOCKED
+    ), taken AS (
+      UPDATE playbook_runs SET dispatch_time = now() WHERE id = ANY (ARRAY(SELECT id FROM next))
+      RETURNING id, playbook_id, container_id, dispatch_key
+    )
+    SELECT taken.*, next.again FROM taken JOIN next USING (id) ORDER BY next.queue_time, id
+    """
+)
 
 
 _created = (
@@ -96,14 +118,26 @@ async def refuse(database: Database, playbook_run_ids: Sequence[int], reason: st
 
 
 async def end_overdue(database: Database, *, hours: float) -> list[int]:
-    """End runs failed that nothing has started for `hours`; return their ids."""
+    """End runs failed that nothing has started for `hours`, a batch at a time; return their ids."""
+    # Ids rise with the time: the oldest are looked at, not a queue that may be very long.
     query = text(
-        "SELECT id FROM playbook_runs WHERE status = 'running' AND claim_time IS NULL"
-        " AND update_time < now() - make_interval(secs => :seconds) ORDER BY id FOR UPDATE"
+        """
+        WITH oldest AS (
+          SELECT id, update_time FROM playbook_runs
+          WHERE NOT settled AND status = 'running' AND claim_time IS NULL
+          ORDER BY id LIMIT :batch
+        )
+        SELECT id FROM playbook_runs
+        WHERE status = 'running' AND claim_time IS NULL AND id = ANY (ARRAY(
+          SELECT id FROM oldest WHERE update_time < now() - make_interval(secs => :seconds)
+        ))
+        ORDER BY id FOR UPDATE
+        """
     )
     reason = f"No worker took the run within {hours:g} hours"
     async with database.begin() as connection:
-        overdue = list((await connection.execute(query, {"seconds": hours * 3600})).scalars())
+        values = {"seconds": hours * 3600, "batch": BATCH}
+        overdue = list((await connection.execute(query, values)).scalars())
         for playbook_run_id in overdue:
             await finish(connection, playbook_run_id, "failed", reason)
         return overdue

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Interval,
     any_,
     bindparam,
     case,
@@ -23,8 +25,10 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import ContainerNotFound, Invalid
+from adapters.store import idempotency_keys
 from adapters.store.containers import lock
 from adapters.store.database import Database
+from adapters.store.idempotency_keys import IdempotencyKey
 from adapters.store.playbooks import LARGEST_ID, PLAYBOOK_ID, find, reference
 from adapters.store.prepared import Prepared
 from adapters.store.tables import artifacts, containers, playbooks
@@ -41,15 +45,28 @@ class RunRequest:
     inputs: dict[str, Any] | None = None
     owner_id: int | None = None
     ip_address: str | None = None
+    queue_delay: timedelta = timedelta()
+    """How much later than it came it stands in the queue."""
 
 
-async def accept(database: Database, request: RunRequest, *, repositories: Sequence[str]) -> int:
+async def accept(
+    database: Database,
+    request: RunRequest,
+    *,
+    repositories: Sequence[str],
+    key: IdempotencyKey | None = None,
+) -> int:
     """Store a run that will be carried out, and return its id. Durable when this returns.
+
+    A `key` that came before with the same request gives the run that it got then.
 
     Raises:
         ContainerNotFound, PlaybookNotFound: the named thing does not exist.
         Invalid: an artifact of the scope is not in the container, or the playbook is disabled.
+        KeyReused: the key came before with another request.
     """
+    if key is not None:
+        return await _accept_once(database, request, key, repositories)
     if request.scope == "all":
         row = await database.fetch(_INSERT, **_values(request, repositories))
         if row is not None:
@@ -57,6 +74,19 @@ async def accept(database: Database, request: RunRequest, *, repositories: Seque
     # The long way checks more, and says what is wrong with a request.
     async with database.begin() as connection:
         return await insert_run(connection, request, repositories=repositories)
+
+
+async def _accept_once(
+    database: Database, request: RunRequest, key: IdempotencyKey, repositories: Sequence[str]
+) -> int:
+    # One transaction for both rows: a refused request leaves neither.
+    async with database.begin() as connection:
+        known = await idempotency_keys.claim(connection, key)
+        if known is not None:
+            return known
+        playbook_run_id = await insert_run(connection, request, repositories=repositories)
+        await idempotency_keys.record(connection, key, playbook_run_id)
+        return playbook_run_id
 
 
 async def insert_run(
@@ -69,6 +99,11 @@ async def insert_run(
     """`accept` inside a transaction; `flow_run_id` is given for a run that began in Prefect."""
     if not 0 < request.container_id <= LARGEST_ID:
         raise ContainerNotFound(request.container_id)
+    values = _values(request, repositories, flow_run_id)
+    if request.scope == "all":
+        made = (await connection.execute(_INSERT.statement, values)).scalar_one_or_none()
+        if made is not None:
+            return int(made)
     # Of two runs of scope "new" at once, the second must see the first one's mark.
     await lock(connection, request.container_id)
     playbook = await find(connection, request.playbook, repositories=repositories)
@@ -77,7 +112,6 @@ async def insert_run(
         raise Invalid(message)
     if isinstance(request.scope, list):
         await _check_artifacts(connection, request.container_id, request.scope)
-    values = _values(request, repositories, flow_run_id)
     if request.scope == "new":
         values["after_artifact"] = await _mark(connection, request.container_id, playbook.id)
     return int((await connection.execute(_INSERT.statement, values)).scalar_one())
@@ -96,6 +130,7 @@ def _values(
         "after_artifact": 0,
         "inputs": request.inputs,
         "ip_address": request.ip_address,
+        "queue_delay": request.queue_delay,
         "flow_run_id": flow_run_id,
     }
 
@@ -116,6 +151,7 @@ def _insert() -> Prepared:
         "owner_id": owner,
         "effective_user_id": owner,
         "last_artifact": func.coalesce(newest.scalar_subquery(), 0),
+        "queue_time": func.now() + bindparam("queue_delay", type_=Interval),
         "flow_run_id": flow_run_id,
         "dispatch_time": case((flow_run_id.is_not(None), func.now())),
         **{

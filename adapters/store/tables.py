@@ -238,6 +238,7 @@ playbook_runs = Table(
     Column(
         "dispatch_key", Uuid, nullable=False, unique=True, server_default=func.gen_random_uuid()
     ),
+    _time("queue_time"),
     _time("dispatch_time", now=False),
     Column("flow_run_id", Uuid, unique=True),
     _flag("settled"),
@@ -257,10 +258,17 @@ playbook_runs = Table(
     Index("ix_playbook_runs_mark", "container_id", "playbook_id", "last_artifact"),
     Index(None, "playbook_id"),
     Index(
-        "ix_playbook_runs_not_started",
-        "dispatch_time",
+        "ix_playbook_runs_queue",
+        "queue_time",
         "id",
-        postgresql_where=text("status = 'running' AND claim_time IS NULL"),
+        postgresql_where=text("status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL"),
+    ),
+    Index(
+        "ix_playbook_runs_standing",
+        "dispatch_time",
+        postgresql_where=text(
+            "status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL"
+        ),
     ),
     Index("ix_playbook_runs_unsettled", "id", postgresql_where=text("NOT settled")),
     Index(
@@ -271,7 +279,7 @@ playbook_runs = Table(
 )
 """One row per run, whichever way it began. The row is the truth; Prefect is one witness.
 
-- queued: ``flow_run_id`` and ``dispatch_time`` are null
+- queued: ``flow_run_id`` and ``dispatch_time`` are null; the earliest ``queue_time`` is next
 - being created in Prefect: ``dispatch_time`` is set, ``flow_run_id`` is null
 - in Prefect, not started: ``claim_time`` is null
 - running: ``claim_id`` names the process that holds it, ``attempt`` is its fencing number
@@ -280,6 +288,19 @@ playbook_runs = Table(
 - final: ``end_time`` is set; a trigger refuses any further change of what callers see
 - settled: Prefect has been brought to, or seen in, a final state as well
 """
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("user_id", BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request_hash", LargeBinary, nullable=False),
+    Column("playbook_run_id", BigInteger),
+    _time("create_time"),
+    Index(None, "create_time"),
+)
+"""Which run a caller's key got. ``playbook_run_id`` is null only within the transaction that makes
+the row; it is the answer that was given, whatever becomes of the run, so it refers to no row."""
 
 action_runs = Table(
     "action_runs",

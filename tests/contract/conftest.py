@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +11,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+import uvicorn
 from sqlalchemy import insert, update
 from starlette.types import ASGIApp
 
@@ -96,6 +99,21 @@ async def anonymous(application: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+async def address(application: ASGIApp) -> AsyncIterator[str]:
+    """Where uvicorn serves the application."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="off"))
+    serving = asyncio.create_task(server.serve([listener]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    host, port = listener.getsockname()
+    yield f"{host}:{port}"
+    server.should_exit = True
+    await serving
+    listener.close()
 
 
 @dataclass(frozen=True)

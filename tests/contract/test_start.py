@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import pytest
+from sqlalchemy import select
 
+from adapters.settings import Settings
 from adapters.signal import Signal
+from adapters.store.tables import playbook_runs
 
 pytestmark = pytest.mark.anyio
 
@@ -203,3 +207,41 @@ async def test_fields_that_the_contract_does_not_name_are_ignored(start):
 async def test_plural_ids_do_not_stand_in_for_the_required_ones(start):
     response = await start(container_id=..., container_ids=[1])
     assert response.status_code == 400
+
+
+@pytest.fixture
+def queue_delay(database, container, shelf, build, credentials):
+    """By how many minutes a run that a person or a program starts is put back in the queue."""
+
+    async def queue_delay(caller: str, **settings) -> float:
+        login = {
+            "person": {"auth": ("admin", credentials.password)},
+            "program": {"headers": {"ph-auth-token": credentials.automation_token}},
+        }
+        body = {"container_id": container, "playbook_id": shelf.my_playbook, "run": True}
+        transport = httpx.ASGITransport(build(Settings(**settings)))
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as anyone:
+            response = await anyone.post("/rest/playbook_run", json=body, **login[caller])
+        query = select(playbook_runs.c.queue_time - playbook_runs.c.start_time).where(
+            playbook_runs.c.id == int(response.json()["playbook_run_id"])
+        )
+        async with database.read() as connection:
+            return (await connection.scalar(query)).total_seconds() / 60
+
+    return queue_delay
+
+
+async def test_what_people_start_goes_before_what_programs_start(queue_delay):
+    assert await queue_delay("person") == 0
+    assert await queue_delay("program") == 10
+
+
+async def test_the_order_of_priorities_can_be_set(queue_delay):
+    order = {"priorities": "automation,manual", "priority_minutes": 3}
+    assert await queue_delay("person", **order) == 3
+    assert await queue_delay("program", **order) == 0
+
+
+@pytest.mark.parametrize("caller", ["person", "program"])
+async def test_without_priorities_all_runs_are_alike(queue_delay, caller):
+    assert await queue_delay(caller, priorities="") == 0

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import socket
 
 import pytest
-import uvicorn
 
 from adapters.settings import Settings
 
@@ -20,21 +18,6 @@ LIMIT = 100_000
 @pytest.fixture(scope="module")
 def settings() -> Settings:
     return Settings(body_limit=LIMIT)
-
-
-@pytest.fixture(scope="module")
-async def address(application):
-    """Where uvicorn serves the application."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="off"))
-    serving = asyncio.create_task(server.serve([listener]))
-    while not server.started:
-        await asyncio.sleep(0.01)
-    host, port = listener.getsockname()
-    yield f"{host}:{port}"
-    server.should_exit = True
-    await serving
-    listener.close()
 
 
 @pytest.fixture

@@ -229,12 +229,67 @@ def test_an_answer_that_is_not_of_the_contract_raises(answer: httpx.Response) ->
         client.run("my_playbook", 42)
 
 
+LOST = [
+    httpx.ConnectError("refused"),
+    httpx.ReadError("cut"),
+    httpx.RemoteProtocolError("cut"),
+    httpx.ReadTimeout("late"),
+    httpx.Response(503, json={"failed": True, "message": "The database does not answer"}),
+]
+HERE = {"name": "prefect-phantom"}
+STARTED = {"playbook_run_id": "7", "received": True}
+
+
+def keys(gateway: Gateway) -> list[str]:
+    """What came as the key of each start."""
+    starts = [request for request in gateway.requests if request.method == "POST"]
+    return [request.headers["idempotency-key"] for request in starts]
+
+
+@pytest.mark.parametrize("lost", LOST, ids=repr)
+def test_a_start_without_an_answer_is_sent_again_with_its_key(
+    lost: Exception | httpx.Response,
+) -> None:
+    gateway = Gateway(lost, lost, HERE, lost, STARTED)
+    with phantom(gateway) as client:
+        assert client.run("my_playbook", 42) == 7
+    first, second, third = keys(gateway)
+    assert first == second == third
+    assert [request.url.path for request in gateway.requests[1:3]] == ["/", "/"]
+
+
+def test_each_start_has_a_key_of_its_own() -> None:
+    gateway = Gateway(STARTED)
+    with phantom(gateway) as client:
+        client.run("my_playbook", 42)
+        client.run("my_playbook", 42)
+    assert len(set(keys(gateway))) == 2
+
+
 @pytest.mark.parametrize(
-    "break_", [httpx.ReadError("cut"), httpx.RemoteProtocolError("cut"), httpx.ReadTimeout("late")]
+    "front",
+    [
+        httpx.Response(200, text="<html>Splunk SOAR</html>"),
+        httpx.Response(302, headers={"location": "https://soar.example/login"}),
+        {"name": "something else"},
+    ],
 )
-def test_start_is_never_sent_twice(break_: Exception) -> None:
-    gateway = Gateway(break_, {"playbook_run_id": "7", "received": True})
-    with phantom(gateway) as client, pytest.raises(PhantomConnectionError, match="No answer from"):
+@pytest.mark.parametrize("lost", LOST, ids=repr)
+def test_what_does_not_know_keys_is_never_sent_a_start_twice(
+    lost: Exception | httpx.Response, front: dict[str, object] | httpx.Response
+) -> None:
+    gateway = Gateway(lost, front)
+    with (
+        phantom(gateway) as client,
+        pytest.raises((PhantomConnectionError, PhantomRequestError), match=r"No answer|database"),
+    ):
+        client.run("my_playbook", 42)
+    assert len(keys(gateway)) == 1
+
+
+def test_a_refused_start_is_not_sent_again() -> None:
+    gateway = Gateway(httpx.Response(409, json={"failed": True, "message": "Key"}))
+    with phantom(gateway) as client, pytest.raises(PhantomRequestError, match="Key"):
         client.run("my_playbook", 42)
     assert len(gateway.requests) == 1
 
@@ -249,6 +304,12 @@ def test_reading_is_repeated(ask: Callable[[Phantom], PlaybookRun]) -> None:
     with phantom(gateway) as client:
         assert ask(client).id == 46
     assert len(gateway.requests) == 3
+
+
+def test_reading_is_repeated_while_the_database_is_away() -> None:
+    gateway = Gateway(httpx.Response(503, json={"failed": True, "message": "later"}), RUN)
+    with phantom(gateway) as client:
+        assert client.get(46).id == 46
 
 
 def test_cancel_is_repeated() -> None:
@@ -293,9 +354,18 @@ async def test_the_async_client_does_the_same() -> None:
 
 
 @pytest.mark.anyio
-async def test_the_async_client_never_starts_twice() -> None:
-    gateway = Gateway(httpx.ReadError("cut"))
+async def test_the_async_client_starts_again_where_that_is_safe() -> None:
+    gateway = Gateway(httpx.ReadError("cut"), HERE, STARTED)
+    async with AsyncPhantom(URL, token="secret", transport=httpx.MockTransport(gateway)) as client:
+        assert await client.run("my_playbook", 42) == 7
+    first, second = keys(gateway)
+    assert first == second
+
+
+@pytest.mark.anyio
+async def test_the_async_client_never_starts_twice_elsewhere() -> None:
+    gateway = Gateway(httpx.ReadError("cut"), {"name": "something else"})
     async with AsyncPhantom(URL, token="secret", transport=httpx.MockTransport(gateway)) as client:
         with pytest.raises(PhantomConnectionError):
             await client.run("my_playbook", 42)
-    assert len(gateway.requests) == 1
+    assert len(keys(gateway)) == 1
