@@ -63,8 +63,7 @@ class Installation:
     async def slots(self) -> int:
         """Most runs at once on a worker, as the work pool has it."""
         pool = (await self.prefect.get("/work_pools/phantom")).raise_for_status().json()
-        slots = pool["base_job_template"]["variables"]["properties"]["slots"]
-        return int(slots.get("default", 4))  # what the worker takes when the pool says nothing
+        return int(pool["base_job_template"]["variables"]["properties"]["slots"]["default"])
 
     async def start(self, playbook: str, container: int = 42, **inputs: Any) -> int:
         """Id of a new run."""
