@@ -7,7 +7,7 @@ import contextlib
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,19 @@ from tests.benchmarks.process import running, says
 
 HERE = Path(__file__).parent
 USER, PASSWORD = "admin", "benchmark"
-START_SECONDS = 120
+START_SECONDS = 300
+TWO, REUSED, FORTY = "local/two_actions", "local/two_actions_reused", "local/forty_actions"
 
 
 class Installation:
     """What the scenarios reach: the gateway, the Prefect server, PostgreSQL, and the parts."""
 
-    def __init__(self, home: Path, url: str) -> None:
+    def __init__(self, home: Path, url: str, supervisor: psutil.Process) -> None:
         self.home = home
         self.url = url
+        self._supervisor = supervisor
         self.prefect_auth = (home / "prefect.auth").read_text().strip()
-        server = next(process for process in self.part("Prefect server"))
-        command = server.cmdline()
+        command = self.roots("Prefect server")[0].cmdline()
         self.prefect_url = f"http://127.0.0.1:{command[command.index('--port') + 1]}/api"
         self.gateway = httpx.AsyncClient(base_url=url, auth=(USER, PASSWORD), timeout=60)
         user, _, password = self.prefect_auth.partition(":")
@@ -38,16 +39,13 @@ class Installation:
             base_url=self.prefect_url, auth=(user, password), timeout=60
         )
 
-    def part(self, name: str) -> Iterator[psutil.Process]:
-        """The processes of one part, as they are named in their environment."""
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                environment = process.environ()
-                if (
-                    environment.get("PREFECT_PHANTOM_HOME") == str(self.home)
-                    and environment.get("PREFECT_PHANTOM_PART") == name
-                ):
-                    yield process
+    def roots(self, part: str) -> list[psutil.Process]:
+        """The first process of one part, as the supervisor has named it in its environment."""
+        return [
+            process
+            for process in self._supervisor.children()
+            if process.environ().get("PREFECT_PHANTOM_PART") == part
+        ]
 
     async def rows(self, database: str, query: str, *values: object) -> list[asyncpg.Record]:
         """The rows of one query, over the socket in the home."""
@@ -62,20 +60,39 @@ class Installation:
         sockets = str(self.home / "postgres" / "socket")
         return await asyncpg.connect(host=sockets, user="postgres", database=database)
 
+    async def slots(self) -> int:
+        """Most runs at once on a worker, as the work pool has it."""
+        pool = (await self.prefect.get("/work_pools/phantom")).raise_for_status().json()
+        return int(pool["base_job_template"]["variables"]["properties"]["slots"]["default"])
+
     async def start(self, playbook: str, container: int = 42, **inputs: Any) -> int:
         """Id of a new run."""
         body = {"container_id": container, "playbook_id": playbook, "run": True, "inputs": inputs}
         answer = await self.gateway.post("/rest/playbook_run", json=body)
         return int(answer.raise_for_status().json()["playbook_run_id"])
 
+    async def claimed(self, ids: Sequence[int], *, seconds: float = 120) -> list[asyncpg.Record]:
+        """The rows of these runs when a process holds each of them."""
+        return await self._rows_when(ids, "process_id IS NOT NULL", seconds)
+
     async def ended(self, ids: Sequence[int], *, seconds: float = 120) -> list[asyncpg.Record]:
         """The rows of these runs when all have ended."""
-        query = "SELECT * FROM playbook_runs WHERE id = ANY($1) AND end_time IS NOT NULL"
+        return await self._rows_when(ids, "end_time IS NOT NULL", seconds)
+
+    async def settled(self) -> None:
+        """Until Prefect has seen the end of every run too."""
+        while await self.rows("phantom", "SELECT 1 FROM playbook_runs WHERE NOT settled LIMIT 1"):
+            await asyncio.sleep(0.1)
+
+    async def _rows_when(
+        self, ids: Sequence[int], condition: str, seconds: float
+    ) -> list[asyncpg.Record]:
+        query = f"SELECT * FROM playbook_runs WHERE id = ANY($1) AND {condition}"
         connection = await self.connect("phantom")
         try:
             async with asyncio.timeout(seconds):
                 while len(rows := await connection.fetch(query, list(ids))) < len(ids):
-                    await asyncio.sleep(0.05)
+                    await asyncio.sleep(0.02)
             return rows
         finally:
             await connection.close()
@@ -101,13 +118,16 @@ async def installation() -> AsyncIterator[Installation]:
     command += ["--port", "0", "--prefect-port", "0", "--sample-data"]
     try:
         with running(command, output, options) as process:
-            async with asyncio.timeout(START_SECONDS):
-                while not says(output, "ready: http"):
-                    if process.poll() is not None:
-                        raise SystemExit(f"prefect-phantom ended:\n{output.read_text()}")
-                    await asyncio.sleep(0.2)
+            try:
+                async with asyncio.timeout(START_SECONDS):
+                    while not says(output, "ready: http") and process.poll() is None:
+                        await asyncio.sleep(0.2)
+            except TimeoutError:
+                raise SystemExit(f"it does not get ready:\n{output.read_text()}") from None
+            if process.poll() is not None:
+                raise SystemExit(f"it has ended:\n{output.read_text()}")
             url = output.read_text().rpartition("ready: http")[2].strip()
-            started = Installation(folder / "home", f"http{url}")
+            started = Installation(folder / "home", f"http{url}", psutil.Process(process.pid))
             async with started.gateway, started.prefect:
                 yield started
     finally:

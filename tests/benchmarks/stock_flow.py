@@ -1,8 +1,13 @@
-"""The playbooks of this benchmark as plain Prefect flows."""
+"""The playbooks of this benchmark as plain Prefect flows.
+
+``python stock_flow.py NAME LIMIT`` serves them, at most LIMIT runs at once.
+"""
 
 from __future__ import annotations
 
-from prefect import flow, task
+import sys
+
+from prefect import flow, serve, task
 
 
 @task
@@ -22,3 +27,9 @@ def two_tasks() -> None:
 def forty_tasks() -> None:
     """Run one task forty times, as one map."""
     add.map([1] * 40, list(range(40))).result()
+
+
+if __name__ == "__main__":
+    name, limit = sys.argv[1:]
+    deployments = [each.to_deployment(name) for each in (two_tasks, forty_tasks)]
+    serve(*deployments, limit=int(limit))

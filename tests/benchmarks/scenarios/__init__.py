@@ -1,0 +1,1 @@
+"""One scenario per file. Each is given a `Bench`, and adds to its samples."""
