@@ -1,4 +1,4 @@
-"""Everything that is known once all is over: callers' journal, both databases, witnesses, kernel."""
+"""Everything known once all is over: callers' journal, both databases, witnesses, the kernel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from tests.chaos.witness import Line
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RUNS = """
-    SELECT r.*, p.error AS playbook_error FROM playbook_runs r JOIN playbooks p ON p.id = playbook_id
+    SELECT r.*, p.error AS playbook_error
+    FROM playbook_runs r JOIN playbooks p ON p.id = playbook_id
 """
 FLOW_RUNS = """
     SELECT id::text, idempotency_key, state_type::text, state_name,

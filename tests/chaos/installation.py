@@ -1,4 +1,4 @@
-"""The installation under test: a real `prefect-phantom up`, started again whenever it was killed."""
+"""The installation under test: a real `prefect-phantom up`, started anew when it was killed."""
 
 from __future__ import annotations
 
@@ -79,11 +79,19 @@ class Installation:
         """Start `up` on the home and return when it serves."""
         self._starts += 1
         output = self.folder / f"up-{self._starts}.log"
+        self.up = self._launch(output)
+        async with asyncio.timeout(START_SECONDS):
+            while not says(output, "ready: http"):
+                if self.up.poll() is not None:
+                    raise RuntimeError(f"up ended before it was ready:\n{output.read_text()}")
+                await asyncio.sleep(0.1)
+
+    def _launch(self, output: Path) -> subprocess.Popen[bytes]:
         program = str(Path(sys.executable).with_name("prefect-phantom"))
         where = ["--home", str(self.home), "--playbooks", str(self.folder / "playbooks")]
         ports = ["--port", str(self.port), "--prefect-port", str(self.prefect_port)]
         with output.open("wb") as log:
-            self.up = subprocess.Popen(
+            return subprocess.Popen(
                 [program, "up", *where, *ports, "--sample-data"],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -92,11 +100,6 @@ class Installation:
                 cwd=ROOT,
                 start_new_session=True,
             )
-        async with asyncio.timeout(START_SECONDS):
-            while not says(output, "ready: http"):
-                if self.up.poll() is not None:
-                    raise RuntimeError(f"up ended before it was ready:\n{output.read_text()}")
-                await asyncio.sleep(0.1)
 
     async def stop(self) -> list[str]:
         """Stop `up` by SIGTERM; return what of the home is alive afterwards."""
@@ -232,11 +235,15 @@ async def installation(
     finally:
         await system.stop()
         for each in mounted:
-            subprocess.run(["umount", "--lazy", str(each)], check=True)
+            _unmount(each)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 SIZES = {"postgres": "700m", "logs": "16m"}
+
+
+def _unmount(folder: Path) -> None:
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def _mount(folder: Path, size: str) -> Path:

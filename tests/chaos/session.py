@@ -24,6 +24,7 @@ from tests.chaos.truths import Breach, breaches
 
 RECOVERY_SECONDS = 240
 """How long after a fault until a new run goes through, before that is called a breach."""
+LAST_LOOK_SECONDS = 30
 STARTED = time.monotonic()
 
 
@@ -114,6 +115,7 @@ async def conclude(stage: Scene, outcome: Outcome, *, patience: float) -> None:
     await stage.load.over(patience)
     await stage.load.end_strays(await stage.system.open_runs())
     await stage.system.all_ended(patience)
+    await stage.load.over(LAST_LOOK_SECONDS)
     evidence = await collect(stage.system, stage.journal)
     outcome.breaches += breaches(evidence)
     outcome.disturbances = stage.journal.disturbances

@@ -68,6 +68,7 @@ def _of_life(evidence: Evidence, life: Life) -> Found:
 
 def ends(evidence: Evidence, life: Life, row: Row) -> Found:
     """Every acknowledged run ends, and its processes with it."""
+    del life
     if row["end_time"] is None:
         yield (
             "1 stuck",

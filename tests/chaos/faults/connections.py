@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import errno
 import os
-import re
 import socket
 from contextlib import closing, suppress
-from pathlib import Path
 
 import psutil
 
@@ -63,12 +62,11 @@ def shut_connections(process_id: int) -> int:
 
 
 def _shut(process_id: int, number: int) -> bool:
-    link = Path(f"/proc/{process_id}/fd/{number}")
-    if not re.match(r"socket:", os.readlink(link) if link.is_symlink() else ""):
-        return False
     holder = os.pidfd_open(process_id)
     try:
         copy = ctypes.CDLL(None, use_errno=True).syscall(PIDFD_GETFD, holder, number, 0)
+        if copy < 0 and ctypes.get_errno() == errno.EBADF:
+            return False  # closed meanwhile
         if copy < 0:
             raise OSError(ctypes.get_errno(), "pidfd_getfd")
         with closing(socket.socket(fileno=copy)) as connection, suppress(OSError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import ClassVar
 
 from tests.chaos.installation import Installation
 from tests.chaos.journal import Journal
@@ -30,7 +29,7 @@ class Scene:
 class Fault:
     """One kind of fault. `inject` may last, `heal` takes back what does not heal by itself."""
 
-    name: ClassVar[str] | str
+    name: str
     mounts: bool = False
     """Whether it needs file systems of its own."""
 

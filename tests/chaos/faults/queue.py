@@ -10,6 +10,7 @@ from contextlib import suppress
 from tests.chaos.faults.fault import Fault, Scene
 
 CROWD = int(os.environ.get("CHAOS_CROWD", "1000"))
+KINDS_OF_CROWD = ("plain", "cancel at once", "cancel at once", "one action")
 PATIENCE_SECONDS = 900
 
 
@@ -20,9 +21,7 @@ class Crowd(Fault):
 
     async def inject(self, scene: Scene) -> str:
         for number in range(CROWD):
-            scene.load.begin(
-                scene.chance.choice(("plain", "cancel at once", "plain", "one action"))
-            )
+            scene.load.begin(scene.chance.choice(KINDS_OF_CROWD))
             if number % 20 == 0:
                 await asyncio.sleep(0.1)
         await scene.load.over(PATIENCE_SECONDS)
