@@ -30,7 +30,10 @@ def main() -> int:
     if arguments.all:
         report.show(report.read())
         return 0
-    outcome = asyncio.run(_session(arguments))
+    try:
+        outcome = asyncio.run(_session(arguments))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
     path = report.write(outcome)
     report.show(report.read(path))
     say(f"seed {outcome.seed}, everything: {path}")

@@ -26,12 +26,12 @@ class Kind:
 
 
 KINDS = {
-    "plain": Kind("plain", 30),
+    "plain": Kind("plain", 24),
     "one action": Kind("one", 12, actions=("first",)),
     "two actions": Kind("two", 12, actions=("first", "second")),
     "slow": Kind("two", 10, actions=("first", "second"), inputs={"seconds": 2}),
     "blocks a while": Kind("grips", 1, actions=("first",)),
-    "cancel at once": Kind("two", 14, "at once", actions=("first", "second")),
+    "cancel at once": Kind("two", 24, "at once", actions=("first", "second")),
     "cancel at any step": Kind(
         "two", 10, "any", actions=("first", "second"), inputs={"seconds": 1}
     ),
@@ -43,7 +43,7 @@ KINDS = {
     "cancel while suspended": Kind("suspended", 1, "witnessed"),
     "sys.exit": Kind("exits", 1, outcome="failed"),
     "os._exit": Kind("dies", 1, outcome="failed"),
-    "import error": Kind("broken", 4, outcome="failed"),
+    "import error": Kind("broken", 12, outcome="failed"),
     "recursion": Kind("recurses", 0.5, outcome="failed"),
     "stack overflow": Kind("overflows", 0, outcome="either"),
     "forks": Kind("forks", 0.5, outcome="either"),

@@ -37,6 +37,8 @@ class Load:
         self.fault = "none"
         """What is noted for runs that are asked for from now on."""
         self.mix: Mapping[str, float] = LIGHT
+        self.waiting = False
+        """Whether `arrive` asks for nothing at the moment."""
         self.tasks: set[asyncio.Task[None]] = set()
         self._chance = chance
         self._client = httpx.AsyncClient(
@@ -51,7 +53,7 @@ class Load:
         """Ask for so many runs a second, until cancelled; fewer while very many are under way."""
         while True:
             await asyncio.sleep(self._chance.expovariate(rate))
-            if len(self.tasks) < MOST_AT_ONCE:
+            if not self.waiting and len(self.tasks) < MOST_AT_ONCE:
                 self.begin(self._chance.choices(list(self.mix), list(self.mix.values()))[0])
 
     def begin(self, kind: str, *, cancel: bool = True) -> Life:

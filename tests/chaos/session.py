@@ -99,6 +99,7 @@ async def _recover(stage: Scene) -> bool:
     try:
         async with asyncio.timeout(RECOVERY_SECONDS):
             await stage.system.whole()
+            stage.load.waiting = True  # or the probe would wait behind what was asked for before
             while True:
                 probe = stage.load.begin("plain")
                 while not (probe.seen and probe.seen[-1].status != "running"):
@@ -107,6 +108,8 @@ async def _recover(stage: Scene) -> bool:
                     return True
     except TimeoutError:
         return False
+    finally:
+        stage.load.waiting = False
 
 
 async def conclude(stage: Scene, outcome: Outcome, *, patience: float) -> None:
