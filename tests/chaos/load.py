@@ -19,7 +19,7 @@ from tests.chaos.witness import Witnesses
 GIVE_UP_SECONDS = 300
 """How long a caller repeats a request that gets no answer."""
 LOOK_SECONDS = 0.2
-MOST_AT_ONCE = 40
+MOST_AT_ONCE = 80
 FALSE_CANCEL_SECONDS = 2.0
 """A process that has been refused may still send its logs for so long."""
 AGAIN = 0.05
