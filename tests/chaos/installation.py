@@ -65,7 +65,6 @@ class Installation:
             "PREFECT_PHANTOM_WORKER_TYPE": worker,
             "PREFECT_PHANTOM_WORK_POOL": pool,
             "PREFECT_PHANTOM_WORKER_LIMIT": str(slots),
-            "PREFECT_PHANTOM_WORKER_NAME": f"chaos-{os.getpid()}",
         }
 
     def prepare(self) -> None:
