@@ -54,7 +54,9 @@ KINDS = {
     "limited": Kind("limited", 0, actions=("first",), inputs={"seconds": 3}),
 }
 LIGHT = {name: kind.weight for name, kind in KINDS.items() if kind.weight}
-POISON = {"plain": 2.0, "blocks a while": 1.0, "100 MB": 0.15} | {
-    name: 1.0 for name, kind in KINDS.items() if kind.outcome != "success"
+POISON = {name: 1.0 for name, kind in KINDS.items() if kind.outcome != "success"} | {
+    "plain": 2.0,
+    "blocks a while": 1.0,
+    "100 MB": 0.05,  # a few at once leave nothing of a small machine for anything else
 }
 CANCELS = {name: 1.0 for name, kind in KINDS.items() if kind.cancel != "never"}
