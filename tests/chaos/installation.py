@@ -49,6 +49,7 @@ class Installation:
         self.home = folder / "home"
         self.witnesses = Witnesses(folder / "witness")
         self.worker = worker
+        self.slots = slots
         self.grace = 5.0 if worker == "phantom" else 30.0
         self.port, self.prefect_port, runtime_port = free_ports("127.0.0.1", 3)
         self.url = f"http://127.0.0.1:{self.port}"
@@ -64,7 +65,6 @@ class Installation:
             "PREFECT_PHANTOM_RUNTIME_PORT": str(runtime_port),
             "PREFECT_PHANTOM_WORKER_TYPE": worker,
             "PREFECT_PHANTOM_WORK_POOL": pool,
-            "PREFECT_PHANTOM_WORKER_LIMIT": str(slots),
         }
 
     def prepare(self) -> None:
@@ -99,6 +99,13 @@ class Installation:
                 cwd=ROOT,
                 start_new_session=True,
             )
+
+    async def set_slots(self) -> None:
+        """Say in the work pool, as its page in the Prefect UI does, how many run at once."""
+        pool = await self.prefect("GET", "/work_pools/phantom")
+        template = pool["base_job_template"]
+        template["variables"]["properties"]["slots"]["default"] = self.slots
+        await self.prefect("PATCH", "/work_pools/phantom", {"base_job_template": template})
 
     async def stop(self) -> list[str]:
         """Stop `up` by SIGTERM; return what of the home is alive afterwards."""
@@ -230,6 +237,8 @@ async def installation(
         if mounts:
             mounted = [_mount(system.home / name, size) for name, size in SIZES.items()]
         await system.start()
+        if worker == "phantom":
+            await system.set_slots()
         yield system
     finally:
         await system.stop()
