@@ -107,7 +107,7 @@ class Load:
         moment = kind.cancel if cancel else "never"
         if moment == "at once":
             await self._cancel(life)
-        elif self._chance.random() < AGAIN:
+        elif moment != "witnessed" and self._chance.random() < AGAIN:
             await self._start_again(life, body)
         if moment == "any":
             await asyncio.sleep(self._chance.random() * 3)

@@ -13,7 +13,8 @@ from prefect.flow_runs import pause_flow_run, suspend_flow_run
 
 from flows import ActionResult, PlaybookRun, action, playbook
 
-LONG = 600
+LONG = 60
+"""Far beyond any bound of a cancel; nobody may ever know of a run whose answer was lost."""
 
 
 @action("wait", app="Chaos")
