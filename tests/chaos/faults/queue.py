@@ -5,27 +5,48 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from tests.chaos.faults.fault import Fault, Scene
+from tests.chaos.witness import Line
 
 CROWD = int(os.environ.get("CHAOS_CROWD", "1000"))
-KINDS_OF_CROWD = ("plain", "cancel at once", "cancel at once", "one action")
+KINDS_OF_CROWD = (
+    *("plain", "one action", "import error", "import error"),
+    *("cancel at once", "cancel at once", "cancel at once", "cancel at once"),
+)
 PATIENCE_SECONDS = 900
 
 
 class Crowd(Fault):
-    """Many runs at once behind few slots; half of them are cancelled while they wait."""
+    """Many runs at once behind few slots, most of them cancelled while they wait.
 
-    name = "crowd"
+    With `kills`, one part after the other is killed while they come and are carried out.
+    """
+
+    def __init__(self, name: str, kills: Sequence[str] = ()) -> None:
+        self.name = name
+        self.kills = kills
 
     async def inject(self, scene: Scene) -> str:
+        killing = asyncio.create_task(self._kill(scene))
         for number in range(CROWD):
             scene.load.begin(scene.chance.choice(KINDS_OF_CROWD))
-            if number % 20 == 0:
-                await asyncio.sleep(0.1)
+            if number % 10 == 0:
+                await asyncio.sleep(0.2)
+        words = await killing
         await scene.load.over(PATIENCE_SECONDS)
-        return f"{CROWD} runs"
+        return f"{CROWD} runs{words}"
+
+    async def _kill(self, scene: Scene) -> str:
+        killed = []
+        for part in scene.chance.sample(self.kills, len(self.kills)):
+            await asyncio.sleep(scene.between(2, 10))
+            if (process := scene.system.part(part)) is not None:
+                process.kill()
+                killed.append(part)
+        return f", killed {killed}" if killed else ""
 
 
 class HeldSlot(Fault):
@@ -46,8 +67,9 @@ class HeldSlot(Fault):
         return f"run {line.run}"
 
 
-def _holders(scene: Scene, runs: list[int | None]):
+def _holders(scene: Scene, runs: Sequence[int | None]) -> Iterator[Line]:
     return (line for run in runs if run is not None for line in scene.system.witnesses.alive(run))
 
 
-FAULTS = (Crowd(), HeldSlot())
+PARTS = ("gateway", "worker", "prefect", "postgres", "template")
+FAULTS = (Crowd("crowd"), Crowd("crowd and kills", PARTS), HeldSlot())
