@@ -22,8 +22,6 @@ LOOK_SECONDS = 0.2
 MOST_AT_ONCE = 80
 FALSE_CANCEL_SECONDS = 2.0
 """A process that has been refused may still send its logs for so long."""
-AGAIN = 0.05
-"""How often a caller repeats an acknowledged request, with the same body or another one."""
 
 
 class Load:
@@ -37,6 +35,8 @@ class Load:
         self.fault = "none"
         """What is noted for runs that are asked for from now on."""
         self.mix: Mapping[str, float] = LIGHT
+        self.again = 0.05
+        """How often an acknowledged request is repeated, with the same body and with another."""
         self.waiting = False
         """Whether `arrive` asks for nothing at the moment."""
         self.tasks: set[asyncio.Task[None]] = set()
@@ -107,7 +107,7 @@ class Load:
         moment = kind.cancel if cancel else "never"
         if moment == "at once":
             await self._cancel(life)
-        elif moment != "witnessed" and self._chance.random() < AGAIN:
+        elif moment != "witnessed" and self._chance.random() < self.again:
             await self._start_again(life, body)
         if moment == "any":
             await asyncio.sleep(self._chance.random() * 3)

@@ -30,6 +30,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene
     """An installation of this module's own, with callers that are about to begin."""
     journal: Path = tmp_path_factory.mktemp("chaos") / "journal"
     async with installation() as system, scene(system, seed=SEED, journal=journal) as begun:
+        begun.load.again = 0
         yield begun
 
 
@@ -57,6 +58,7 @@ async def test_promises_are_kept_through_a_fault(stage: Scene, fault: str) -> No
 
 @pytest.mark.xfail(reason="the gateway does not know Idempotency-Key yet")
 async def test_a_lost_answer_and_a_retry_make_one_run(stage: Scene) -> None:
+    stage.load.again = 1
     assert await _broken(stage, HANDFUL, "cut answers") == []
 
 
