@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo up test bench lint format lock clean
+.PHONY: setup demo up test bench chaos lint format lock clean
 
 setup: .venv/complete
 
@@ -26,6 +26,9 @@ test: setup
 
 bench: setup ## against stock Prefect and a bare floor, in one run; figures and samples in bench/
 	$(BIN)/python -m tests.benchmarks
+
+chaos: setup ## faults in the real parts at random times; ARGUMENTS=--help says which
+	$(BIN)/python -m tests.chaos $(ARGUMENTS)
 
 lint: setup
 	$(BIN)/ruff check

@@ -1,0 +1,24 @@
+"""Faults: each is injected into a scene and healed again; its name is what the table shows."""
+
+from __future__ import annotations
+
+from tests.chaos.faults import (
+    connections,
+    disk,
+    freeze,
+    gateways,
+    kill,
+    misuse,
+    postgres,
+    prefect_ui,
+    queue,
+)
+from tests.chaos.faults.fault import Fault, Scene
+
+FAULTS: dict[str, Fault] = {
+    fault.name: fault
+    for module in (misuse, kill, freeze, postgres, connections, gateways, queue, prefect_ui, disk)
+    for fault in module.FAULTS
+}
+
+__all__ = ["FAULTS", "Fault", "Scene"]
