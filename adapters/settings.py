@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     database_url: str | None = None
     """PostgreSQL server on which both databases are made, such as ``postgresql://user:pw@db``.
     Without it `up` runs an embedded PostgreSQL in the home folder."""
+    metrics: bool = True
+    """Serve ``/metrics`` for Prometheus, to everyone who reaches the REST contract."""
     admin_password: SecretStr | None = None
     """Password of the first administrator, ``admin``; without it one is generated."""
 

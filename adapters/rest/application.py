@@ -10,7 +10,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.errors import EndpointNotFound
-from adapters.rest import artifact, container, health, ph_user, playbook, playbook_run
+from adapters.rest import artifact, container, health, metrics, ph_user, playbook, playbook_run
 from adapters.rest.access import Access
 from adapters.rest.authentication import Authentication
 from adapters.rest.failures import Failures
@@ -75,8 +75,12 @@ def create_application(
     """
     gateway = Gateway(database, settings, dispatch, reconcile, Credentials(database, notices))
     # Starlette's own application would add three layers, for errors that `Failures` answers.
-    application: ASGIApp = Router(ROUTES, redirect_slashes=False)
-    for layer in reversed(LAYERS):
+    routes, layers = ROUTES, LAYERS
+    if settings.metrics:
+        routes = [resource("/metrics", get=metrics.Page(database).show), *ROUTES]
+        layers = [metrics.Measured, *LAYERS]
+    application: ASGIApp = Router(routes, redirect_slashes=False)
+    for layer in reversed(layers):
         application = layer(application)
     return Served(application, gateway)
 

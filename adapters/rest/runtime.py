@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 from uuid import UUID
 
 from fastapi.encoders import jsonable_encoder
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -27,7 +27,7 @@ from adapters.rest.failures import Failures
 from adapters.rest.responses import answer
 from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store import action_runs, attempts, unsettled_runs
+from adapters.store import action_runs, attempts, unsettled_runs, workers
 from adapters.store.database import Database
 
 Status = Literal["success", "failed"]
@@ -88,6 +88,13 @@ class _Exited(_Message):
 
 class _Held(_Message):
     flow_run_ids: list[UUID]
+    work_pool: str
+    type: str
+    hostname: str
+    version: str
+    slots: int = Field(ge=0, lt=2**31)
+    taken: int = Field(ge=0, lt=2**31)
+    start_time: AwareDatetime
 
 
 class _End(_Message):
@@ -167,8 +174,10 @@ async def _end(request: Request) -> Response:
 async def _worker_started(request: Request) -> Response:
     """A worker begins; whatever its name held before is dead, since it ended the leftovers."""
     _require_key(request)
+    database: Database = request.app.state.database
+    await workers.forget_old(database)
     ended = await unsettled_runs.end_runs_of_worker(
-        request.app.state.database, request.path_params["name"], reason=unsettled_runs.WORKER_GONE
+        database, request.path_params["name"], reason=unsettled_runs.WORKER_GONE
     )
     request.app.state.reconcile.notify()
     return answer({"ended": ended})
@@ -203,9 +212,16 @@ async def _run_exited(request: Request) -> Response:
 
 
 async def _held(request: Request) -> Response:
+    """A worker says at each of its polls how it stands, and is told what it must stop."""
     _require_key(request)
     message = await _read(request, _Held)
-    stop = await unsettled_runs.refused(request.app.state.database, message.flow_run_ids)
+    database: Database = request.app.state.database
+    presence = workers.Presence(
+        name=request.path_params["name"],
+        **{name: value for name, value in message if name != "flow_run_ids"},
+    )
+    await workers.see(database, presence)
+    stop = await unsettled_runs.refused(database, message.flow_run_ids)
     return answer({"stop": jsonable_encoder(stop)})
 
 

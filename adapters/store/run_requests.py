@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.errors import ContainerNotFound, Invalid
 from adapters.store.containers import lock
 from adapters.store.database import Database
+from adapters.store.measures import RUNS_ACCEPTED
 from adapters.store.playbooks import LARGEST_ID, PLAYBOOK_ID, find, reference
 from adapters.store.prepared import Prepared
 from adapters.store.tables import artifacts, containers, playbooks
@@ -53,6 +54,7 @@ async def accept(database: Database, request: RunRequest, *, repositories: Seque
     if request.scope == "all":
         row = await database.fetch(_INSERT, **_values(request, repositories))
         if row is not None:
+            RUNS_ACCEPTED.labels("rest").inc()
             return int(row["id"])
     # The long way checks more, and says what is wrong with a request.
     async with database.begin() as connection:
@@ -80,7 +82,9 @@ async def insert_run(
     values = _values(request, repositories, flow_run_id)
     if request.scope == "new":
         values["after_artifact"] = await _mark(connection, request.container_id, playbook.id)
-    return int((await connection.execute(_INSERT.statement, values)).scalar_one())
+    playbook_run_id = int((await connection.execute(_INSERT.statement, values)).scalar_one())
+    RUNS_ACCEPTED.labels("prefect" if flow_run_id else "rest").inc()
+    return playbook_run_id
 
 
 def _values(
