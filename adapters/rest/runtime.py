@@ -86,8 +86,11 @@ class _Exited(_Message):
     code: int
 
 
-class _Held(_Message):
+class _Refused(_Message):
     flow_run_ids: list[UUID]
+
+
+class _Held(_Refused):
     work_pool: str
     type: str
     hostname: str
@@ -112,6 +115,7 @@ def create_runtime_application(
             Route("/runtime/action_runs", _start_action, methods=["POST"]),
             Route("/runtime/action_runs/{action_run_id:int}/end", _end_action, methods=["POST"]),
             Route("/runtime/end", _end, methods=["POST"]),
+            Route("/runtime/refused", _refused, methods=["POST"]),
             Route("/runtime/workers/{name}/started", _worker_started, methods=["POST"]),
             Route("/runtime/workers/{name}/stopping", _worker_stopping, methods=["POST"]),
             Route("/runtime/workers/{name}/stopped", _worker_stopped, methods=["POST"]),
@@ -222,6 +226,14 @@ async def _held(request: Request) -> Response:
     )
     await workers.see(database, presence)
     stop = await unsettled_runs.refused(database, message.flow_run_ids)
+    return answer({"stop": jsonable_encoder(stop)})
+
+
+async def _refused(request: Request) -> Response:
+    """Which runs may not go on, for whoever keeps a single one."""
+    _require_key(request)
+    message = await _read(request, _Refused)
+    stop = await unsettled_runs.refused(request.app.state.database, message.flow_run_ids)
     return answer({"stop": jsonable_encoder(stop)})
 
 
