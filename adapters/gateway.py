@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import logging
 import os
@@ -15,6 +16,7 @@ from prefect.client.orchestration import get_client
 from starlette.types import ASGIApp
 
 from adapters.hints import Hints
+from adapters.prefect.condition import read_condition
 from adapters.prefect.deployments import Deployments
 from adapters.prefect.dispatch import Dispatcher
 from adapters.prefect.events import Events
@@ -116,6 +118,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             dispatch=dispatch,
             reconcile=reconcile,
             notices=notices,
+            prefect=functools.partial(read_condition, client, settings.work_pool),
         )
         runtime = create_runtime_application(
             database=database,

@@ -15,6 +15,7 @@ from adapters.rest.application import create_application
 from adapters.settings import Settings
 from adapters.store import attempts, measures, tables, workers
 from adapters.store.database import Database, database_url
+from adapters.store.notices import Notices
 from adapters.store.workers import Presence
 
 pytestmark = pytest.mark.anyio
@@ -215,12 +216,17 @@ async def test_one_reading_serves_all_that_ask_within_a_moment(
 
 
 async def test_without_a_database_the_page_says_so_and_still_counts(
-    dispatch, reconcile, settings, scrape
+    dispatch, reconcile, ask_prefect, settings, scrape
 ):
     assert (await scrape()).value("prefect_phantom_database_up") == 1
     nowhere = Database(database_url("postgresql://postgres@127.0.0.1:1", "none"))
     application = create_application(
-        database=nowhere, settings=settings, dispatch=dispatch, reconcile=reconcile
+        database=nowhere,
+        settings=settings,
+        dispatch=dispatch,
+        reconcile=reconcile,
+        notices=Notices(nowhere),
+        prefect=ask_prefect,
     )
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:

@@ -313,7 +313,7 @@ async def test_only_a_cancelled_run_may_not_go_on(ask, hand_over, client):
     messages = [await hand_over() for _ in range(2)]
     for message in messages:
         await ask("claim", KEY, message)
-    kept, cancelled = messages
+    _, cancelled = messages
     await client.post(f"/rest/playbook_run/{cancelled['playbook_run_id']}", json={"cancel": True})
     ids = {"flow_run_ids": [message["flow_run_id"] for message in messages]}
     for path, further in (("refused", {}), ("workers/w1/held", STANDING)):
