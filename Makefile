@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .PHONY: setup demo up test bench chaos lint format lock clean
 
-setup: .venv/complete
+setup: .venv/complete .venv/infrastructure/complete
 
 # Everything pinned and checked by hash, and compiled: an import of Prefect costs twice otherwise.
 .venv/complete: requirements/lock.txt requirements/uv.txt pyproject.toml
@@ -13,6 +13,13 @@ setup: .venv/complete
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements/lock.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m compileall -q flows adapters
+	touch $@
+
+# Prefect's workers for containers, for their tests alone: where they are installed, every worker and
+# server of Prefect loads them, which costs a second and 50 MB in each.
+.venv/infrastructure/complete: .venv/complete requirements/infrastructure.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(@D) --no-deps --compile-bytecode \
+	  --require-hashes --requirement requirements/infrastructure.txt
 	touch $@
 
 demo: setup ## the contract's three calls, on parts of its own
@@ -40,10 +47,14 @@ format: setup
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-lock: setup ## resolve the newest versions that fit; the lock names no registry
+lock: .venv/complete ## resolve the newest versions that fit; the lock names no registry
 	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --group dev --universal \
 	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header --output-file requirements/lock.txt
+	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --constraint requirements/lock.txt \
+	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements/lock.txt) \
+	  --no-annotate --no-header --output-file requirements/infrastructure.txt
 
 clean:
 	rm -rf .venv

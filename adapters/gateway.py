@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import logging
 import os
@@ -15,6 +16,7 @@ from prefect.client.orchestration import get_client
 from starlette.types import ASGIApp
 
 from adapters.hints import Hints
+from adapters.prefect.condition import read_condition
 from adapters.prefect.deployments import Deployments
 from adapters.prefect.dispatch import Dispatcher
 from adapters.prefect.events import Events
@@ -32,6 +34,7 @@ from adapters.sweeper import Sweeper
 
 OPERATOR = "operator"
 """The automation user whose token lies in the home folder, for the command line."""
+LOOPBACKS = frozenset({"127.0.0.1", "::1", "localhost"})
 LONGEST_PAUSE_SECONDS = 10.0
 logger = logging.getLogger("prefect_phantom.gateway")
 
@@ -47,6 +50,14 @@ async def run_gateway(settings: Settings) -> None:
             "`prefect-phantom up` makes them, and PREFECT_PHANTOM_HTTP=true goes without"
         )
         raise SystemExit(message)
+    behind_tls = (settings.runtime_url or "").startswith("https://")
+    if settings.runtime_host not in LOOPBACKS and not behind_tls:
+        logger.warning(
+            "The runtime API listens on %s without TLS: who can read that network can read the "
+            "runtime key, and with it claim and end runs. Keep it to a network of its own, or put "
+            "a proxy with TLS before it and name that in PREFECT_PHANTOM_RUNTIME_URL",
+            settings.runtime_host,
+        )
     database = await Database.open(settings.database_url, PHANTOM_DATABASE)
     try:
         await _prepare(database, settings)
@@ -110,6 +121,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             dispatch=dispatch,
             reconcile=reconcile,
             notices=notices,
+            prefect=functools.partial(read_condition, client, settings.work_pool),
         )
         runtime = create_runtime_application(
             database=database,
@@ -123,8 +135,10 @@ async def _serve(database: Database, settings: Settings) -> None:
         gc.freeze()
         await _listen(
             [
-                _server(contract, settings, settings.port, public=True),
-                _server(runtime, settings, settings.runtime_port, public=False),
+                _server(contract, settings, settings.host, settings.port, secure=not settings.http),
+                _server(
+                    runtime, settings, settings.runtime_host, settings.runtime_port, secure=False
+                ),
             ],
             stop,
         )
@@ -174,12 +188,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(application: ASGIApp, settings: Settings, port: int, *, public: bool) -> _Server:
-    secure = public and not settings.http
+def _server(
+    application: ASGIApp, settings: Settings, host: str, port: int, *, secure: bool
+) -> _Server:
     return _Server(
         uvicorn.Config(
             application,
-            host=settings.host if public else "127.0.0.1",
+            host=host,
             port=port,
             http="httptools",
             loop="uvloop",

@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     """Port of the REST contract; 0 picks a free one."""
     http: bool = False
     """Serve plain HTTP instead of HTTPS."""
+    runtime_host: str = "127.0.0.1"
+    """Address of the runtime API. On any but loopback its key passes over the network: see README.
+    """
     runtime_port: int = Field(default=8444, ge=0, le=65535)
     """Port of the runtime API, the door from runs to stored data; 0 picks a free one."""
     prefect_port: int = Field(default=4200, ge=0, le=65535)
@@ -39,6 +42,8 @@ class Settings(BaseSettings):
     database_url: str | None = None
     """PostgreSQL server on which both databases are made, such as ``postgresql://user:pw@db``.
     Without it `up` runs an embedded PostgreSQL in the home folder."""
+    metrics: bool = True
+    """Serve ``/metrics`` for Prometheus, to everyone who reaches the REST contract."""
     admin_password: SecretStr | None = None
     """Password of the first administrator, ``admin``; without it one is generated."""
 

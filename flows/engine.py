@@ -16,7 +16,7 @@ import socket
 import sys
 
 import flows.guardian
-import flows.playbook
+from flows.runtime import worker_name
 
 GRACE_SECONDS = 5.0
 """As in a pool of type ``phantom``. Prefect's own process worker waits 30 s before its SIGKILL."""
@@ -43,13 +43,13 @@ def _guardian(worker: int) -> socket.socket:
         {
             "url": os.environ.get("PREFECT_PHANTOM_RUNTIME_URL", ""),
             "key": os.environ.get("PREFECT_PHANTOM_RUNTIME_KEY", ""),
-            "worker": os.environ.get("PREFECT_PHANTOM_WORKER_NAME", ""),
+            "worker": worker_name() or "",
             "watched": [os.getpid(), worker],
         },
         {
             "run": os.environ.get(flows.guardian.FLOW_RUN, ""),
             "process_id": os.getpid(),
-            "grace_seconds": GRACE_SECONDS,
+            "grace_seconds": float(os.environ.get("PREFECT_PHANTOM_GRACE_SECONDS", GRACE_SECONDS)),
         },
     ]
     ours.sendall(b"".join(json.dumps(order).encode() + b"\n" for order in orders))

@@ -11,6 +11,7 @@ import os
 import socket
 import ssl
 from typing import Any, Literal, Self
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import httpx
@@ -97,14 +98,7 @@ class Attempt:
             RuntimeUnavailable: no answer within `PATIENCE_SECONDS`.
 
         """
-        url, key = (os.environ.get(f"PREFECT_PHANTOM_RUNTIME_{name}") for name in ("URL", "KEY"))
-        if not url or not key:
-            message = (
-                "PREFECT_PHANTOM_RUNTIME_URL and PREFECT_PHANTOM_RUNTIME_KEY must be set where "
-                "playbooks run; `prefect-phantom up` and `prefect-phantom worker` do that"
-            )
-            raise RuntimeRefused(message)
-        client = _client(url)
+        client, key = _connect()
         process = psutil.Process()
         answer = _call(
             client,
@@ -119,7 +113,7 @@ class Attempt:
                 "container_id": container_id,
                 "scope": scope,
                 "inputs": inputs,
-                "worker": os.environ.get("PREFECT_PHANTOM_WORKER_NAME"),
+                "worker": worker_name(),
                 "hostname": socket.gethostname(),
                 "process_id": process.pid,
                 "process_start": process.create_time(),
@@ -188,6 +182,55 @@ class Attempt:
 
     def _call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return _call(self._client, path, self.claim.token, body)
+
+
+class Watch:
+    """A run as seen from outside its process, by whoever started that process."""
+
+    def __init__(self, flow_run_id: str) -> None:
+        self.flow_run_id = flow_run_id
+        self._client, self._key = _connect()
+
+    def is_refused(self) -> bool:
+        """Whether the run may not go on: cancelled, or ended a while ago.
+
+        Without an answer it may: the run itself waits for the gateway before it does anything.
+        """
+        try:
+            answer = _post(
+                self._client, "/runtime/refused", self._key, {"flow_run_ids": [self.flow_run_id]}
+            )
+        except RuntimeUnavailable:
+            return False
+        return self.flow_run_id in answer["stop"]
+
+    def exited(self, code: int) -> None:
+        """Report that the run's process has ended with this exit code; negative for a signal.
+
+        Raises:
+            RuntimeUnavailable: no answer within `PATIENCE_SECONDS`.
+
+        """
+        path = f"/runtime/workers/{quote(worker_name() or 'none', safe='')}/exited"
+        _call(self._client, path, self._key, {"flow_run_id": self.flow_run_id, "code": code})
+
+
+def _connect() -> tuple[httpx.Client, str]:
+    """A client of the runtime API, and the key that gateway, workers and fresh runs share."""
+    url, key = (os.environ.get(f"PREFECT_PHANTOM_RUNTIME_{name}") for name in ("URL", "KEY"))
+    if not url or not key:
+        message = (
+            "PREFECT_PHANTOM_RUNTIME_URL and PREFECT_PHANTOM_RUNTIME_KEY must be set where "
+            "playbooks run; `prefect-phantom up` and `prefect-phantom worker` do that"
+        )
+        raise RuntimeRefused(message)
+    return _client(url), key
+
+
+def worker_name() -> str | None:
+    """Our worker's name, or the one that Prefect's own worker leaves in a container."""
+    names = ("PREFECT_PHANTOM_WORKER_NAME", "PREFECT__WORKER_NAME")
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
 
 @functools.cache

@@ -10,7 +10,8 @@ app = cyclopts.App(name="prefect-phantom", help="Phantom's REST contract, carrie
 # Imported when they are called: their imports would double the time of every other command.
 app.command("adapters.cli.up:up", help="Start all parts on this machine.")
 app.command("adapters.cli.gateway:gateway", help="Serve the REST contract and the runtime API.")
-app.command("adapters.cli.worker:worker", help="Run playbooks.")
+app.command("adapters.cli.worker:app", name="worker", help="Run playbooks.")
+app.command("adapters.cli.doctor:doctor", help="Check every part and say what to do.")
 app.command(playbook.app)
 app.command(run.app)
 app.command(token.app)

@@ -51,8 +51,8 @@ class Connection:
             SystemExit: the gateway refused, was not found or did not answer.
         """
         try:
-            url = self._url()
-            with Phantom(url, token=self._token(url), verify=self._verification()) as phantom:
+            url = self.address()
+            with Phantom(url, token=self.credentials(url), verify=self.verification()) as phantom:
                 yield phantom
         except BrokenPipeError:
             # The reader of our output has enough, as `head` does. Nothing more can be written.
@@ -62,36 +62,40 @@ class Connection:
             fail(str(error))
 
     @property
-    def _home(self) -> Home:
+    def folder(self) -> Home:
+        """The home folder, which need not exist."""
         return Home(self.home)
 
-    def _url(self) -> str:
-        url = self.url or _read(self._home.url_file)
+    def address(self) -> str:
+        """Where the gateway is. Raises `ConnectionMissing` when nothing says so."""
+        url = self.url or _read(self.folder.url_file)
         if url is None:
             raise ConnectionMissing(
-                f"No gateway runs on {self._home.path}: start it with `prefect-phantom up`, "
+                f"No gateway runs on {self.folder.path}: start it with `prefect-phantom up`, "
                 "or name one with --url."
             )
         return url
 
-    def _token(self, url: str) -> str:
+    def credentials(self, url: str) -> str:
+        """Whose token is shown to the gateway at `url`. Raises `ConnectionMissing`."""
         if self.token:
             return self.token
         # The operator's token may do everything: it is shown to no gateway but its own.
-        if httpx.URL(url) != httpx.URL(_read(self._home.url_file) or ""):
+        if httpx.URL(url) != httpx.URL(_read(self.folder.url_file) or ""):
             raise ConnectionMissing(
-                f"{url} is not the gateway of {self._home.path}: give its --token too."
+                f"{url} is not the gateway of {self.folder.path}: give its --token too."
             )
-        token = _read(self._home.operator_token_file)
+        token = _read(self.folder.operator_token_file)
         if token is None:
             raise ConnectionMissing(
-                f"{self._home.path} has no operator token: give a --token, or start the gateway "
+                f"{self.folder.path} has no operator token: give a --token, or start the gateway "
                 "with `prefect-phantom up`."
             )
         return token
 
-    def _verification(self) -> bool | ssl.SSLContext:
-        certificate = self._home.certificate
+    def verification(self) -> bool | ssl.SSLContext:
+        """How the gateway's certificate is verified, in httpx' own terms."""
+        certificate = self.folder.certificate
         if self.insecure or not certificate.is_file():
             return not self.insecure
         context = httpx.create_ssl_context()

@@ -18,6 +18,7 @@ from adapters.client.errors import (
     PhantomConnectionError,
     PhantomRequestError,
 )
+from adapters.client.health import Health
 from adapters.client.models import (
     ActionRun,
     AppRun,
@@ -34,6 +35,7 @@ __all__ = [
     "AppRun",
     "AsyncPhantom",
     "Container",
+    "Health",
     "Message",
     "Phantom",
     "PhantomClientError",

@@ -14,6 +14,7 @@ from tenacity import AsyncRetrying
 from adapters.client import call, requests
 from adapters.client.call import AnswerT, Call, Json
 from adapters.client.errors import PhantomConnectionError, PhantomRequestError
+from adapters.client.health import Health
 from adapters.client.models import Container, Playbook, PlaybookRun, Scope
 from adapters.client.options import options
 from adapters.client.patience import OUTAGE_SECONDS, Patience
@@ -115,6 +116,10 @@ class AsyncPhantom:
     async def playbooks(self) -> list[Playbook]:
         """As `Phantom.playbooks`."""
         return await self._send(requests.list_playbooks())
+
+    async def health(self) -> Health:
+        """As `Phantom.health`."""
+        return await self._send(requests.get_health())
 
     async def set_playbook_id(self, playbook_id: int, new_id: int) -> int:
         """As `Phantom.set_playbook_id`."""

@@ -7,6 +7,7 @@ from uuid import uuid4
 from pydantic import BaseModel
 
 from adapters.client.call import Call, Json
+from adapters.client.health import Health
 from adapters.client.models import Container, Playbook, PlaybookRun, Scope
 
 REPEAT_SECONDS = 2.0
@@ -123,6 +124,16 @@ def list_playbooks() -> Call[list[Playbook]]:
         method="GET",
         path="/rest/playbook?page_size=0",
         parse=lambda answer: _Playbooks.model_validate(answer).data,
+        repeat_seconds=REPEAT_SECONDS,
+    )
+
+
+def get_health() -> Call[Health]:
+    """Read how the gateway and its parts are."""
+    return Call(
+        method="GET",
+        path="/rest/prefect_phantom/health",
+        parse=Health.model_validate,
         repeat_seconds=REPEAT_SECONDS,
     )
 

@@ -15,6 +15,7 @@ from tenacity import Retrying
 from adapters.client import call, requests
 from adapters.client.call import AnswerT, Call, Json
 from adapters.client.errors import PhantomConnectionError, PhantomRequestError
+from adapters.client.health import Health
 from adapters.client.models import Container, Playbook, PlaybookRun, Scope
 from adapters.client.options import options
 from adapters.client.patience import OUTAGE_SECONDS, Patience
@@ -136,6 +137,10 @@ class Phantom:
     def playbooks(self) -> list[Playbook]:
         """Read every playbook that the gateway knows."""
         return self._send(requests.list_playbooks())
+
+    def health(self) -> Health:
+        """Read how the gateway and its parts are. For administrators, and not in Splunk."""
+        return self._send(requests.get_health())
 
     def set_playbook_id(self, playbook_id: int, new_id: int) -> int:
         """Give a playbook the id that callers have written down, and return it."""

@@ -42,10 +42,14 @@ class GatewayClient:
         """The process of a run has ended with this exit code; negative for a signal."""
         await self._post("exited", {"flow_run_id": str(flow_run_id), "code": code}, patience=120)
 
-    async def ask_stopped(self, flow_run_ids: Iterable[UUID]) -> set[UUID]:
-        """Which of these runs may not go on."""
-        body = {"flow_run_ids": [str(flow_run_id) for flow_run_id in flow_run_ids]}
-        answer = await self._post("held", body, patience=3)
+    async def held(self, flow_run_ids: Iterable[UUID], **standing: str | int) -> set[UUID]:
+        """Say that the worker has these runs, and how it stands; return which may not go on.
+
+        `standing` is its ``work_pool``, ``type``, ``hostname``, ``version``, ``start_time``,
+        ``slots``, and ``taken``, the number of slots in use.
+        """
+        ids = [str(flow_run_id) for flow_run_id in flow_run_ids]
+        answer = await self._post("held", {"flow_run_ids": ids, **standing}, patience=3)
         return {UUID(text) for text in answer["stop"]}
 
     async def hints(self) -> AsyncIterator[dict[str, Any]]:

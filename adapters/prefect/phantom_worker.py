@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections import deque
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from typing import Any, Self
 from uuid import UUID
 
@@ -81,6 +83,12 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         # What is known to wait for a slot, so that a free one need not ask Prefect.
         self._offers: deque[dict[str, Any]] = deque(maxlen=MOST_OFFERS)
         self._more = False
+        self._identity = {
+            "type": self.type,
+            "hostname": socket.gethostname(),
+            "version": version("prefect-phantom"),
+            "start_time": datetime.now(UTC).isoformat(),
+        }
         await super().__aenter__()
         self._deployments = KnownDeployments(self.client)
         await self._guardian.start()
@@ -105,10 +113,12 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             runs = {process.process_id for process in self._processes.values()}
             known = {*runs, *self._reused.process_ids, self._templates.process_id}
             end_orphans(known, self._taken)
+            if self._work_pool is None:
+                return []
             await self._stop_refused()
             free = self._slots() - len(self._taken)
             self._more = free <= 0
-            if self._work_pool is None or free <= 0:
+            if free <= 0:
                 return []
             scheduled = await self.client.get_scheduled_flow_runs_for_work_pool(
                 work_pool_name=self.work_pool.name,
@@ -214,11 +224,17 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _stop_refused(self) -> None:
-        """Stop what may not go on, should the hint about it have been lost."""
-        if self._processes:
-            with suppress(httpx.HTTPError):
-                for flow_run_id in await self._gateway.ask_stopped(self._processes):
-                    self._stop(flow_run_id)
+        """Say how this worker stands, and stop what may not go on, should its hint be lost."""
+        with suppress(httpx.HTTPError):
+            refused = await self._gateway.held(
+                self._processes,
+                **self._identity,
+                work_pool=self.work_pool.name,
+                slots=self._slots(),
+                taken=len(self._taken),
+            )
+            for flow_run_id in refused:
+                self._stop(flow_run_id)
 
     def _stop(self, flow_run_id: UUID) -> None:
         if (process := self._processes.get(flow_run_id)) is not None:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 from starlette.requests import Request
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from adapters.condition import PrefectCondition
 from adapters.errors import EndpointNotFound
-from adapters.rest import artifact, container, health, ph_user, playbook, playbook_run
+from adapters.rest import (
+    artifact,
+    container,
+    health,
+    metrics,
+    ph_user,
+    playbook,
+    playbook_run,
+    prefect_phantom,
+)
 from adapters.rest.access import Access
 from adapters.rest.authentication import Authentication
 from adapters.rest.failures import Failures
@@ -56,6 +66,7 @@ ROUTES = [
     resource("/rest/playbook/{id}", get=playbook.show, post=playbook.set_id),
     resource("/rest/ph_user", post=ph_user.create),
     resource("/rest/ph_user/{id}", get=ph_user.show),
+    resource("/rest/prefect_phantom/health", get=prefect_phantom.health),
     Route("/{path:path}", UnknownEndpoint()),
 ]
 
@@ -67,16 +78,22 @@ def create_application(
     dispatch: Signal,
     reconcile: Signal,
     notices: Notices,
+    prefect: Callable[[], Awaitable[PrefectCondition]],
 ) -> ASGIApp:
     """The application that serves the contract from `database`.
 
-    `dispatch` is notified of accepted runs, `reconcile` of cancels. Whoever calls this opens and
-    closes the database and runs the two loops and `notices`.
+    `dispatch` is notified of accepted runs, `reconcile` of cancels. `prefect` asks Prefect how it
+    is. Whoever calls this opens and closes the database and runs the two loops and `notices`.
     """
-    gateway = Gateway(database, settings, dispatch, reconcile, Credentials(database, notices))
+    credentials = Credentials(database, notices)
+    gateway = Gateway(database, settings, dispatch, reconcile, credentials, prefect)
     # Starlette's own application would add three layers, for errors that `Failures` answers.
-    application: ASGIApp = Router(ROUTES, redirect_slashes=False)
-    for layer in reversed(LAYERS):
+    routes, layers = ROUTES, LAYERS
+    if settings.metrics:
+        routes = [resource("/metrics", get=metrics.Page(database).show), *ROUTES]
+        layers = [metrics.Measured, *LAYERS]
+    application: ASGIApp = Router(routes, redirect_slashes=False)
+    for layer in reversed(layers):
         application = layer(application)
     return Served(application, gateway)
 

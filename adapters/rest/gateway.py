@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Self
 
 from starlette.requests import Request
 
+from adapters.condition import PrefectCondition
 from adapters.errors import PermissionMissing
 from adapters.settings import Settings
 from adapters.signal import Signal
@@ -26,6 +28,8 @@ class Gateway:
     reconcile: Signal
     """Wakes the loop that compares runs with Prefect, and carries out cancels."""
     credentials: Credentials
+    prefect: Callable[[], Awaitable[PrefectCondition]]
+    """Asks Prefect how it is."""
 
     @classmethod
     def of(cls, request: Request) -> Self:

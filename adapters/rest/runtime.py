@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 from uuid import UUID
 
 from fastapi.encoders import jsonable_encoder
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -27,7 +27,7 @@ from adapters.rest.failures import Failures
 from adapters.rest.responses import answer
 from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store import action_runs, attempts, leases, unsettled_runs
+from adapters.store import action_runs, attempts, leases, unsettled_runs, workers
 from adapters.store.database import Database
 
 Status = Literal["success", "failed"]
@@ -86,7 +86,7 @@ class _Exited(_Message):
     code: int
 
 
-class _Held(_Message):
+class _Refused(_Message):
     flow_run_ids: list[UUID]
 
 
@@ -97,6 +97,16 @@ class _GoneProcess(_Message):
 
 class _Gone(_Message):
     runs: list[_GoneProcess]
+
+
+class _Held(_Refused):
+    work_pool: str
+    type: str
+    hostname: str
+    version: str
+    slots: int = Field(ge=0, lt=2**31)
+    taken: int = Field(ge=0, lt=2**31)
+    start_time: AwareDatetime
 
 
 class _End(_Message):
@@ -114,6 +124,7 @@ def create_runtime_application(
             Route("/runtime/action_runs", _start_action, methods=["POST"]),
             Route("/runtime/action_runs/{action_run_id:int}/end", _end_action, methods=["POST"]),
             Route("/runtime/end", _end, methods=["POST"]),
+            Route("/runtime/refused", _refused, methods=["POST"]),
             Route("/runtime/workers/{name}/started", _worker_started, methods=["POST"]),
             Route("/runtime/workers/{name}/stopping", _worker_stopping, methods=["POST"]),
             Route("/runtime/workers/{name}/stopped", _worker_stopped, methods=["POST"]),
@@ -178,11 +189,10 @@ async def _end(request: Request) -> Response:
 async def _worker_started(request: Request) -> Response:
     """A worker begins; whatever its name held before is dead, since it ended the leftovers."""
     _require_key(request)
+    database: Database = request.app.state.database
+    await workers.forget_old(database)
     ended = await leases.end_held_by(
-        request.app.state.database,
-        request.path_params["name"],
-        reason=leases.WORKER_GONE,
-        final=False,
+        database, request.path_params["name"], reason=leases.WORKER_GONE, final=False
     )
     request.app.state.reconcile.notify()
     return answer({"ended": ended})
@@ -222,7 +232,7 @@ async def _run_exited(request: Request) -> Response:
 async def _lease(request: Request) -> Response:
     """A guardian answers for the processes of these runs, and asks which may not go on."""
     _require_key(request)
-    message = await _read(request, _Held)
+    message = await _read(request, _Refused)
     database, worker = request.app.state.database, request.path_params["name"]
     await leases.renew(database, worker, message.flow_run_ids)
     stop = await unsettled_runs.refused(database, message.flow_run_ids)
@@ -240,8 +250,23 @@ async def _gone(request: Request) -> Response:
 
 
 async def _held(request: Request) -> Response:
+    """A worker says at each of its polls how it stands, and is told what it must stop."""
     _require_key(request)
     message = await _read(request, _Held)
+    database: Database = request.app.state.database
+    presence = workers.Presence(
+        name=request.path_params["name"],
+        **{name: value for name, value in message if name != "flow_run_ids"},
+    )
+    await workers.see(database, presence)
+    stop = await unsettled_runs.refused(database, message.flow_run_ids)
+    return answer({"stop": jsonable_encoder(stop)})
+
+
+async def _refused(request: Request) -> Response:
+    """Which runs may not go on, for whoever keeps a single one."""
+    _require_key(request)
+    message = await _read(request, _Refused)
     stop = await unsettled_runs.refused(request.app.state.database, message.flow_run_ids)
     return answer({"stop": jsonable_encoder(stop)})
 

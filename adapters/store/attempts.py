@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.errors import NotReady, PlaybookNotFound, Superseded
 from adapters.store.database import Database
 from adapters.store.leases import FROM_NOW
+from adapters.store.measures import RUNS_ACCEPTED
 from adapters.store.playbook_runs import finish
 from adapters.store.run_requests import RunRequest, insert_run
 from adapters.store.tables import artifacts, containers, playbooks
@@ -172,9 +173,11 @@ async def _insert(
     )
     if request.playbook.isdigit():
         raise PlaybookNotFound(request.playbook)
-    return await insert_run(
+    run_id = await insert_run(
         connection, new, repositories=repositories, flow_run_id=request.flow_run_id
     )
+    RUNS_ACCEPTED.labels("prefect").inc()
+    return run_id
 
 
 async def _container(connection: AsyncConnection, container_id: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, Uuid, any_, bindparam, column, func, literal,
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.store.database import Database
+from adapters.store.measures import count_end
 from adapters.store.playbook_runs import ending, finish
 from adapters.store.prepared import Prepared
 from adapters.store.tables import playbook_runs as runs
@@ -106,7 +107,7 @@ async def record(database: Database, created: dict[int, UUID]) -> None:
 async def refuse(database: Database, playbook_run_ids: Sequence[int], reason: str) -> None:
     """End runs failed that can never be created, for a reason that their readers will see."""
     async with database.begin() as connection:
-        await connection.execute(
+        refused = await connection.execute(
             update(runs)
             .where(
                 runs.c.id == any_(literal(list(playbook_run_ids), ARRAY(BigInteger))),
@@ -114,7 +115,10 @@ async def refuse(database: Database, playbook_run_ids: Sequence[int], reason: st
             )
             # None of them has begun, so there are no actions to look at.
             .values(**ending("failed", reason), result=[], settled=True)
+            .returning(runs.c.cancelled)
         )
+        for cancelled in refused.scalars():
+            count_end("failed", cancelled)
 
 
 async def end_overdue(database: Database, *, hours: float) -> list[int]:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.errors import AlreadyFinished, PlaybookRunNotFound
 from adapters.store.action_results import result_so_far
 from adapters.store.database import Database
+from adapters.store.measures import count_end
 from adapters.store.prepared import Prepared
 from adapters.store.tables import action_runs, app_runs, playbooks
 from adapters.store.tables import playbook_runs as runs
@@ -138,8 +139,9 @@ async def finish(
     Actions that were under way are closed as failed. `settled` says that Prefect needs no word;
     `process_gone` that nobody holds the run any more, so that nobody but us will tell Prefect.
     """
-    query = select(runs.c.id).where(runs.c.id == playbook_run_id, runs.c.end_time.is_(None))
-    if (await connection.execute(query.with_for_update())).one_or_none() is None:
+    query = select(runs.c.cancelled).where(runs.c.id == playbook_run_id, runs.c.end_time.is_(None))
+    row = (await connection.execute(query.with_for_update())).one_or_none()
+    if row is None:
         return False
     await close_actions(connection, playbook_run_id)
     await connection.execute(
@@ -152,6 +154,7 @@ async def finish(
             **({"claim_id": None} if process_gone else {}),
         )
     )
+    count_end(status, row.cancelled)
     return True
 
 

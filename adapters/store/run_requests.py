@@ -29,6 +29,7 @@ from adapters.store import idempotency_keys
 from adapters.store.containers import lock
 from adapters.store.database import Database
 from adapters.store.idempotency_keys import IdempotencyKey
+from adapters.store.measures import RUNS_ACCEPTED
 from adapters.store.playbooks import LARGEST_ID, PLAYBOOK_ID, find, reference
 from adapters.store.prepared import Prepared
 from adapters.store.tables import artifacts, containers, playbooks
@@ -65,28 +66,23 @@ async def accept(
         Invalid: an artifact of the scope is not in the container, or the playbook is disabled.
         KeyReused: the key came before with another request.
     """
-    if key is not None:
-        return await _accept_once(database, request, key, repositories)
-    if request.scope == "all":
+    if key is None and request.scope == "all":
         row = await database.fetch(_INSERT, **_values(request, repositories))
         if row is not None:
+            RUNS_ACCEPTED.labels("rest").inc()
             return int(row["id"])
-    # The long way checks more, and says what is wrong with a request.
+    # The long way checks more, and says what is wrong with a request. One transaction for the rows
+    # of key and run: a refused request leaves neither.
     async with database.begin() as connection:
-        return await insert_run(connection, request, repositories=repositories)
-
-
-async def _accept_once(
-    database: Database, request: RunRequest, key: IdempotencyKey, repositories: Sequence[str]
-) -> int:
-    # One transaction for both rows: a refused request leaves neither.
-    async with database.begin() as connection:
-        known = await idempotency_keys.claim(connection, key)
-        if known is not None:
-            return known
+        if key is not None:
+            known = await idempotency_keys.claim(connection, key)
+            if known is not None:
+                return known
         playbook_run_id = await insert_run(connection, request, repositories=repositories)
-        await idempotency_keys.record(connection, key, playbook_run_id)
-        return playbook_run_id
+        if key is not None:
+            await idempotency_keys.record(connection, key, playbook_run_id)
+    RUNS_ACCEPTED.labels("rest").inc()
+    return playbook_run_id
 
 
 async def insert_run(

@@ -350,6 +350,22 @@ app_runs = Table(
 """One per asset of an action run. ``entries`` is ``[{parameter, status, message}]``, one per
 parameter set; ``result_data`` adds ``data`` and ``summary`` and may be large."""
 
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("work_pool", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("hostname", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("taken", Integer, nullable=False),
+    Column("start_time", DateTime(timezone=True), nullable=False),
+    _time("seen_time"),
+)
+"""What each worker last said of itself. ``taken`` of its ``slots`` are in use; ``version`` is that
+of our program; ``start_time`` is by the worker's clock, ``seen_time`` by the database's."""
+
 run_log = Table(
     "run_log",
     metadata,

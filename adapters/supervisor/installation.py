@@ -45,7 +45,7 @@ class Ports:
             runtime = _preferred(settings.runtime_port, runtime)
         elif settings.runtime_port:
             runtime = settings.runtime_port
-            require_free(LOOPBACK, runtime, "PREFECT_PHANTOM_RUNTIME_PORT")
+            require_free(settings.runtime_host, runtime, "PREFECT_PHANTOM_RUNTIME_PORT")
         own_prefect = "PREFECT_API_URL" not in os.environ
         if own_prefect and settings.prefect_port:
             prefect = settings.prefect_port
@@ -75,14 +75,14 @@ class Installation:
     @property
     def url(self) -> str:
         """Where callers on this machine reach the REST contract."""
-        host = _ANY_ADDRESS.get(self.settings.host, self.settings.host)
-        host = f"[{host}]" if ":" in host else host
-        return f"{'http' if self.settings.http else 'https'}://{host}:{self.ports.gateway}"
+        scheme = "http" if self.settings.http else "https"
+        return f"{scheme}://{_reached(self.settings.host)}:{self.ports.gateway}"
 
     @property
     def runtime_url(self) -> str:
         """Where runs on this machine reach the runtime API."""
-        return self.settings.runtime_url or f"http://{LOOPBACK}:{self.ports.runtime}"
+        given = self.settings.runtime_url
+        return given or f"http://{_reached(self.settings.runtime_host)}:{self.ports.runtime}"
 
     @property
     def runtime_key(self) -> str:
@@ -106,6 +106,12 @@ class Installation:
         """Database of our Prefect server, with its password if it has one."""
         url: URL = database_url(self.database_server, PREFECT_DATABASE)
         return url.render_as_string(hide_password=False)
+
+
+def _reached(host: str) -> str:
+    """How a URL names, on this machine, a part that listens on `host`."""
+    host = _ANY_ADDRESS.get(host, host)
+    return f"[{host}]" if ":" in host else host
 
 
 def make_password() -> str:

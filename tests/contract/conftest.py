@@ -15,6 +15,7 @@ import uvicorn
 from sqlalchemy import insert, update
 from starlette.types import ASGIApp
 
+from adapters.condition import PrefectCondition
 from adapters.rest.application import create_application
 from adapters.settings import Settings
 from adapters.signal import Signal
@@ -60,7 +61,22 @@ def settings() -> Settings:
 
 
 @pytest.fixture(scope="module")
-def build(database: Database, dispatch: Signal, reconcile: Signal) -> Callable[[Settings], ASGIApp]:
+def ask_prefect() -> Callable[[], Awaitable[PrefectCondition]]:
+    """Answers for Prefect, of which there is none behind the contract here."""
+
+    async def ask() -> PrefectCondition:
+        return PrefectCondition("3.8.8", ["one"])
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def build(
+    database: Database,
+    dispatch: Signal,
+    reconcile: Signal,
+    ask_prefect: Callable[[], Awaitable[PrefectCondition]],
+) -> Callable[[Settings], ASGIApp]:
     """Makes an application with other settings."""
     return lambda settings: create_application(
         database=database,
@@ -68,6 +84,7 @@ def build(database: Database, dispatch: Signal, reconcile: Signal) -> Callable[[
         dispatch=dispatch,
         reconcile=reconcile,
         notices=Notices(database),
+        prefect=ask_prefect,
     )
 
 

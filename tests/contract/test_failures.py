@@ -82,7 +82,7 @@ async def test_a_fault_of_ours_is_logged_with_the_incident_that_is_shown(
     assert record.exc_info[0] is ZeroDivisionError
 
 
-async def test_without_a_database_nothing_is_accepted(settings, credentials, tmp_path):
+async def test_without_a_database_nothing_is_accepted(settings, credentials, ask_prefect, tmp_path):
     gone = Database(database_url(f"postgresql://postgres@/?host={tmp_path}", "phantom"))
     signal = Signal()
     application = create_application(
@@ -91,6 +91,7 @@ async def test_without_a_database_nothing_is_accepted(settings, credentials, tmp
         dispatch=signal,
         reconcile=signal,
         notices=Notices(gone),
+        prefect=ask_prefect,
     )
     transport = httpx.ASGITransport(application)
     headers = {"ph-auth-token": credentials.token}

@@ -13,11 +13,15 @@ from pydantic import SecretStr
 from adapters.hints import Hints
 from adapters.rest.runtime import create_runtime_application
 from adapters.settings import Settings
-from adapters.store import playbook_runs
+from adapters.store import playbook_runs, workers
 
 pytestmark = pytest.mark.anyio
 KEY = "a key that gateway and workers share"
 ANY_RUN = {"status": "success", "message": ""}
+STANDING = {
+    "work_pool": "phantom", "type": "phantom", "hostname": "h", "version": "0.1.0", "slots": 4,
+    "taken": 1, "start_time": "2026-11-24T10:00:00Z",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +100,8 @@ def action_end(app_run_id: int, **fields) -> dict:
     }  # fmt: skip
 
 
-PATHS_WITH_KEY = ["claim", "workers/w1/started", "workers/w1/stopping", "workers/w1/stopped"]
+PATHS_WITH_KEY = ["claim", "refused", *(f"workers/w1/{event}" for event in (
+    "started", "stopping", "stopped", "exited", "held"))]  # fmt: skip
 PATHS_WITH_TOKEN = {"action_runs": action_start(), "action_runs/1/end": action_end(1),
                     "end": ANY_RUN}  # fmt: skip
 
@@ -302,3 +307,32 @@ async def test_what_a_stopped_worker_held_ends_and_wakes_the_reconciler(
         "failed",
         "Stopped with the system",
     )
+
+
+async def test_only_a_cancelled_run_may_not_go_on(ask, hand_over, client):
+    messages = [await hand_over() for _ in range(2)]
+    for message in messages:
+        await ask("claim", KEY, message)
+    _, cancelled = messages
+    await client.post(f"/rest/playbook_run/{cancelled['playbook_run_id']}", json={"cancel": True})
+    ids = {"flow_run_ids": [message["flow_run_id"] for message in messages]}
+    for path, further in (("refused", {}), ("workers/w1/held", STANDING)):
+        answer = await ask(path, KEY, ids | further)
+        assert answer.json() == {"stop": [cancelled["flow_run_id"]]}
+
+
+async def test_what_a_worker_says_of_itself_is_kept_until_it_says_otherwise(ask, database):
+    for taken in (0, 3):
+        await ask("workers/w%20one/held", KEY, STANDING | {"flow_run_ids": [], "taken": taken})
+    async with database.read() as connection:
+        known = {worker.name: worker for worker in await workers.read_all(connection)}
+    worker = known["w one"]
+    assert (worker.slots, worker.taken, worker.online) == (4, 3, True)
+    assert (worker.work_pool, worker.hostname, worker.version) == ("phantom", "h", "0.1.0")
+
+
+@pytest.mark.parametrize("wrong", [{"slots": -1}, {"start_time": "2026-01-01T00:00:00"}, {"x": 1}])
+async def test_a_worker_that_says_what_makes_no_sense_is_refused(ask, wrong):
+    answer = await ask("workers/w1/held", KEY, STANDING | {"flow_run_ids": []} | wrong)
+    assert answer.status_code == 400
+    assert next(iter(wrong)) in answer.json()["message"]

@@ -1,0 +1,59 @@
+"""What a gateway says of itself and its parts, typed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel
+
+
+class DatabaseHealth(BaseModel):
+    """Version of PostgreSQL; revision of the schema, and the newest that the gateway knows."""
+
+    version: str
+    revision: str
+    head: str
+
+
+class PrefectHealth(BaseModel):
+    """The Prefect server; `error` says why it is not reached, and is empty when it is."""
+
+    version: str
+    workers: list[str]
+    """Workers of the playbooks' work pool that Prefect has heard of lately."""
+    error: str
+
+
+class WorkerHealth(BaseModel):
+    """A worker of our own type; `taken` of its `slots` are in use."""
+
+    name: str
+    work_pool: str
+    type: str
+    hostname: str
+    version: str
+    slots: int
+    taken: int
+    online: bool
+    start_time: datetime
+    seen_time: datetime
+
+
+class RunsHealth(BaseModel):
+    """Open runs by where they are; `oldest_seconds` is the age of the oldest not started."""
+
+    queued: int
+    waiting: int
+    running: int
+    suspended: int
+    cancelling: int
+    oldest_seconds: float
+
+
+class Health(BaseModel):
+    """All of it."""
+
+    database: DatabaseHealth
+    prefect: PrefectHealth
+    workers: list[WorkerHealth]
+    runs: RunsHealth

@@ -1,0 +1,28 @@
+"""Asking Prefect how it is."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import WorkerStatus
+from prefect.exceptions import ObjectNotFound
+
+from adapters.condition import PrefectCondition
+
+ANSWER_SECONDS = 5.0
+
+
+async def read_condition(client: PrefectClient, work_pool: str) -> PrefectCondition:
+    """Ask for the server's version and for the workers that are online in `work_pool`."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            version = await client.api_version()
+            workers = await client.read_workers_for_work_pool(work_pool)
+    except TimeoutError:
+        return PrefectCondition(error=f"no answer within {ANSWER_SECONDS:g} s")
+    except (httpx.HTTPError, ObjectNotFound) as error:
+        return PrefectCondition(error=str(error) or type(error).__name__)
+    online = [worker.name for worker in workers if worker.status is WorkerStatus.ONLINE]
+    return PrefectCondition(version, online)

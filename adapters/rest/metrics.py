@@ -1,0 +1,190 @@
+"""``/metrics`` in Prometheus' text format: requests, runs, workers. It tells of load, not of runs.
+
+Requests and what became of runs are counted by this process since its start. What is open, and the
+workers, are read from PostgreSQL when the page is asked for, so that every gateway tells the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Iterator
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from adapters.store import measures
+from adapters.store.availability import ANSWER_SECONDS, is_outage
+from adapters.store.database import Database
+from adapters.store.measures import RUNS_ACCEPTED, RUNS_ENDED, Measures
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER_METHOD = "OTHER"
+"""What somebody invents counts as one method: each value of a label is kept for good."""
+NO_ROUTE = "-"
+"""Route of what was refused before it reached one."""
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+FRESH_SECONDS = 1.0
+"""However many ask, PostgreSQL is asked once in this time."""
+
+# A further line for each counter, which nothing reads.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+REGISTRY = CollectorRegistry()
+REQUESTS = Counter(
+    "prefect_phantom_http_requests",
+    "Requests answered by this process.",
+    ["method", "route", "status"],
+    registry=REGISTRY,
+)
+LATENCY = Histogram(
+    "prefect_phantom_http_request_seconds",
+    "Time until the answer to a request began.",
+    ["method", "route"],
+    buckets=BUCKETS,
+    registry=REGISTRY,
+)
+REGISTRY.register(RUNS_ACCEPTED)
+REGISTRY.register(RUNS_ENDED)
+ProcessCollector(registry=REGISTRY)
+
+
+class Measured:
+    """Counts every answer, and measures the time until it began. Stands above all the others."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        # To find a metric by its labels takes longer than to count.
+        self._found: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request. One that gets no answer is not counted."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        def watch(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start":
+                self._count(scope, message["status"], time.perf_counter() - began)
+            return send(message)
+
+        await self.app(scope, receive, watch)
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
+        route = scope.get("route")
+        key = (method, NO_ROUTE if route is None else route.path, status)
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = (REQUESTS.labels(*key), LATENCY.labels(*key[:2]))
+        requests, latency = found
+        requests.inc()
+        latency.observe(seconds)
+
+
+class Page:
+    """The page of one gateway."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._reading = asyncio.Lock()
+        self._stored: Measures | None = None
+        self._stale = 0.0
+
+    async def show(self, _: Request) -> Response:
+        """``/metrics``. While the database does not answer it says so, and what it can."""
+        text = generate_latest(_Snapshot(await self._read()))
+        return Response(text, headers={"content-type": CONTENT_TYPE_PLAIN_0_0_4})
+
+    async def _read(self) -> Measures | None:
+        clock = asyncio.get_running_loop().time
+        async with self._reading:
+            if clock() >= self._stale:
+                self._stored = await _read(self.database)
+                self._stale = clock() + FRESH_SECONDS
+            return self._stored
+
+
+async def _read(database: Database) -> Measures | None:
+    """What is stored, or None while the database does not answer."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await measures.read(database)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        return None
+
+
+class _Snapshot(Collector):
+    """Everything on the page: what this process counts, then what was read."""
+
+    def __init__(self, stored: Measures | None) -> None:
+        self.stored = stored
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics, each with all its labels."""
+        yield from REGISTRY.collect()
+        yield GaugeMetricFamily(
+            "prefect_phantom_database_up",
+            "Whether the database answers; without it what follows is left out.",
+            value=float(self.stored is not None),
+        )
+        if self.stored is not None:
+            yield from _runs(self.stored)
+            yield from _workers(self.stored)
+
+
+def _runs(stored: Measures) -> Iterator[Metric]:
+    runs = GaugeMetricFamily(
+        "prefect_phantom_runs",
+        "Open runs: queued here, waiting in Prefect, running, suspended.",
+        labels=["state"],
+    )
+    for state in ("queued", "waiting", "running", "suspended"):
+        runs.add_metric([state], getattr(stored, state))
+    yield runs
+    yield GaugeMetricFamily(
+        "prefect_phantom_runs_cancelling",
+        "Open runs that are being cancelled.",
+        value=stored.cancelling,
+    )
+    yield GaugeMetricFamily(
+        "prefect_phantom_oldest_waiting_run_seconds",
+        "Age of the oldest run that has not started; 0 when there is none.",
+        value=stored.oldest_seconds,
+    )
+
+
+def _workers(stored: Measures) -> Iterator[Metric]:
+    labels = ["worker", "work_pool"]
+    online = GaugeMetricFamily(
+        "prefect_phantom_worker_online", "Whether the worker was heard of lately.", labels=labels
+    )
+    slots = GaugeMetricFamily(
+        "prefect_phantom_worker_slots",
+        "Most runs at once on the worker; 0 while it is offline.",
+        labels=labels,
+    )
+    taken = GaugeMetricFamily(
+        "prefect_phantom_worker_slots_in_use",
+        "Runs that the worker has taken; 0 while it is offline.",
+        labels=labels,
+    )
+    for worker in stored.workers:
+        values = [worker.name, worker.work_pool]
+        online.add_metric(values, worker.online)
+        slots.add_metric(values, worker.slots if worker.online else 0)
+        taken.add_metric(values, worker.taken if worker.online else 0)
+    yield from (online, slots, taken)

@@ -1,0 +1,36 @@
+"""``/rest/prefect_phantom``: what is ours and not of the contract, for administrators."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.rest.gateway import Gateway, require_administrator
+from adapters.rest.responses import answer
+from adapters.rest.times import timestamp
+from adapters.store import measures, schema
+from adapters.store.workers import KnownWorker
+
+
+async def health(request: Request) -> Response:
+    """``/rest/prefect_phantom/health``: what only the gateway can see of itself and its parts."""
+    require_administrator(request)
+    gateway = Gateway.of(request)
+    stored = await measures.read(gateway.database)
+    runs = asdict(stored)
+    del runs["workers"]
+    return answer(
+        {
+            "database": asdict(await schema.read(gateway.database)),
+            "prefect": asdict(await gateway.prefect()),
+            "workers": [_worker(worker) for worker in stored.workers],
+            "runs": runs,
+        }
+    )
+
+
+def _worker(worker: KnownWorker) -> dict[str, object]:
+    times = {"start_time": worker.start_time, "seen_time": worker.seen_time}
+    return asdict(worker) | {name: timestamp(time) for name, time in times.items()}

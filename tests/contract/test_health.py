@@ -1,0 +1,72 @@
+"""``/rest/prefect_phantom/health``: what the gateway tells its administrators of itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from adapters.client import AsyncPhantom
+from adapters.client.health import Health
+from adapters.store import workers
+from adapters.store.workers import Presence
+
+pytestmark = pytest.mark.anyio
+PATH = "/rest/prefect_phantom/health"
+
+
+@pytest.fixture
+async def health(application, credentials) -> Health:
+    """What the Python client reads."""
+    transport = httpx.ASGITransport(application)
+    async with AsyncPhantom(
+        "http://gateway", token=credentials.token, transport=transport
+    ) as phantom:
+        return await phantom.health()
+
+
+async def test_it_is_for_administrators_only(anonymous, credentials):
+    assert (await anonymous.get(PATH)).status_code == 401
+    refused = await anonymous.get(PATH, headers={"ph-auth-token": credentials.automation_token})
+    assert refused.status_code == 403
+    assert refused.json()["message"] == 'User "script" lacks the permission "administrator"'
+
+
+async def test_it_names_postgresql_and_the_newest_schema(health: Health):
+    assert int(health.database.version.split(".")[0]) >= 14
+    assert health.database.revision == health.database.head != ""
+
+
+async def test_it_says_what_prefect_says(health: Health):
+    assert (health.prefect.version, health.prefect.workers, health.prefect.error) == (
+        "3.8.8",
+        ["one"],
+        "",
+    )
+
+
+async def test_it_counts_the_open_runs(start, client):
+    before = (await client.get(PATH)).json()["runs"]
+    await start()
+    after = (await client.get(PATH)).json()["runs"]
+    assert after["queued"] - before["queued"] == 1
+    assert after["oldest_seconds"] >= 0
+
+
+async def test_it_shows_each_worker_with_its_slots(client, database):
+    began = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+    await workers.see(
+        database,
+        Presence(
+            name="one", work_pool="phantom", type="phantom", hostname="h", version="0.1.0",
+            slots=4, taken=3, start_time=began,
+        ),
+    )  # fmt: skip
+    (shown,) = (await client.get(PATH)).json()["workers"]
+    assert datetime.now(UTC) >= datetime.fromisoformat(shown.pop("seen_time"))
+    assert shown == {
+        "name": "one", "work_pool": "phantom", "type": "phantom", "hostname": "h",
+        "version": "0.1.0", "slots": 4, "taken": 3, "online": True,
+        "start_time": "2026-11-24T10:00:00.000000Z",
+    }  # fmt: skip
