@@ -131,6 +131,15 @@ LOCAL_PLAYBOOKS = {
             child = subprocess.Popen([sys.executable, "-c", CHILD], start_new_session=True)
             Path(run.inputs["file"]).write_text(str(child.pid))
     """,
+    "restarts.py": """
+        import time
+        from flows import PlaybookRun, playbook
+
+        @playbook(restartable=True)
+        def restarts(run: PlaybookRun) -> None:
+            if run.attempt.claim.attempt == 1:
+                time.sleep(600)
+    """,
     # A folder of the user's own with our package's name, beside the playbooks.
     "flows/__init__.py": "raise RuntimeError('the wrong flows was imported')\n",
 }

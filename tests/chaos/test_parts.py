@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 
+import psutil
 from prefect.client.orchestration import PrefectClient
 
 from tests.system import System, flow_run_of, is_alive
@@ -52,3 +54,71 @@ def test_a_cancel_that_comes_while_the_worker_is_dead_is_carried_out(system: Sys
     run = system.ended(run_id)
     assert (run["status"], run["cancelled"]) == ("failed", "Cancelled by admin")
     assert not is_alive(process_id)
+
+
+async def test_a_restartable_run_whose_worker_is_killed_is_started_again_as_the_same_flow_run(
+    system: System, prefect: PrefectClient
+) -> None:
+    run_id = system.start("restarts")
+    before = system.executing(run_id)
+    system.part("worker start").kill()
+    run = system.ended(run_id)
+    assert (run["status"], run["cancelled"]) == ("success", "")
+    assert run["misc"]["flow_run_id"] == before["misc"]["flow_run_id"]
+    assert run["misc"]["process_id"] != before["misc"]["process_id"]
+    assert not is_alive(before["misc"]["process_id"])
+    assert (await flow_run_of(prefect, run)).state_name == "Completed"
+
+
+def test_a_run_ends_with_its_worker_although_nothing_starts_another_one(system: System) -> None:
+    run_id = system.start("wait", inputs={"seconds": 300})
+    process_id = system.executing(run_id)["misc"]["process_id"]
+    part = system.part("adapters.cli worker")
+    part.suspend()  # it would start a worker again, and end what the last one left
+    try:
+        system.part("worker start").kill()
+        run = system.ended(run_id)
+    finally:
+        part.resume()
+    assert json.loads(run["message"])["message"] == "The run's process died: its worker was stopped"
+    assert not is_alive(process_id)
+    assert system.ended(system.start("quick"))["status"] == "success"
+
+
+def test_a_killed_guardian_is_replaced_and_its_runs_stay_guarded(system: System) -> None:
+    run_id = system.start("wait", inputs={"seconds": 300})
+    process_id = system.executing(run_id)["misc"]["process_id"]
+    worker = system.part("worker start")
+    (guardian,) = guardians(worker)
+    guardian.kill()
+    gone, _ = psutil.wait_procs([guardian], timeout=30)
+    assert gone
+    while not guardians(worker):
+        time.sleep(0.05)
+    part = system.part("adapters.cli worker")
+    part.suspend()
+    try:
+        worker.kill()
+        assert system.ended(run_id)["status"] == "failed"
+    finally:
+        part.resume()
+    assert not is_alive(process_id)
+
+
+def test_a_cancel_is_carried_out_although_the_worker_is_frozen(system: System) -> None:
+    run_id = system.start("wait", inputs={"seconds": 300})
+    process_id = system.executing(run_id)["misc"]["process_id"]
+    worker = system.part("worker start")
+    worker.suspend()
+    try:
+        system.post(f"/rest/playbook_run/{run_id}", {"cancel": True})
+        run = system.ended(run_id)
+        assert (run["status"], run["cancelled"]) == ("failed", "Cancelled by admin")
+        assert not is_alive(process_id)
+    finally:
+        worker.resume()
+    assert system.ended(system.start("quick"))["status"] == "success"
+
+
+def guardians(worker: psutil.Process) -> list[psutil.Process]:
+    return [each for each in worker.children() if "guardian.py" in " ".join(each.cmdline())]
