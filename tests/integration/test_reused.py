@@ -83,7 +83,7 @@ steady, few, small = (
 
 
 @playbook(isolation="reused")
-def looks(run: PlaybookRun) -> None:
+def inspects(run: PlaybookRun) -> None:
     SEEN.append(run.id)
     assert current() is run
     assert flow_run.id == os.environ["PREFECT__FLOW_RUN_ID"]
@@ -279,9 +279,9 @@ async def test_a_process_that_has_grown_beyond_its_limit_is_replaced(
 async def test_nothing_of_ours_from_one_run_is_seen_by_the_next_and_the_playbooks_own_is(
     prefect: PrefectClient, run: Run
 ) -> None:
-    await _set(prefect, "looks", env={"GIVEN": "by the deployment"})
+    await _set(prefect, "inspects", env={"GIVEN": "by the deployment"})
     for number in (1, 2, 3):
-        _, ended = run("looks")
+        _, ended = run("inspects")
         assert ended["status"] == "success", ended["message"]
         assert f"seen {number}" in await _logs(prefect, ended)
 
