@@ -87,6 +87,7 @@ class Action:
         self._signature = inspect.Signature(
             [parameter for key, parameter in parameters.items() if key != "asset"]
         )
+        self._task = self._make_task()
 
     def __call__(self, *values: Any, **parameters: Any) -> ActionRun:  # noqa: ANN401
         """Run the action once on every asset of its app.
@@ -167,19 +168,26 @@ class Action:
         return action_run
 
     def _submit(self, values: dict[str, Any], asset: Asset | None) -> PrefectFuture[ActionResult]:
+        return self._task.submit(**values, **({"asset": asset} if self.needs_asset else {}))
+
+    def _make_task(self) -> prefect.Task[..., ActionResult]:
         def perform(**parameters: Any) -> ActionResult:  # noqa: ANN401
             return self.function(**parameters)
 
-        first = "".join(f" {value}" for value in list(values.values())[:1])[:LONGEST_NAME]
-        task = prefect.task(
+        # Not a text, which Prefect would format as a template: the value may come from anyone.
+        name: Any = self._task_run_name
+        return prefect.task(
             name=self.name,
-            # Prefect formats this as a template, and the value may come from anyone.
-            task_run_name=f"{self.name}{first}".replace("{", "{{").replace("}", "}}"),
+            task_run_name=name,
             cache_policy=NO_CACHE,
             persist_result=False,
             log_prints=True,
         )(perform)
-        return task.submit(**values, **({"asset": asset} if self.needs_asset else {}))
+
+    def _task_run_name(self, parameters: dict[str, Any]) -> str:
+        values = parameters["parameters"].values()  # as `perform` takes them
+        first = "".join(f" {value}" for value in list(values)[:1])[:LONGEST_NAME]
+        return f"{self.name}{first}"
 
 
 def action(

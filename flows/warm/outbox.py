@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import threading
-import time
 import traceback
 from collections import deque
-from itertools import islice
 from typing import Any
 
 import httpx
@@ -38,6 +36,7 @@ class Outbox:
         self._events: deque[bytes] = deque()
         self._sending = threading.Lock()
         self._filled = threading.Event()
+        self._flushed = threading.Event()
         set_api_log_sink(self._put_log)
         EventsWorker.set_client_override(ProcessPoolForwardingEventsClient, event_queue=self)
         threading.Thread(target=self._send_on, name="outbox", daemon=True).start()
@@ -54,7 +53,9 @@ class Outbox:
             httpx.HTTPError: Prefect does not take it, although it was asked several times.
         """
         EventsWorker.instance().wait_until_empty()
+        self._filled.clear()
         self._send()
+        self._flushed.set()
 
     def _put_log(self, log: dict[str, Any]) -> None:
         log.pop("__payload_size__", None)
@@ -63,7 +64,9 @@ class Outbox:
 
     def _send_on(self) -> None:
         while self._filled.wait():
-            time.sleep(SECONDS)
+            if self._flushed.wait(SECONDS):
+                self._flushed.clear()
+                continue
             self._filled.clear()
             try:
                 self._send()
@@ -95,8 +98,8 @@ def _first(kept: deque[bytes]) -> list[bytes]:
     """As much from the front as one request may hold, and at least one."""
     batch: list[bytes] = []
     size = 0
-    # Others only append meanwhile, beyond what is looked at.
-    for item in islice(kept, len(kept)):
+    for index in range(len(kept)):  # not an iterator, since others append meanwhile
+        item = kept[index]
         size += len(item)
         if batch and size > MOST_BYTES:
             break

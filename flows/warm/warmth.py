@@ -21,6 +21,8 @@ MODULES = (
     "prefect.task_engine",
     "prefect.task_runners",
     "prefect.utilities.visualization",
+    "pydantic.v1",
+    "rich._emoji_codes",
     "websockets.asyncio.client",
 )
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
-import prefect
 import pytest
+from prefect._internal.engine import resolve_custom_task_run_name
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
+from prefect.utilities.callables import get_call_parameters
 
 import flows.run
 from flows import ActionFailure, ActionResult, Asset, PlaybookRun, action
@@ -212,14 +212,7 @@ def test_an_action_may_take_any_parameters(recorder):
 
 
 @pytest.mark.parametrize("value", ["{evil}", "{"])
-def test_a_parameter_with_braces_is_no_template(monkeypatch, value):
-    """What a caller put into an artifact ends up here; Prefect calls `format` on the name."""
-    made = {}
-
-    def task(**options: Any):
-        made.update(options)
-        return lambda _function: SimpleNamespace(submit=lambda **_values: None)
-
-    monkeypatch.setattr(prefect, "task", task)
-    greet._submit({"name": value}, None)
-    assert made["task_run_name"].format(name=value) == f"greet {value}"
+def test_a_parameter_with_braces_is_no_template(value):
+    """What a caller put into an artifact ends up here; Prefect calls `format` on a name."""
+    parameters = get_call_parameters(greet._task.fn, (), {"name": value})
+    assert resolve_custom_task_run_name(greet._task, parameters) == f"greet {value}"

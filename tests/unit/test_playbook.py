@@ -80,6 +80,18 @@ def test_a_generator_function_is_refused():
         playbook(steps)
 
 
+def test_runs_are_forked_unless_the_playbook_says_that_processes_are_reused():
+    assert definition_of(playbook(nothing)).isolation == "fork"
+    assert definition_of(playbook(isolation="reused")(nothing)).isolation == "reused"
+
+
+@pytest.mark.parametrize("isolation", ["thread", "", None, True])
+def test_another_isolation_is_refused(isolation):
+    message = f"Isolation of playbook nothing must be 'fork' or 'reused', not {isolation!r}"
+    with pytest.raises(TypeError, match=message):
+        playbook(isolation=isolation)(nothing)
+
+
 @pytest.mark.parametrize("field", ["labels", "tags"])
 def test_one_text_in_place_of_a_list_is_refused(field):
     with pytest.raises(TypeError, match="lists of texts"):

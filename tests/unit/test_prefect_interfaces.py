@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+from queue import SimpleQueue
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.context import SyncClientContext
-from prefect.events import related
-from prefect.events.worker import EventsWorker
+from prefect.events import emit_event, related
+from prefect.events.worker import EventsWorker, ProcessPoolForwardingEventsClient
 from prefect.flow_engine import FlowRunEngine
-from prefect.logging.handlers import APILogWorker
-from prefect.server.api import deployments
+from prefect.logging import handlers
+from prefect.server.api import deployments, events, logs
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.workers.base import BaseWorker
 
 
@@ -55,9 +57,42 @@ def test_the_engine_asks_its_client_what_the_run_client_answers() -> None:
         assert callable(getattr(SyncPrefectClient, name))
 
 
-@pytest.mark.parametrize("worker", [APILogWorker, EventsWorker])
-def test_logs_and_events_can_be_drained(worker: type) -> None:
-    assert "timeout" in inspect.signature(worker.drain_all).parameters
+def test_logs_can_be_had_before_they_are_sent(monkeypatch):
+    logs = []
+    monkeypatch.setattr(handlers, "_api_log_sink", None)
+    handlers.set_api_log_sink(logs.append)
+    handlers.emit_api_log({"message": "m", "__payload_size__": 1})
+    assert logs == [{"message": "m", "__payload_size__": 1}]
+    assert "emit_api_log(log)" in inspect.getsource(handlers.APILogHandler.emit)
+
+
+def test_events_can_be_had_before_they_are_sent_and_waited_for():
+    taken = SimpleQueue()
+    EventsWorker.set_client_override(ProcessPoolForwardingEventsClient, event_queue=taken)
+    try:
+        with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+            event = emit_event("tested", resource={"prefect.resource.id": "test"})
+            EventsWorker.instance().wait_until_empty()
+    finally:
+        EventsWorker.drain_all()
+        EventsWorker.set_client_override(None)
+    assert taken.get_nowait() == ("event", event)
+
+
+def test_events_and_logs_can_be_posted():
+    assert "/events" in {route.path for route in events.router.routes}
+    assert "/logs/" in {route.path for route in logs.router.routes}
+
+
+def test_a_client_is_open_until_it_was_left_as_often_as_it_was_entered():
+    client = SyncPrefectClient("http://127.0.0.1:9/api")
+    with client:
+        with client:
+            pass
+        with client:
+            pass
+    with pytest.raises(RuntimeError, match="cannot be started again"), client:
+        pass
 
 
 def test_the_cache_of_related_things_is_keyed_by_kind_and_id() -> None:
