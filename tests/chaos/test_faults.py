@@ -56,7 +56,6 @@ async def test_promises_are_kept_through_a_fault(stage: Scene, fault: str) -> No
     assert await _broken(stage, HANDFUL, fault) == []
 
 
-@pytest.mark.xfail(reason="the gateway does not know Idempotency-Key yet")
 async def test_a_lost_answer_and_a_retry_make_one_run(stage: Scene) -> None:
     stage.load.again = 1
     assert await _broken(stage, HANDFUL, "cut answers") == []
