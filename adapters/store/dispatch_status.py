@@ -30,6 +30,8 @@ class Waiting:
     unreachable_time: datetime | None
 
 
+# The order has PostgreSQL walk the queue's index from the run on; any 1000 rows would do, and for a
+# run near the front it would look for them in the whole table.
 _READ = Prepared(
     text(
         f"""
@@ -39,6 +41,7 @@ _READ = Prepared(
             WHERE status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL
               AND dispatch_time IS NULL AND run.dispatch_time IS NULL
               AND (queue_time, id) < (run.queue_time, run.id)
+            ORDER BY queue_time DESC, id DESC
             LIMIT {MOST_AHEAD}
           ) AS before)
           + (SELECT count(*) FROM playbook_runs
