@@ -22,6 +22,7 @@ from adapters.prefect.dispatch import Dispatcher
 from adapters.prefect.events import Events
 from adapters.prefect.reconcile import Reconciler
 from adapters.prefect.repositories import Repositories
+from adapters.prefect.work_pool_watch import WorkPoolWatch
 from adapters.rest.application import create_application
 from adapters.rest.runtime import create_runtime_application
 from adapters.sample.data import insert_sample_data
@@ -106,11 +107,13 @@ async def _serve(database: Database, settings: Settings) -> None:
             hints=hints,
         )
         sweeper = Sweeper(database=database, settings=settings, reconcile=reconcile)
+        watch = WorkPoolWatch(database=database, client=client, settings=settings)
         events = Events(hints=hints, reconciler=reconciler)
         loops = [
             asyncio.create_task(_keep("repositories", repositories.run)),
             asyncio.create_task(_keep("dispatch", dispatcher.run)),
             asyncio.create_task(_keep("reconcile", reconciler.run)),
+            asyncio.create_task(_keep("work pool", watch.run)),
             asyncio.create_task(_keep("events", events.run)),
             asyncio.create_task(_keep("sweeper", sweeper.run)),
             asyncio.create_task(_keep("notices", notices.run)),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -11,6 +13,8 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import PrefectClient
+from prefect.exceptions import PrefectException
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from adapters.hints import Hints
 from adapters.prefect.deployments import Deployments
@@ -22,6 +26,20 @@ from adapters.store.dispatch_queue import QueuedRun
 from adapters.store.playbooks import Playbook
 from flows.playbook import run_tags
 
+UNAVAILABLE = httpx.codes.SERVICE_UNAVAILABLE
+REFUSING_ALL = frozenset(
+    {
+        httpx.codes.UNAUTHORIZED,
+        httpx.codes.FORBIDDEN,
+        httpx.codes.TOO_MANY_REQUESTS,
+        httpx.codes.BAD_GATEWAY,
+        UNAVAILABLE,
+        httpx.codes.GATEWAY_TIMEOUT,
+    }
+)
+PREFECT_ERRORS = (httpx.HTTPError, PrefectException)
+REST_SECONDS = 5.0
+"""How long the runs of a playbook are left in the queue that alone could not be created."""
 logger = logging.getLogger("prefect_phantom.dispatch")
 
 
@@ -51,63 +69,91 @@ class Dispatcher:
         self.hints = hints
         self.deployments = deployments
         self._reachable = True
+        self._resting: dict[int, float] = {}
 
     async def run(self) -> None:
         """Run until cancelled. An error ends this round and is the caller's to report."""
-        while True:
-            while await self.dispatch():
-                pass
-            await self.signal.wait(self.settings.dispatch_seconds)
+        # The client's own repeats would go on for a minute, and hide whether an earlier one of
+        # them has arrived.
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+            while True:
+                while await self.dispatch():
+                    pass
+                await self.signal.wait(self.settings.dispatch_seconds)
 
     async def dispatch(self) -> int:
         """Create the next runs in Prefect; return how many were taken from the queue."""
         if not self._reachable and (error := await self.client.api_healthcheck()):
             raise error
-        taken = await dispatch_queue.take(self.database, window=self.settings.dispatch_window)
+        now = asyncio.get_running_loop().time()
+        self._resting = {id_: end for id_, end in self._resting.items() if end > now}
+        taken = await dispatch_queue.take(
+            self.database, window=self.settings.dispatch_window, resting=list(self._resting)
+        )
+        # What an earlier attempt may have made is not given back: its outcome is still to be found.
+        unmade = {run.id for run in taken if not run.again}
         by_playbook = attrgetter("playbook_id")
-        errors: list[Exception] = []
-        for playbook_id, group in groupby(sorted(taken, key=by_playbook), key=by_playbook):
-            runs = list(group)
-            try:
-                await self._create(await playbooks.read(self.database, playbook_id), runs)
-            except httpx.TransportError:
-                # Something may have been made all the same, so these runs are tried again after a
-                # while; meanwhile nothing more leaves the queue, where a cancel is final at once.
-                self._reachable = False
-                raise
-            except Exception as error:  # noqa: BLE001 - raised below, after the other playbooks
-                errors.append(error)
-        self._reachable = True
-        if errors:
-            message = "Runs of some playbooks could not be created; they are tried again"
-            raise ExceptionGroup(message, errors)
+        try:
+            for playbook_id, group in groupby(sorted(taken, key=by_playbook), key=by_playbook):
+                await self._create_or_rest(playbook_id, list(group), unmade)
+        finally:
+            if unmade:
+                await dispatch_queue.give_back(self.database, unmade)
         return len(taken)
 
-    async def _create(self, playbook: Playbook, runs: Sequence[QueuedRun]) -> None:
+    async def _create_or_rest(
+        self, playbook_id: int, runs: Sequence[QueuedRun], unmade: set[int]
+    ) -> None:
+        """Create the runs of a playbook. If only they fail, they rest, and hold up no others."""
+        try:
+            await self._create(await playbooks.read(self.database, playbook_id), runs, unmade)
+        except Exception as error:
+            # While Prefect is away nothing leaves the queue, where a cancel is final at once.
+            self._reachable = not is_outage(error)
+            if not self._reachable or not isinstance(error, PREFECT_ERRORS):
+                raise
+            logger.exception("Runs of playbook %s are tried again in a while", playbook_id)
+            self._resting[playbook_id] = asyncio.get_running_loop().time() + REST_SECONDS
+        else:
+            self._reachable = True
+
+    async def _create(
+        self, playbook: Playbook, runs: Sequence[QueuedRun], unmade: set[int]
+    ) -> None:
+        ids = [run.id for run in runs]
         if playbook.error:
-            await dispatch_queue.refuse(self.database, [run.id for run in runs], playbook.error)
+            await dispatch_queue.refuse(self.database, ids, playbook.error)
+            unmade.difference_update(ids)
             return
         deployment_id = playbook.deployment_id or await self.deployments.register(playbook)
         # The client's own list of routes lacks this one.
         path: Any = f"/deployments/{deployment_id}/create_flow_run/bulk"
         bodies = [_body(playbook, run) for run in runs]
         try:
-            answer = await self.client.request("POST", path, json=bodies)
+            with _attempt(ids, unmade):
+                answer = await self.client.request("POST", path, json=bodies)
         except httpx.HTTPStatusError as error:
             if error.response.status_code != httpx.codes.NOT_FOUND:
                 raise
             # Somebody deleted the deployment in Prefect. The runs were acknowledged: make it anew.
             await self.deployments.register_all()
             raise
-        created: dict[int, UUID] = {}
-        try:
-            for run, body, result in zip(runs, bodies, answer.json()["results"], strict=True):
-                if result["status"] == "CREATED":
-                    created[run.id] = UUID(result["flow_run_id"])
-                elif (alone := await self._create_one(deployment_id, run, body)) is not None:
-                    created[run.id] = alone
-        finally:
-            await dispatch_queue.record(self.database, created)
+        results = answer.json()["results"]
+        created = {
+            run.id: UUID(result["flow_run_id"])
+            for run, result in zip(runs, results, strict=True)
+            if result["status"] == "CREATED"
+        }
+        # Recorded before anything else can fail: who claims one of them is told to wait until then.
+        await dispatch_queue.record(self.database, created)
+        alone = [pair for pair in zip(runs, bodies, strict=True) if pair[0].id not in created]
+        unmade.update(run.id for run, _ in alone if not run.again)
+        for run, body in alone:
+            with _attempt([run.id], unmade):
+                flow_run_id = await self._create_one(deployment_id, run, body)
+            if flow_run_id is not None:
+                created[run.id] = flow_run_id
+                await dispatch_queue.record(self.database, {run.id: flow_run_id})
         for run, body in zip(runs, bodies, strict=True):
             if run.id in created:
                 offered = {"id": str(created[run.id]), "deployment_id": str(deployment_id)}
@@ -132,6 +178,33 @@ class Dispatcher:
             await dispatch_queue.refuse(self.database, [run.id], reason)
             return None
         return UUID(answer.json()["id"])
+
+
+@contextmanager
+def _attempt(ids: Sequence[int], unmade: set[int]) -> Iterator[None]:
+    """A request that may make the runs `ids`: they are `unmade` only if it certainly did not."""
+    trying = unmade.intersection(ids)
+    unmade -= trying
+    try:
+        yield
+    except httpx.HTTPError as error:
+        if _made_nothing(error):
+            unmade |= trying
+        raise
+
+
+def _made_nothing(error: httpx.HTTPError) -> bool:
+    """Whether Prefect never saw the request, or refused it."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.is_client_error or error.response.status_code == UNAVAILABLE
+    return isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether Prefect as a whole does not answer, or refuses us: no playbook's own trouble."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code in REFUSING_ALL
+    return isinstance(error, httpx.TransportError)
 
 
 def _body(playbook: Playbook, run: QueuedRun) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from adapters.rest.idempotency_key import read_idempotency_key
 from adapters.rest.responses import answer
 from adapters.rest.run_object import run_object
 from adapters.rest.run_request import read_run_request
-from adapters.store import playbook_runs, run_requests
+from adapters.rest.waiting import waiting_reason
+from adapters.store import dispatch_status, playbook_runs, run_requests
 
 UPDATABLE = ("cancel", "reason")
 
@@ -42,7 +43,13 @@ async def show(request: Request) -> Response:
     """The run as it stands, without any envelope around it (vendor's page)."""
     gateway = Gateway.of(request)
     run = await playbook_runs.read(gateway.database, _playbook_run_id(request))
-    return answer(run_object(run, gateway.settings.message_parameter))
+    waiting = None
+    if run.waits:
+        # The one status that needs a second read.
+        work_pool = gateway.settings.work_pool
+        facts = await dispatch_status.read_waiting(gateway.database, run.id, work_pool)
+        waiting = waiting_reason(facts, work_pool)
+    return answer(run_object(run, gateway.settings.message_parameter, waiting))
 
 
 async def cancel(request: Request) -> Response:

@@ -10,8 +10,11 @@ from adapters.rest.times import timestamp
 from adapters.store.playbook_runs import PlaybookRun
 
 
-def run_object(run: PlaybookRun, parameter: ParameterForm) -> dict[str, Any]:
-    """The fields of the vendor's example in its order, then those of later recordings."""
+def run_object(run: PlaybookRun, parameter: ParameterForm, waiting: str | None) -> dict[str, Any]:
+    """The fields of the vendor's example in its order, then those of later recordings.
+
+    `waiting` says why it has not started yet.
+    """
     return {
         "action_exec": [],
         "cancelled": run.cancelled,
@@ -28,7 +31,7 @@ def run_object(run: PlaybookRun, parameter: ParameterForm) -> dict[str, Any]:
         "update_time": timestamp(run.update_time),
         "version": run.version,
         "ip_address": run.ip_address,
-        "misc": _misc(run),
+        "misc": _misc(run, waiting),
         "parent_run": run.parent_run_id,
         "effective_user": run.effective_user_id,
         "node_guid": None,
@@ -41,7 +44,7 @@ def run_object(run: PlaybookRun, parameter: ParameterForm) -> dict[str, Any]:
     }
 
 
-def _misc(run: PlaybookRun) -> dict[str, Any]:
+def _misc(run: PlaybookRun, waiting: str | None) -> dict[str, Any]:
     """The first three are recorded; what follows is ours, to find the run in Prefect."""
     return {
         "scope": run.scope,
@@ -51,12 +54,5 @@ def _misc(run: PlaybookRun) -> dict[str, Any]:
         "worker": run.worker,
         "hostname": run.hostname,
         "process_id": run.process_id,
-        "waiting": _waiting(run),
+        "waiting": waiting,
     }
-
-
-def _waiting(run: PlaybookRun) -> str | None:
-    """Why a running run has not started yet: its status never says pending (our decision)."""
-    if run.status != "running" or run.process_id is not None:
-        return None
-    return "queued" if run.flow_run_id is None else "waiting for a worker"

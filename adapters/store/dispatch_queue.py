@@ -6,7 +6,7 @@ that come meanwhile overtake it, and none that comes after. So nothing waits for
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -38,10 +38,11 @@ class QueuedRun:
     """Its creation was tried before and had no outcome: it may stand in Prefect already."""
 
 
-async def take(database: Database, *, window: int) -> list[QueuedRun]:
+async def take(database: Database, *, window: int, resting: Sequence[int] = ()) -> list[QueuedRun]:
     """Take the next runs, each for one dispatcher only, up to `window` not started in Prefect.
 
-    The rest wait here: a long backlog in Prefect would starve every other run there.
+    The rest wait here: a long backlog in Prefect would starve every other run there. Runs of the
+    `resting` playbooks are passed over.
     """
     async with database.begin() as connection:
         # One dispatcher at a time, for these few statements: two that count at the same moment
@@ -50,8 +51,8 @@ async def take(database: Database, *, window: int) -> list[QueuedRun]:
         standing = (await connection.execute(_STANDING, _TAKEOVER)).scalar_one()
         if standing >= window:
             return []
-        values = {"limit": min(BATCH, window - standing), **_TAKEOVER}
-        rows = await connection.execute(_TAKE, values)
+        values = {"limit": min(BATCH, window - standing), "resting": [*resting]}
+        rows = await connection.execute(_TAKE, {**values, **_TAKEOVER})
         return [QueuedRun(*row) for row in rows]
 
 
@@ -73,6 +74,7 @@ _TAKE = text(
       WHERE status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL
         AND (dispatch_time IS NULL
              OR dispatch_time < now() - make_interval(secs => :takeover))
+        AND playbook_id <> ALL (CAST(:resting AS bigint[]))
       ORDER BY queue_time, id
       LIMIT :limit
       FOR UPDATE SKIP LOCKED
@@ -102,6 +104,28 @@ _RECORD = Prepared(
 async def record(database: Database, created: dict[int, UUID]) -> None:
     """Note the flow runs that were created, by run id."""
     await database.fetch(_RECORD, ids=list(created), flow_run_ids=list(created.values()))
+
+
+async def give_back(database: Database, playbook_run_ids: Collection[int]) -> None:
+    """Put runs back to their places in the queue, which Prefect has certainly not made.
+
+    Those whose cancel was asked for meanwhile end, as they would have in the queue.
+    """
+    given = (
+        runs.c.id == any_(literal(list(playbook_run_ids), ARRAY(BigInteger))),
+        runs.c.flow_run_id.is_(None),
+        runs.c.end_time.is_(None),
+    )
+    cancelled = {**ending("failed", ""), "message": runs.c.cancelled}
+    async with database.begin() as connection:
+        await connection.execute(
+            update(runs).where(*given, runs.c.cancel_time.is_(None)).values(dispatch_time=None)
+        )
+        await connection.execute(
+            update(runs)
+            .where(*given, runs.c.cancel_time.is_not(None))
+            .values(**cancelled, result=[], settled=True)
+        )
 
 
 async def refuse(database: Database, playbook_run_ids: Sequence[int], reason: str) -> None:

@@ -53,6 +53,11 @@ class PlaybookRun:
     hostname: str | None
     process_id: int | None
 
+    @property
+    def waits(self) -> bool:
+        """It has not started yet."""
+        return self.status == "running" and self.process_id is None
+
 
 _NAMES = [name for name in PlaybookRun.__dataclass_fields__ if name not in {"playbook", "result"}]
 _READ = Prepared(

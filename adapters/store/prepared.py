@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Delete, Dialect, Insert, Select, Update
+from sqlalchemy import Delete, Dialect, Insert, Select, TextClause, Update
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 _DIALECT: Dialect = dialect()  # type: ignore[no-untyped-call]
@@ -18,7 +18,7 @@ class Prepared:
     a transaction with others.
     """
 
-    def __init__(self, statement: Select[Any] | Insert | Update | Delete) -> None:
+    def __init__(self, statement: Select[Any] | Insert | Update | Delete | TextClause) -> None:
         self.statement = statement
         compiled: Any = statement.compile(
             dialect=_DIALECT, compile_kwargs={"render_postcompile": True}

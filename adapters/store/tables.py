@@ -302,6 +302,18 @@ idempotency_keys = Table(
 """Which run a caller's key got. ``playbook_run_id`` is null only within the transaction that makes
 the row; it is the answer that was given, whatever becomes of the run, so it refers to no row."""
 
+dispatch_status = Table(
+    "dispatch_status",
+    metadata,
+    Column("work_pool", Text, primary_key=True),
+    Column("workers", Integer),
+    Column("slots", Integer),
+    _flag("paused"),
+    _time("unreachable_time", now=False),
+)
+"""What Prefect last said of a work pool: its online workers and its slots (null: no limit), and
+since when Prefect has not answered (null: it does). Written only when something has changed."""
+
 action_runs = Table(
     "action_runs",
     metadata,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
+
+from adapters.store import dispatch_status
 
 pytestmark = pytest.mark.anyio
 
@@ -24,12 +27,14 @@ async def test_the_vendors_fields_come_first_in_its_order_then_the_later_ones(re
     assert list(await read(run_id)) == VENDORS_FIELDS + LATER_FIELDS
 
 
-async def test_a_run_just_accepted(read, run_id, container, shelf, credentials):
+@pytest.mark.usefixtures("empty_queue")
+async def test_a_run_just_accepted(read, start, container, shelf, credentials):
+    run_id = int((await start()).json()["playbook_run_id"])
     run = await read(run_id)
-    text = run.pop("message")
+    message = run.pop("message")
     start_time, update_time = run.pop("start_time"), run.pop("update_time")
     owner = run.pop("owner")
-    assert text.startswith("{")
+    assert message.startswith("{")
     assert start_time == update_time
     assert isinstance(owner, int)
     assert owner not in {credentials.administrator_id, credentials.automation_id}
@@ -53,7 +58,7 @@ async def test_a_run_just_accepted(read, run_id, container, shelf, credentials):
             "worker": None,
             "hostname": None,
             "process_id": None,
-            "waiting": "queued",
+            "waiting": "It is being handed to Prefect",
         },
         "parent_run": None,
         "effective_user": owner,
@@ -80,20 +85,105 @@ async def test_a_run_without_an_owner_has_null(read, run_id, change):
     assert run["effective_user"] is None
 
 
+@pytest.fixture
+async def empty_queue(database):
+    async with database.begin() as connection:
+        await connection.execute(text("TRUNCATE playbook_runs, dispatch_status CASCADE"))
+
+
+@pytest.fixture
+def say(database):
+    """Notes what Prefect says of the playbooks' work pool."""
+
+    async def say(workers: int = 1, slots: int | None = None, *, paused: bool = False) -> None:
+        await dispatch_status.note_reached(
+            database, "phantom", workers=workers, slots=slots, paused=paused
+        )
+
+    return say
+
+
+IN_PREFECT = {"dispatch_time": datetime(2026, 1, 1, tzinfo=UTC), "flow_run_id": UUID(int=1)}
+
+
+@pytest.mark.usefixtures("empty_queue")
 @pytest.mark.parametrize(
     ("columns", "waiting"),
     [
-        ({"process_id": None}, "queued"),
-        ({"dispatch_time": datetime.now(UTC)}, "queued"),
-        ({"flow_run_id": UUID(int=1)}, "waiting for a worker"),
-        ({"flow_run_id": UUID(int=2), "process_id": 7}, None),
+        ({"process_id": None}, "It is being handed to Prefect"),
+        ({"dispatch_time": datetime.now(UTC)}, "A worker is to take it next"),
+        (IN_PREFECT, "A worker is to take it next"),
+        ({**IN_PREFECT, "process_id": 7}, None),
     ],
 )
-async def test_a_run_is_running_whatever_it_waits_for(read, run_id, change, columns, waiting):
+async def test_a_run_is_running_whatever_it_waits_for(start, read, change, columns, waiting):
+    run_id = (await start()).json()["playbook_run_id"]
     await change(run_id, **columns)
     run = await read(run_id)
     assert run["status"] == "running"
     assert run["misc"]["waiting"] == waiting
+
+
+@pytest.mark.usefixtures("empty_queue")
+@pytest.mark.parametrize("columns", [{"process_id": None}, IN_PREFECT])
+@pytest.mark.parametrize(
+    ("said", "waiting"),
+    [
+        ({"workers": 0}, 'No worker of work pool "phantom" is online'),
+        ({"workers": 0, "paused": True}, 'Work pool "phantom" is paused'),
+        ({"slots": 1}, 'The one slot of work pool "phantom" is busy'),
+    ],
+)
+async def test_a_run_that_cannot_start_says_why(start, read, change, say, columns, said, waiting):
+    held, run_id = [(await start()).json()["playbook_run_id"] for _ in range(2)]
+    await change(held, claim_id=uuid4(), claim_time=datetime.now(UTC), process_id=7)
+    await change(run_id, **columns)
+    await say(**said)
+    assert (await read(run_id))["misc"]["waiting"] == waiting
+    # The reason goes as soon as Prefect says otherwise.
+    await say(slots=2)
+    assert (await read(run_id))["misc"]["waiting"] != waiting
+    assert (await read(held))["misc"]["waiting"] is None
+
+
+@pytest.mark.usefixtures("empty_queue")
+async def test_a_run_knows_how_many_are_ahead_of_it(start, read, change):
+    in_prefect, first, second, third = [(await start()).json()["playbook_run_id"] for _ in range(4)]
+    await change(in_prefect, **IN_PREFECT)
+    assert (await read(first))["misc"]["waiting"] == "1 run is ahead of it"
+    assert (await read(third))["misc"]["waiting"] == "3 runs are ahead of it"
+    # By its turn, not by its id.
+    await change(second, queue_time=datetime(2100, 1, 1, tzinfo=UTC))
+    assert (await read(third))["misc"]["waiting"] == "2 runs are ahead of it"
+    assert (await read(second))["misc"]["waiting"] == "3 runs are ahead of it"
+
+
+@pytest.mark.usefixtures("empty_queue")
+async def test_very_many_runs_ahead_are_not_all_counted(database, start, read):
+    await start()
+    run_id = (await start()).json()["playbook_run_id"]
+    more = text(
+        "INSERT INTO playbook_runs (playbook_id, container_id, scope, queue_time)"
+        " SELECT playbook_id, container_id, scope, queue_time - interval '1 minute'"
+        " FROM playbook_runs, generate_series(1, 600)"
+    )
+    async with database.begin() as connection:
+        await connection.execute(more)
+    assert (await read(run_id))["misc"]["waiting"] == "at least 1000 runs are ahead of it"
+
+
+@pytest.mark.usefixtures("empty_queue")
+async def test_a_run_says_since_when_prefect_does_not_answer(database, start, read, say):
+    run_id = (await start()).json()["playbook_run_id"]
+    await say(workers=0)
+    await dispatch_status.note_unreachable(database, "phantom")
+    first = (await read(run_id))["misc"]["waiting"]
+    assert re.fullmatch(r"Prefect has not answered since 20[-\d]+T[:\d]+\.\d{6}Z", first)
+    # What counts is the first time.
+    await dispatch_status.note_unreachable(database, "phantom")
+    assert (await read(run_id))["misc"]["waiting"] == first
+    await say(workers=0)
+    assert (await read(run_id))["misc"]["waiting"] == 'No worker of work pool "phantom" is online'
 
 
 @pytest.mark.parametrize("status", ["success", "failed"])

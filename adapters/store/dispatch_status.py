@@ -1,0 +1,100 @@
+"""Why runs wait: what Prefect last said of the work pool, and how many runs stand before one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, func, text, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from adapters.errors import PlaybookRunNotFound
+from adapters.store.database import Database
+from adapters.store.prepared import Prepared
+from adapters.store.tables import dispatch_status as statuses
+
+MOST_AHEAD = 1000
+"""How many runs that stand before one in the queue are counted, so that reading one stays cheap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a run that has not started waits for. `workers` is None as long as it is not known."""
+
+    queued: bool
+    ahead: int
+    busy: int
+    workers: int | None
+    slots: int | None
+    paused: bool | None
+    unreachable_time: datetime | None
+
+
+# The order has PostgreSQL walk the queue's index from the run on; any 1000 rows would do, and for a
+# run near the front it would look for them in the whole table.
+_READ = Prepared(
+    text(
+        f"""
+        SELECT run.dispatch_time IS NULL AS queued,
+          (SELECT count(*) FROM (
+            SELECT FROM playbook_runs
+            WHERE status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL
+              AND dispatch_time IS NULL AND run.dispatch_time IS NULL
+              AND (queue_time, id) < (run.queue_time, run.id)
+            ORDER BY queue_time DESC, id DESC
+            LIMIT {MOST_AHEAD}
+          ) AS before)
+          + (SELECT count(*) FROM playbook_runs
+             WHERE status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL
+               AND (dispatch_time, id)
+                   < (coalesce(run.dispatch_time, 'infinity'), run.id)) AS ahead,
+          (SELECT count(*) FROM playbook_runs
+           WHERE end_time IS NULL AND claim_id IS NOT NULL) AS busy,
+          status.workers, status.slots, status.paused, status.unreachable_time
+        FROM playbook_runs AS run
+        LEFT JOIN dispatch_status AS status ON status.work_pool = :work_pool
+        WHERE run.id = :playbook_run_id
+        """  # noqa: S608 - a constant of our own
+    ).bindparams(bindparam("playbook_run_id"), bindparam("work_pool"))
+)
+
+
+async def read_waiting(database: Database, playbook_run_id: int, work_pool: str) -> Waiting:
+    """What a run that has not started waits for, by one statement on indexes.
+
+    Raises `PlaybookRunNotFound`.
+    """
+    row = await database.fetch(_READ, playbook_run_id=playbook_run_id, work_pool=work_pool)
+    if row is None:
+        raise PlaybookRunNotFound(playbook_run_id)
+    return Waiting(**row)
+
+
+async def note_reached(
+    database: Database, work_pool: str, *, workers: int, slots: int | None, paused: bool
+) -> None:
+    """Prefect has answered, and said this of the work pool."""
+    said = {"workers": workers, "slots": slots, "paused": paused, "unreachable_time": None}
+    known = tuple_(*(statuses.c[name] for name in said))
+    new = insert(statuses).values(work_pool=work_pool, **said)
+    async with database.begin() as connection:
+        await connection.execute(
+            new.on_conflict_do_update(
+                index_elements=[statuses.c.work_pool],
+                set_=said,
+                where=known.is_distinct_from(tuple_(*(new.excluded[name] for name in said))),
+            )
+        )
+
+
+async def note_unreachable(database: Database, work_pool: str) -> None:
+    """Prefect does not answer; what counts is since when."""
+    new = insert(statuses).values(work_pool=work_pool, unreachable_time=func.now())
+    async with database.begin() as connection:
+        await connection.execute(
+            new.on_conflict_do_update(
+                index_elements=[statuses.c.work_pool],
+                set_={"unreachable_time": func.now()},
+                where=statuses.c.unreachable_time.is_(None),
+            )
+        )
