@@ -15,6 +15,8 @@ SLOTS = 2 * (os.cpu_count() or 1)
 GRACE_SECONDS = 5.0
 REUSED_RUNS = 200
 REUSED_MEMORY_MB = 500
+WITHOUT_EFFECT = ("name", "labels", "command")
+"""Settings of other types of pool. Prefect checks each setting anew for each run that is created."""
 
 
 class PhantomVariables(BaseVariables):
@@ -64,7 +66,10 @@ def default_template() -> dict[str, Any]:
     """The base job template of a new pool."""
     variables = PhantomVariables.model_json_schema()
     variables.pop("title")
-    return {"job_configuration": PhantomJobConfiguration.json_template(), "variables": variables}
+    configuration = PhantomJobConfiguration.json_template()
+    for name in WITHOUT_EFFECT:
+        del variables["properties"][name], configuration[name]
+    return {"job_configuration": configuration, "variables": variables}
 
 
 def completed(template: dict[str, Any]) -> dict[str, Any]:
