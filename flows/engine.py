@@ -17,6 +17,7 @@ import sys
 
 import flows.guardian
 from flows.runtime import worker_name
+from flows.warm.reaper import name_process
 
 GRACE_SECONDS = 5.0
 """As in a pool of type ``phantom``. Prefect's own process worker waits 30 s before its SIGKILL."""
@@ -27,6 +28,7 @@ def main() -> None:
     worker = os.getppid()
     if os.getpid() != os.getsid(0):
         os.setsid()
+    name_process(flows.guardian.process_name(os.environ.get(flows.guardian.FLOW_RUN, "")))
     # Held until this process ends, which is how the guardian learns of it.
     connection = _guardian(worker)
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)

@@ -44,9 +44,18 @@ ANSWER_SECONDS = 5.0
 RETRY_SECONDS = 2.0
 REPORT_SECONDS = 60.0
 """How long the gateway is tried to be told of runs whose owner is gone."""
+LONGEST_NAME = 15
 LOOK_SECONDS = 0.02
 ROUNDS = 100
 """How often a tree that starts processes faster than they can be killed is looked at again."""
+
+
+def process_name(flow_run_id: str) -> str:
+    """The name that a run's process gives itself, as far as the kernel keeps one.
+
+    Whatever it forks has that name too, until it executes another program.
+    """
+    return f"run-{flow_run_id.replace('-', '')}"[:LONGEST_NAME]
 
 
 def clock() -> float:
@@ -116,6 +125,7 @@ class Process:
     """A line of ``/proc/<id>/stat``. `start` tells it from a later one of the same id."""
 
     id: int
+    name: str
     state: str
     parent: int
     group: int
@@ -128,9 +138,10 @@ def read(process_id: int) -> Process | None:
     with suppress(OSError):
         text = Path(f"/proc/{process_id}/stat").read_text()
         # The name comes second, in parentheses, and may hold anything.
-        fields = text.rpartition(")")[2].split()
+        head, _, rest = text.rpartition(")")
+        fields = rest.split()
         numbers = [int(fields[place]) for place in (1, 2, 3, 19)]
-        return Process(process_id, fields[0], *numbers)
+        return Process(process_id, head.partition("(")[2], fields[0], *numbers)
     return None
 
 
@@ -145,7 +156,8 @@ class Tree:
 
     def __init__(self, leader: int, flow_run_id: str) -> None:
         self._leader = leader
-        self._mark = f"{FLOW_RUN}={flow_run_id}".encode()
+        self._variable = f"{FLOW_RUN}={flow_run_id}".encode()
+        self._name = process_name(flow_run_id)
         process = read(leader)
         self._seen = {} if process is None else {leader: process.start}
 
@@ -203,8 +215,10 @@ class Tree:
 
     def _is_marked(self, process: Process) -> bool:
         """Whether the run started it, whatever became of those in between."""
+        if process.name == self._name:
+            return True
         with suppress(OSError):
-            return self._mark in Path(f"/proc/{process.id}/environ").read_bytes().split(b"\0")
+            return self._variable in Path(f"/proc/{process.id}/environ").read_bytes().split(b"\0")
         return False
 
     def _wait(self, seconds: float) -> None:

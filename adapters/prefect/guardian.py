@@ -32,6 +32,7 @@ class Guardian:
         self._writer: asyncio.StreamWriter | None = None
         self._started = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
+        self.process_id: int | None = None
 
     async def start(self) -> None:
         """Start the process; return when it answers."""
@@ -89,6 +90,7 @@ class Guardian:
                 stdin=asyncio.subprocess.DEVNULL,
                 start_new_session=True,
             )
+        self.process_id = process.pid
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)
         for order in (self._orders, *self._runs.values()):
             self._tell(order)

@@ -30,7 +30,7 @@ from adapters.prefect.guardian import Guardian
 from adapters.prefect.known_deployments import KnownDeployments
 from adapters.prefect.reused_process import ReusedRun
 from adapters.prefect.reused_processes import ReusedProcesses
-from adapters.prefect.run_process import FLOW_RUN, RunProcess, end_orphans
+from adapters.prefect.run_process import RunProcess, end_orphans
 from adapters.prefect.templates import Code, TemplateFailed, Templates
 from adapters.prefect.work_pool import (
     SLOTS,
@@ -38,6 +38,7 @@ from adapters.prefect.work_pool import (
     PhantomVariables,
 )
 from adapters.settings import Settings
+from flows.guardian import FLOW_RUN
 from flows.warm.reaper import become_reaper
 from flows.warm.run import SUSPENDED
 
@@ -110,9 +111,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Take what is scheduled, as far as slots are free. Called by each poll and each hint."""
         async with self._polling:
-            runs = {process.process_id for process in self._processes.values()}
-            known = {*runs, *self._reused.process_ids, self._templates.process_id}
-            end_orphans(known, self._taken)
+            self._end_orphans()
             if self._work_pool is None:
                 return []
             await self._stop_refused()
@@ -184,6 +183,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             self._grace_seconds.pop(flow_run.id, None)
             self._guardian.release(flow_run.id)
             self._taken.discard(flow_run.id)
+            self._end_orphans()
             self._fill_slot()
 
     async def _is_suspended(self, flow_run_id: UUID) -> bool:
@@ -266,6 +266,11 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
                 work_pool_name=self.work_pool.name,
             )
         )
+
+    def _end_orphans(self) -> None:
+        runs = {process.process_id for process in self._processes.values()}
+        others = {self._templates.process_id, self._guardian.process_id}
+        end_orphans({*runs, *self._reused.process_ids, *others}, self._taken)
 
     def _fill_slot(self) -> None:
         if self._offers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,10 @@ from uuid import UUID
 
 import psutil
 
-FLOW_RUN = "PREFECT__FLOW_RUN_ID"
+from flows.guardian import FLOW_RUN, process_name
+
+STARTING_SECONDS = 10.0
+RUN_NAME = process_name("")
 
 
 class RunProcess:
@@ -90,9 +94,16 @@ def _children() -> list[int]:
 
 
 def _end_orphan(process: psutil.Process, running: set[str]) -> None:
-    if process.status() != psutil.STATUS_ZOMBIE:
+    if process.status() == psutil.STATUS_ZOMBIE:
+        # It may be a run that ended so soon that its template has yet to tell of its start.
+        if time.time() - process.create_time() < STARTING_SECONDS:
+            return
+    else:
         flow_run_id = process.environ().get(FLOW_RUN)
-        if flow_run_id is None or flow_run_id in running:
+        # One that was forked has its run's name; one that then executed a program, its variable.
+        names = {process_name(each) for each in running}
+        is_runs = flow_run_id is not None or process.name().startswith(RUN_NAME)
+        if not is_runs or flow_run_id in running or process.name() in names:
             return
         process.kill()
     os.waitpid(process.pid, os.WNOHANG)

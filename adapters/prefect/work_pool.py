@@ -16,7 +16,7 @@ GRACE_SECONDS = 5.0
 REUSED_RUNS = 200
 REUSED_MEMORY_MB = 500
 WITHOUT_EFFECT = ("name", "labels", "command")
-"""Settings of other types of pool. Prefect checks each setting anew for each run that is created."""
+"""Settings of other types of pool. Prefect checks every setting anew for each run it creates."""
 
 
 class PhantomVariables(BaseVariables):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import signal
@@ -16,8 +17,8 @@ import psutil
 from adapters.prefect.gateway_client import GatewayClient
 from adapters.settings import Settings
 
-MARKS = ("PREFECT_PHANTOM_WORKER_NAME", "PREFECT_PHANTOM_RUNTIME_KEY")
-"""Variables by which everything that a worker started is known: its name in its installation."""
+MARK = "PREFECT_PHANTOM_STARTED_BY"
+"""Variable by which everything that a worker started is known: its name in its installation."""
 KILLED_SECONDS = 5.0
 LOOK_SECONDS = 0.02
 POLL_SECONDS = {"phantom": "5", "process": "1"}
@@ -38,11 +39,12 @@ class Worker:
         self.name = settings.worker_name
         self.key = settings.runtime_key.get_secret_value() if settings.runtime_key else ""
         self.gateway = GatewayClient(url=settings.runtime_url or "", key=self.key, worker=self.name)
-        self.marks = dict(zip(MARKS, (self.name, self.key), strict=True))
+        secret = f"{self.name}\0{self.key}".encode()
+        self.mark = {MARK: f"{self.name} {hashlib.sha256(secret).hexdigest()[:16]}"}
 
     async def run(self, stop: asyncio.Event) -> int:
         """Work until `stop` is set, or until Prefect's worker ends; return an exit code."""
-        os.environ.update(self.marks)
+        os.environ.update(self.mark)
         await self._kill(list(self._processes()))
         await self.gateway.started()
         # A pipe of our own, since asyncio would wait for the end of its pipe before it tells of the
@@ -92,7 +94,7 @@ class Worker:
         own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
         for process in psutil.process_iter():
             with suppress(psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-                if process.pid not in own and self.marks.items() <= process.environ().items():
+                if process.pid not in own and self.mark.items() <= process.environ().items():
                     yield process
 
     async def _kill(self, processes: list[psutil.Process]) -> None:

@@ -22,6 +22,7 @@ from adapters.store.playbook_runs import finish
 from adapters.store.run_requests import RunRequest, insert_run
 from adapters.store.tables import artifacts, containers, playbooks
 from adapters.store.tables import playbook_runs as runs
+from adapters.store.unsettled_runs import unsettle
 
 OVER = "Playbook run {id} has ended and does not run again; start the playbook once more"
 CANCELLED = "Playbook run {id} was cancelled"
@@ -83,6 +84,9 @@ async def claim(database: Database, request: ClaimRequest, *, repositories: Sequ
     try:
         async with database.begin() as connection:
             return await _claim(connection, request, repositories)
+    except Superseded:
+        await unsettle(database, request.flow_run_id)
+        raise
     except IntegrityError as error:
         # Two claims of one flow run at the same moment; the other one made the row.
         message = "The run is being made by another claim"

@@ -9,11 +9,12 @@ from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, func, literal, select, true, update
+from sqlalchemy import Uuid, any_, bindparam, func, literal, select, true, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.store.database import Database
 from adapters.store.playbook_runs import finish, mark_cancelled
+from adapters.store.prepared import Prepared
 from adapters.store.tables import playbook_runs as runs
 
 LEAVING_SECONDS = 30
@@ -167,6 +168,28 @@ async def end_exited(database: Database, flow_run_id: UUID, *, code: int) -> Non
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             message = row.cancelled or row.message or f"The run's process died: {how}"
             await finish(connection, row.id, "failed", message, process_gone=True)
+    if row is None:
+        await unsettle(database, flow_run_id)
+
+
+_UNSETTLE = Prepared(
+    update(runs)
+    .where(
+        runs.c.flow_run_id == bindparam("of_flow_run", type_=Uuid),
+        runs.c.end_time.is_not(None),
+        runs.c.settled,
+    )
+    .values(settled=False)
+)
+
+
+async def unsettle(database: Database, flow_run_id: UUID) -> None:
+    """Compare an ended run with Prefect once more: a process of it has just been there.
+
+    It may have set the flow run running after that was seen ended, and have died before it was
+    told that the run is over.
+    """
+    await database.fetch(_UNSETTLE, of_flow_run=flow_run_id)
 
 
 async def refused(database: Database, flow_run_ids: Sequence[UUID]) -> list[UUID]:

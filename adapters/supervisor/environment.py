@@ -154,6 +154,8 @@ def worker_environment(installation: Installation) -> dict[str, str]:
     """Worker: an allow-list, because runs inherit it."""
     settings = installation.settings
     chosen = _only(installation.surroundings, frozenset(settings.run_environment))
+    if settings.worker_limit is not None:
+        chosen["PREFECT_PHANTOM_WORKER_LIMIT"] = str(settings.worker_limit)
     return (
         chosen
         | _base(installation.home, installation.surroundings, "worker")

@@ -1,18 +1,28 @@
-"""Being the parent of what was left: a worker of its runs, a reused process of what they start."""
+"""What processes are to each other: parent of what was left, or known by their name."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 
+SET_NAME = 15
 SET_CHILD_SUBREAPER = 36
 
 
 def become_reaper() -> None:
     """Become the parent of whatever descendant loses its own."""
+    _control(SET_CHILD_SUBREAPER, 1)
+
+
+def name_process(name: str) -> None:
+    """Give this process, and whatever it forks from now on, a name of at most 15 bytes."""
+    _control(SET_NAME, ctypes.c_char_p(name.encode()))
+
+
+def _control(option: int, value: object) -> None:
     library = ctypes.CDLL(None, use_errno=True)
-    if library.prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+    if library.prctl(option, value, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), f"prctl({option})")
 
 
 def has_children() -> bool:

@@ -13,8 +13,11 @@ from typing import Any
 import prefect
 
 from flows.warm.message import pack, receive
-from flows.warm.reaper import become_reaper, has_children
+from flows.warm.reaper import become_reaper, has_children, name_process
 from flows.warm.run import Outcome, execute
+
+IDLE = "reused"
+"""What a process is called that has no run."""
 
 
 def serve(flow: prefect.Flow[..., Any], channel: socket.socket) -> None:
@@ -30,6 +33,7 @@ def serve(flow: prefect.Flow[..., Any], channel: socket.socket) -> None:
     while (message := receive(channel)) is not None:
         outcome = contextvars.copy_context().run(_carry_out, flow, message[0])
         os.chdir(folder)
+        name_process(IDLE)
         if os.environ != environment:
             os.environ.clear()
             os.environ.update(environment)

@@ -21,9 +21,11 @@ from prefect.events.related import RESOURCE_CACHE
 from prefect.exceptions import TerminationSignal
 from prefect.flow_engine import FlowRunEngine
 
+from flows.guardian import process_name
 from flows.runtime import certificate_authorities
 from flows.warm.client import RunClient
 from flows.warm.outbox import Outbox
+from flows.warm.reaper import name_process
 
 SUSPENDED = 75
 """Exit code of a run that is to go on another time; Prefect's state says so too."""
@@ -70,6 +72,7 @@ def execute(flow: prefect.Flow[..., Any], request: dict[str, Any]) -> Outcome:
     otherwise be asked for again by every run's events. When this returns, Prefect has all that
     the run has logged and emitted.
     """
+    name_process(process_name(request["flow_run"]["id"]))
     os.environ.update(request["environment"])
     flow_run = FlowRun.model_validate_json(json.dumps(request["flow_run"]))
     remember_related(request["related"])
