@@ -11,10 +11,8 @@ import os
 import signal
 import sys
 import time
-from contextlib import suppress
 
-import psutil
-
+from flows.guardian import FLOW_RUN, Tree
 from flows.runtime import Watch
 
 ENGINE = (sys.executable, "-P", "-m", "flows.engine")
@@ -26,10 +24,11 @@ HEARD = frozenset({signal.SIGTERM, signal.SIGCHLD})
 class Run:
     """The engine's process, the leader of a session of its own. `code` is None while it lives."""
 
-    def __init__(self) -> None:
+    def __init__(self, flow_run_id: str) -> None:
         # What we wait for stays blocked here; the run begins with nothing blocked.
         signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
         self.process_id = os.posix_spawn(ENGINE[0], ENGINE, os.environ, setsigmask=(), setsid=True)
+        self.tree = Tree(self.process_id, flow_run_id)
         self.code: int | None = None
 
     def wait(self, seconds: float) -> bool:
@@ -37,33 +36,20 @@ class Run:
         deadline = time.monotonic() + seconds
         while self.code is None and (left := deadline - time.monotonic()) > 0:
             heard = signal.sigtimedwait(HEARD, left)
-            ended, status = os.waitpid(self.process_id, os.WNOHANG)
-            if ended:
-                self.code = os.waitstatus_to_exitcode(status)
-            elif heard is not None and heard.si_signo == signal.SIGTERM:
+            self._collect(os.WNOHANG)
+            if self.code is None and heard is not None and heard.si_signo == signal.SIGTERM:
                 return True
         return False
 
     def stop(self, grace_seconds: float) -> None:
         """Ask the run and all it has started to end, and after the grace make them."""
-        started = self._signal(set(), signal.SIGTERM)
-        deadline = time.monotonic() + grace_seconds
-        while self.wait(deadline - time.monotonic()):
-            pass  # to be asked again changes nothing
-        self._signal(started, signal.SIGKILL)
-        while self.code is None:
-            self.wait(ASK_SECONDS)
+        self.tree.end(grace_seconds)
+        self._collect(0)
 
-    def _signal(self, started: set[psutil.Process], number: signal.Signals) -> set[psutil.Process]:
-        """Signal the run's group, and what it started in sessions of their own."""
-        with suppress(psutil.NoSuchProcess):
-            started |= set(psutil.Process(self.process_id).children(recursive=True))
-        with suppress(ProcessLookupError):
-            os.killpg(self.process_id, number)
-        for process in started:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(number)
-        return started
+    def _collect(self, options: int) -> None:
+        ended, status = os.waitpid(self.process_id, options)
+        if ended:
+            self.code = os.waitstatus_to_exitcode(status)
 
 
 def main() -> int:
@@ -72,8 +58,9 @@ def main() -> int:
     It is 0 for a run that was ended because it may not go on: the infrastructure has done its part.
     """
     grace_seconds = float(os.environ.get("PREFECT_PHANTOM_GRACE_SECONDS", "5"))
-    watch = Watch(os.environ["PREFECT__FLOW_RUN_ID"])
-    run = Run()
+    flow_run_id = os.environ[FLOW_RUN]
+    watch = Watch(flow_run_id)
+    run = Run(flow_run_id)
     refused = False
     while run.code is None:
         asked_to_stop = run.wait(ASK_SECONDS)

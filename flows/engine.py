@@ -29,13 +29,11 @@ def main() -> None:
     if os.getpid() != os.getsid(0):
         os.setsid()
     name_process(flows.guardian.process_name(os.environ.get(flows.guardian.FLOW_RUN, "")))
-    # Held until this process ends, which is how the guardian learns of it.
-    connection = _guardian(worker)
+    _start_guardian(worker)
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
-    connection.close()
 
 
-def _guardian(worker: int) -> socket.socket:
+def _start_guardian(worker: int) -> None:
     ours, theirs = socket.socketpair()
     with theirs:
         theirs.set_inheritable(True)
@@ -55,7 +53,9 @@ def _guardian(worker: int) -> socket.socket:
         },
     ]
     ours.sendall(b"".join(json.dumps(order).encode() + b"\n" for order in orders))
-    return ours
+    # Left for the kernel to close. Closed a moment earlier, while the last logs are being sent, it
+    # would tell the guardian that this process is gone, and have it ended.
+    ours.detach()
 
 
 if __name__ == "__main__":
