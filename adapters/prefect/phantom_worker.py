@@ -175,6 +175,8 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             self._processes[flow_run.id] = process
             self._guardian.guard(flow_run.id, process.process_id, configuration.grace_seconds)
             code = await process.wait()
+            # Before anything else: a reused process may be another run's from now on.
+            self._guardian.release(flow_run.id)
             # A suspended run has not ended: the reconciler makes it free to be claimed anew.
             if code != SUSPENDED or not await self._is_suspended(flow_run.id):
                 await self._gateway.exited(flow_run.id, code)

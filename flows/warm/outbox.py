@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import traceback
@@ -13,10 +14,11 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.events import Event
 from prefect.events.worker import EventsWorker, ProcessPoolForwardingEventsClient
-from prefect.logging.handlers import set_api_log_sink
+from prefect.logging.handlers import APILogWorker, set_api_log_sink
 
 SECONDS = 0.5
 """How long logs and events of a run that goes on are kept, to be sent together."""
+DRAIN_SECONDS = 10
 MOST_BYTES = 3_000_000
 """Most that is sent in one request; Prefect takes no log above 1 MB and no event above 1.5 MB."""
 JSON = {"content-type": "application/json"}
@@ -39,6 +41,7 @@ class Outbox:
         self._flushed = threading.Event()
         set_api_log_sink(self._put_log)
         EventsWorker.set_client_override(ProcessPoolForwardingEventsClient, event_queue=self)
+        os.register_at_fork(after_in_child=_use_prefects_own)
         threading.Thread(target=self._send_on, name="outbox", daemon=True).start()
 
     def put(self, item: tuple[str, Event]) -> None:
@@ -52,6 +55,9 @@ class Outbox:
         Raises:
             httpx.HTTPError: Prefect does not take it, although it was asked several times.
         """
+        APILogWorker.drain_all(
+            timeout=DRAIN_SECONDS
+        )  # what a task runner has sent by Prefect's own
         EventsWorker.instance().wait_until_empty()
         self._filled.clear()
         self._send()
@@ -92,6 +98,12 @@ class Outbox:
                 print(f"Prefect refused {path}: {error.response.text}", file=sys.stderr)
             for _ in batch:
                 kept.popleft()
+
+
+def _use_prefects_own() -> None:
+    """Nobody would empty the outbox in a process that a playbook has forked."""
+    set_api_log_sink(None)
+    EventsWorker.set_client_override(None)
 
 
 def _first(kept: deque[bytes]) -> list[bytes]:

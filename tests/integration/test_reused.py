@@ -36,6 +36,7 @@ import contextvars, ctypes, os, signal, subprocess, sys
 from pathlib import Path
 from prefect import get_run_logger
 from prefect.flow_runs import suspend_flow_run
+from prefect.logging.handlers import APILogWorker
 from prefect.runtime import flow_run
 from flows import ActionResult, PlaybookRun, action, playbook
 from flows.run import current
@@ -103,6 +104,15 @@ def inspects(run: PlaybookRun) -> None:
     os.environ["GIVEN"] = "changed"
     os.chdir("/")
     print("seen", len(SEEN))
+
+
+@playbook(isolation="reused")
+def forks(run: PlaybookRun) -> None:
+    if os.fork() == 0:
+        get_run_logger().info("said by a child")
+        APILogWorker.drain_all()
+        os._exit(0)
+    os.wait()
 
 
 @playbook
@@ -321,6 +331,14 @@ async def test_logs_and_task_runs_are_complete_and_belong_to_their_run(
             ):
                 await anyio.sleep(0.1)
         assert [task_run.name for task_run in found] == [f"say number {number}"]
+
+
+async def test_a_process_that_a_run_has_forked_logs_by_itself(
+    prefect: PrefectClient, run: Run
+) -> None:
+    _, ended = await run("forks")
+    assert ended["status"] == "success", ended["message"]
+    assert "said by a child" in [log.message for log in await _logs(prefect, ended)]
 
 
 @pytest.mark.parametrize(

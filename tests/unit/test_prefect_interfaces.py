@@ -64,6 +64,7 @@ def test_logs_can_be_had_before_they_are_sent(monkeypatch):
     handlers.emit_api_log({"message": "m", "__payload_size__": 1})
     assert logs == [{"message": "m", "__payload_size__": 1}]
     assert "emit_api_log(log)" in inspect.getsource(handlers.APILogHandler.emit)
+    assert "timeout" in inspect.signature(handlers.APILogWorker.drain_all).parameters
 
 
 def test_events_can_be_had_before_they_are_sent_and_waited_for():
