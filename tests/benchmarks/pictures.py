@@ -72,9 +72,8 @@ def _finished(samples: Samples, path: Path) -> Path:
     sides = samples.measures[FINISHED].sides
     for axis, names in zip(axes, ((OURS, REUSED), STOCK), strict=True):
         shown = {name: sides[name] for name in names if name in sides}
-        length = int(max((end for found in shown.values() for end in found.ends), default=0))
         for name, found in shown.items():
-            seconds = range(SMOOTH_SECONDS, length + 1)
+            seconds = range(SMOOTH_SECONDS, int(max(found.ends, default=0)) + 1)
             smooth = [_rate(found.ends, second) for second in seconds]
             axis.plot(seconds, smooth, label=f"{name}: {found.rate:.2g}/s", color=COLOURS[name])
         axis.set_ylim(bottom=0)
