@@ -12,6 +12,7 @@ from adapters.errors import PlaybookRunNotFound
 from adapters.store.database import Database
 from adapters.store.prepared import Prepared
 from adapters.store.tables import dispatch_status as statuses
+from adapters.store.workers import OFFLINE_SECONDS
 
 MOST_AHEAD = 1000
 """How many runs that stand before one in the queue are counted, so that reading one stays cheap."""
@@ -50,11 +51,17 @@ _READ = Prepared(
                    < (coalesce(run.dispatch_time, 'infinity'), run.id)) AS ahead,
           (SELECT count(*) FROM playbook_runs
            WHERE end_time IS NULL AND claim_id IS NOT NULL) AS busy,
-          status.workers, status.slots, status.paused, status.unreachable_time
+          least(
+            status.slots,
+            (SELECT sum(slots) FROM workers
+             WHERE work_pool = :work_pool
+               AND seen_time >= now() - interval '{OFFLINE_SECONDS} seconds')
+          ) AS slots,
+          status.workers, status.paused, status.unreachable_time
         FROM playbook_runs AS run
         LEFT JOIN dispatch_status AS status ON status.work_pool = :work_pool
         WHERE run.id = :playbook_run_id
-        """  # noqa: S608 - a constant of our own
+        """  # noqa: S608 - constants of our own
     ).bindparams(bindparam("playbook_run_id"), bindparam("work_pool"))
 )
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from adapters.errors import KeyReused
 from adapters.store.database import Database
@@ -27,6 +28,25 @@ class IdempotencyKey:
     request_hash: bytes
 
 
+def claiming(row: Select[Any]) -> ReturningInsert[Any]:
+    """The statement that makes `row` (user, key, hash, run) unless its key counts already.
+
+    It waits for another transaction that is making the same key, and returns the run of a row that
+    it has made.
+    """
+    columns = [keys.c.user_id, keys.c.key, keys.c.request_hash, keys.c.playbook_run_id]
+    new = insert(keys).from_select(columns, row)
+    return new.on_conflict_do_update(
+        index_elements=[keys.c.user_id, keys.c.key],
+        set_={
+            "request_hash": new.excluded.request_hash,
+            "playbook_run_id": new.excluded.playbook_run_id,
+            "create_time": func.now(),
+        },
+        where=keys.c.create_time <= func.now() - KEPT_FOR,
+    ).returning(keys.c.playbook_run_id)
+
+
 async def claim(connection: AsyncConnection, key: IdempotencyKey) -> int | None:
     """The run that was made for this key before; None when it is the caller's to make it now.
 
@@ -35,18 +55,18 @@ async def claim(connection: AsyncConnection, key: IdempotencyKey) -> int | None:
 
     Raises `KeyReused` when the key came with another request before.
     """
-    new = {"request_hash": key.request_hash, "playbook_run_id": None, "create_time": func.now()}
-    claimed = (
-        insert(keys)
-        .values(user_id=key.user_id, key=key.key, request_hash=key.request_hash)
-        .on_conflict_do_update(
-            index_elements=[keys.c.user_id, keys.c.key],
-            set_=new,
-            where=keys.c.create_time <= func.now() - KEPT_FOR,
+    new = select(
+        *(
+            literal(value, column.type)
+            for value, column in (
+                (key.user_id, keys.c.user_id),
+                (key.key, keys.c.key),
+                (key.request_hash, keys.c.request_hash),
+                (None, keys.c.playbook_run_id),
+            )
         )
-        .returning(keys.c.key)
     )
-    if (await connection.execute(claimed)).one_or_none() is not None:
+    if (await connection.execute(claiming(new))).one_or_none() is not None:
         return None
     known = select(keys.c.request_hash, keys.c.playbook_run_id).where(*_is(key))
     row = (await connection.execute(known)).one()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Interval,
+    Select,
     any_,
     bindparam,
     case,
@@ -33,6 +34,7 @@ from adapters.store.measures import RUNS_ACCEPTED
 from adapters.store.playbooks import LARGEST_ID, PLAYBOOK_ID, find, reference
 from adapters.store.prepared import Prepared
 from adapters.store.tables import artifacts, containers, playbooks
+from adapters.store.tables import idempotency_keys as keys
 from adapters.store.tables import playbook_runs as runs
 
 
@@ -66,8 +68,13 @@ async def accept(
         Invalid: an artifact of the scope is not in the container, or the playbook is disabled.
         KeyReused: the key came before with another request.
     """
-    if key is None and request.scope == "all":
-        row = await database.fetch(_INSERT, **_values(request, repositories))
+    if request.scope == "all":
+        values = _values(request, repositories)
+        row = await (
+            database.fetch(_INSERT, **values)
+            if key is None
+            else database.fetch(_INSERT_ONCE, **values, **asdict(key))
+        )
         if row is not None:
             RUNS_ACCEPTED.labels("rest").inc()
             return int(row["id"])
@@ -131,8 +138,8 @@ def _values(
     }
 
 
-def _insert() -> Prepared:
-    """One statement that finds container, playbook and newest artifact, and inserts the run.
+def _new_run() -> tuple[list[str], Select[Any]]:
+    """Columns of a new run, and the query for them: container, playbook and newest artifact.
 
     It needs no lock for its mark. Whoever adds an artifact locks the container before the new id
     is given out, so ids of a container become visible in their order: below the newest artifact
@@ -156,7 +163,7 @@ def _insert() -> Prepared:
         },
     }
     source = (
-        select(*columns.values())
+        select(*(value.label(name) for name, value in columns.items()))
         .select_from(containers.join(playbooks, true()))
         .where(
             containers.c.id == bindparam("container", type_=BigInteger),
@@ -164,10 +171,24 @@ def _insert() -> Prepared:
             playbooks.c.disabled.is_(False),
         )
     )
-    return Prepared(insert(runs).from_select(list(columns), source).returning(runs.c.id))
+    return list(columns), source
 
 
-_INSERT = _insert()
+def _insert_once() -> Prepared:
+    """One statement that inserts key and run: both, or neither when the key counts already."""
+    columns, source = _new_run()
+    found = source.cte("found")
+    names = ("user_id", "key", "request_hash")
+    given = [bindparam(name, type_=keys.c[name].type) for name in names]
+    run_id = func.nextval("playbook_runs_id_seq", type_=BigInteger)
+    claimed = idempotency_keys.claiming(select(*given, run_id).select_from(found)).cte("claimed")
+    row = select(claimed.c.playbook_run_id, *found.c).select_from(found.join(claimed, true()))
+    return Prepared(insert(runs).from_select(["id", *columns], row).returning(runs.c.id))
+
+
+_COLUMNS, _SOURCE = _new_run()
+_INSERT = Prepared(insert(runs).from_select(_COLUMNS, _SOURCE).returning(runs.c.id))
+_INSERT_ONCE = _insert_once()
 
 
 async def _mark(connection: AsyncConnection, container_id: int, playbook_id: int) -> int:

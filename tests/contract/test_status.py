@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from adapters.store import dispatch_status
+from adapters.store import dispatch_status, workers
 
 pytestmark = pytest.mark.anyio
 
@@ -88,7 +88,7 @@ async def test_a_run_without_an_owner_has_null(read, run_id, change):
 @pytest.fixture
 async def empty_queue(database):
     async with database.begin() as connection:
-        await connection.execute(text("TRUNCATE playbook_runs, dispatch_status CASCADE"))
+        await connection.execute(text("TRUNCATE playbook_runs, dispatch_status, workers CASCADE"))
 
 
 @pytest.fixture
@@ -144,6 +144,24 @@ async def test_a_run_that_cannot_start_says_why(start, read, change, say, column
     await say(slots=2)
     assert (await read(run_id))["misc"]["waiting"] != waiting
     assert (await read(held))["misc"]["waiting"] is None
+
+
+@pytest.mark.usefixtures("empty_queue")
+@pytest.mark.parametrize(("limit", "slots"), [(None, 2), (5, 2), (1, 1)])
+async def test_a_pool_has_no_more_slots_than_its_workers(
+    database, start, read, change, say, limit, slots
+):
+    *held, run_id = [(await start()).json()["playbook_run_id"] for _ in range(slots + 1)]
+    worker = workers.Presence(
+        name="w", work_pool="phantom", type="phantom", hostname="h", version="1", slots=2,
+        taken=0, start_time=datetime.now(UTC),
+    )  # fmt: skip
+    await workers.see(database, worker)
+    await say(slots=limit)
+    for each in held:
+        assert "busy" not in (await read(run_id))["misc"]["waiting"]
+        await change(each, claim_id=uuid4(), claim_time=datetime.now(UTC), process_id=7)
+    assert (await read(run_id))["misc"]["waiting"].endswith(("is busy", "are busy"))
 
 
 @pytest.mark.usefixtures("empty_queue")
