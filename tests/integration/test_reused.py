@@ -282,8 +282,11 @@ async def test_a_process_is_replaced_after_as_many_runs_as_the_deployment_says(
     prefect: PrefectClient, run: Run
 ) -> None:
     await _set(prefect, "few", reused_runs=2)
-    first, second, third, fourth = [(await run("few"))[0] for _ in range(4)]
+    runs = [await run("few") for _ in range(4)]
+    first, second, third, fourth = [process for process, _ in runs]
     assert first == second != third == fourth
+    # Those of the last run as well, after which the process was killed.
+    assert all([_has_ended(await _logs(prefect, each)) for _, each in runs])
 
 
 async def test_a_process_that_has_grown_beyond_its_limit_is_replaced(
