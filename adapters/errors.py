@@ -272,12 +272,17 @@ class KeyReused(PhantomError):
 
 
 class Unavailable(PhantomError):
-    """The database does not answer (HTTP 503); nothing was accepted."""
+    """The database does not answer (HTTP 503). Nothing was accepted, unless it is uncertain."""
 
     RETRY_AFTER_SECONDS: ClassVar[int] = 5
 
-    def __init__(self) -> None:
-        super().__init__("The database does not answer; nothing was accepted, try again later")
+    def __init__(self, *, uncertain: bool = False) -> None:
+        super().__init__(
+            "The connection to the database broke, and what was asked for may have been done; "
+            "sent again with the same Idempotency-Key it is not done twice"
+            if uncertain
+            else "The database does not answer; nothing was accepted, try again later"
+        )
 
 
 class NotReady(Unavailable):

@@ -21,6 +21,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 
 from flows.container import Artifact, Asset, Container
 from flows.plain import plain
+from flows.record import recordable
 
 PATIENCE_SECONDS = 300
 """How long a run waits for a gateway that does not answer before it gives up."""
@@ -168,6 +169,7 @@ class Attempt:
             Superseded: the run was cancelled or is no longer this process's.
 
         """
+        app_runs = recordable(app_runs)
         body = {"status": status, "message": message, "app_runs": app_runs}
         self._call(f"/runtime/action_runs/{action_run_id}/end", body)
 

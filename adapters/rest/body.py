@@ -34,7 +34,7 @@ UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 async def read_object(request: Request) -> dict[str, object]:
     """The JSON object in the body. Raises `BodyTooLarge` and `BadBody`."""
     settings = Gateway.of(request).settings
-    return parse_object(await _read(request, settings.body_limit), depth=settings.body_depth)
+    return parse_object(await read_body(request, settings.body_limit), depth=settings.body_depth)
 
 
 def parse_object(raw: bytes | str, *, depth: int) -> dict[str, object]:
@@ -64,7 +64,8 @@ def parse_object(raw: bytes | str, *, depth: int) -> dict[str, object]:
     return content
 
 
-async def _read(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body, of at most `limit` bytes. Raises `BodyTooLarge` and `BadBody`."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise BodyTooLarge(limit)

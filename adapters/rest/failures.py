@@ -21,7 +21,7 @@ from adapters.errors import (
     Unavailable,
 )
 from adapters.rest.responses import failure
-from adapters.store.availability import is_outage
+from adapters.store.availability import is_outage, is_uncertain
 
 logger = logging.getLogger("prefect_phantom.failures")
 
@@ -86,7 +86,7 @@ def _fault(error: Exception) -> Response:
     """Ours, not the caller's: logged with its traceback under an id that the caller is shown."""
     if is_outage(error):
         logger.error("The database does not answer: %r", error)
-        return _refusal(Unavailable())
+        return _refusal(Unavailable(uncertain=is_uncertain(error)))
     incident = uuid.uuid4().hex
     logger.error("Incident %s", incident, exc_info=error)
     return failure(f"Internal error, noted in the gateway's log as incident {incident}", 500)

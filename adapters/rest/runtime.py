@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from adapters.errors import BadBody, Unauthenticated
 from adapters.hints import Hints
-from adapters.rest.body import parse_object
+from adapters.rest.body import parse_object, read_body
 from adapters.rest.failures import Failures
 from adapters.rest.responses import answer
 from adapters.settings import Settings
@@ -32,6 +32,8 @@ from adapters.store.database import Database
 
 Status = Literal["success", "failed"]
 HINT_SECONDS = 10
+LARGEST_BYTES = 64 * 1024 * 1024
+"""Largest body that a run may send: of its results it leaves out what is far smaller."""
 DEEPEST = 200
 """Deepest nesting of what a run may send: results are deeper than requests."""
 Message = TypeVar("Message", bound=BaseModel)
@@ -284,7 +286,7 @@ async def _hints(request: Request) -> Response:
 
 
 async def _read(request: Request, kind: type[Message]) -> Message:
-    body = parse_object(await request.body(), depth=DEEPEST)
+    body = parse_object(await read_body(request, LARGEST_BYTES), depth=DEEPEST)
     try:
         return kind.model_validate(body)
     except ValidationError as error:

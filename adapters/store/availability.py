@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import asyncpg
 from sqlalchemy import literal_column, select
@@ -26,6 +27,8 @@ OUTAGES = (
     asyncpg.TooManyConnectionsError,
     asyncpg.QueryCanceledError,  # the statement timeout of `Database`
 )
+LOST = (asyncpg.ConnectionDoesNotExistError, asyncpg.AdminShutdownError, ConnectionResetError)
+"""What a connection that was there breaks with."""
 
 
 def is_outage(error: BaseException) -> bool:
@@ -33,14 +36,26 @@ def is_outage(error: BaseException) -> bool:
 
     SQLAlchemy and its driver wrap what asyncpg raises, so the chain of causes is looked through.
     """
+    return any(
+        isinstance(cause, OUTAGES)
+        or (isinstance(cause, DBAPIError) and cause.connection_invalidated)
+        for cause in _causes(error)
+    )
+
+
+def is_uncertain(error: BaseException) -> bool:
+    """Whether an outage came in the middle of work, which may have been committed all the same."""
+    return any(
+        isinstance(cause, LOST) or (isinstance(cause, DBAPIError) and cause.connection_invalidated)
+        for cause in _causes(error)
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OUTAGES):
-            return True
-        if isinstance(cause, DBAPIError) and cause.connection_invalidated:
-            return True
+        yield cause
         cause = cause.__cause__
-    return False
 
 
 _SIGN_OF_LIFE = Prepared(select(literal_column("1")))
