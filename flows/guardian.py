@@ -378,6 +378,9 @@ class Guardian:
 
         Of a run that had ended before, its own report or its lease tells.
         """
+        # An owner that is gone may have told of runs that nobody has listened to yet.
+        while select.select([self.connection], [], [], 0)[0] and self.listen():
+            pass
         living = {name: run for name, run in self.runs.items() if run.tree.is_alive()}
         for run in self.runs.values():
             if run.ending is None:

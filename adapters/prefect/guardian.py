@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
 
@@ -58,7 +58,7 @@ class Guardian:
 
     def _tell(self, order: dict[str, Any]) -> None:
         if self._writer is not None:
-            self._writer.write(json.dumps(order).encode() + b"\n")
+            self._writer.write(_line(order))
 
     async def _keep(self) -> None:
         while True:
@@ -77,11 +77,17 @@ class Guardian:
             except (TimeoutError, ConnectionError):
                 return
             self._started.set()
-            await asyncio.sleep(PING_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PING_SECONDS):
+                    await answers.read(1)  # it says nothing unasked, so this is its end
+                    return
 
     @asynccontextmanager
     async def _process(self) -> AsyncIterator[asyncio.StreamReader]:
         ours, theirs = socket.socketpair()
+        # Told before it exists: from its first moment on it knows what to do without us.
+        orders = (self._orders, *self._runs.values())
+        ours.sendall(b"".join(_line(order) for order in orders))
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", flows.guardian.__file__, str(theirs.fileno())),
@@ -92,8 +98,6 @@ class Guardian:
             )
         self.process_id = process.pid
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)
-        for order in (self._orders, *self._runs.values()):
-            self._tell(order)
         try:
             yield reader
         except asyncio.CancelledError:
@@ -106,3 +110,7 @@ class Guardian:
         await process.wait()
         self._writer.close()
         self._writer = None
+
+
+def _line(order: dict[str, Any]) -> bytes:
+    return json.dumps(order).encode() + b"\n"

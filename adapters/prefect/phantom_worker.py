@@ -36,6 +36,7 @@ from adapters.prefect.work_pool import (
     SLOTS,
     PhantomJobConfiguration,
     PhantomVariables,
+    default_template,
 )
 from adapters.settings import Settings
 from flows.guardian import FLOW_RUN
@@ -61,6 +62,11 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
     job_configuration_variables = PhantomVariables
     _description = "Run Phantom playbooks in processes forked from a warm template."
     _display_name = "Phantom"
+
+    @classmethod
+    def get_default_base_job_template(cls) -> dict[str, Any]:
+        """What a new pool of this type can be set to."""
+        return default_template()
 
     async def __aenter__(self) -> Self:
         """Start the template process and listen for hints."""

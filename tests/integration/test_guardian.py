@@ -212,3 +212,13 @@ def test_a_run_that_has_ended_is_forgotten(gateway, guard, run):
     assert guarded.process.wait(PATIENCE_SECONDS) == 0
     assert is_alive(run[0])
     assert gateway.asked == []
+
+
+def test_a_guardian_whose_owner_is_gone_before_it_begins_ends_the_run_all_the_same(
+    gateway, guard, owner, run
+):
+    owner.kill()
+    owner.wait()
+    guard()
+    gone(*run)
+    gateway.wait(lambda path, _: path.endswith("/gone"))
