@@ -45,6 +45,8 @@ from flows.warm.run import SUSPENDED
 
 RECONNECT_SECONDS = 1.0
 PREFETCH_SECONDS = 10
+ORPHANS_SECONDS = 0.05
+"""After so long it is looked at again whether those that were killed have left any."""
 MOST_OFFERS = 1000
 """Offers that are kept while no slot is free; of more, a poll finds out."""
 logger = logging.getLogger("prefect_phantom.worker")
@@ -278,7 +280,8 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
     def _end_orphans(self) -> None:
         runs = {process.process_id for process in self._processes.values()}
         others = {self._templates.process_id, self._guardian.process_id}
-        end_orphans({*runs, *self._reused.process_ids, *others}, self._taken)
+        if end_orphans({*runs, *self._reused.process_ids, *others}, self._taken):
+            asyncio.get_running_loop().call_later(ORPHANS_SECONDS, self._end_orphans)
 
     def _fill_slot(self) -> None:
         if self._offers:

@@ -77,15 +77,18 @@ class RunProcess:
                 process.send_signal(number)
 
 
-def end_orphans(known: Collection[int | None], running: Collection[UUID]) -> None:
+def end_orphans(known: Collection[int | None], running: Collection[UUID]) -> int:
     """Collect what has ended among our children, and kill what ended runs have left behind.
 
-    `known` are children that others wait for; `running` are the flow runs under way.
+    `known` are children that others wait for; `running` are the flow runs under way. Returns how
+    many were killed: their own children become ours now.
     """
+    killed = 0
     for process_id in _children():
         if process_id not in known:
             with suppress(psutil.NoSuchProcess, ChildProcessError):
-                _end_orphan(psutil.Process(process_id), {str(each) for each in running})
+                killed += _end_orphan(psutil.Process(process_id), {str(each) for each in running})
+    return killed
 
 
 def _children() -> list[int]:
@@ -93,17 +96,19 @@ def _children() -> list[int]:
     return [int(text) for text in Path(f"/proc/{own}/task/{own}/children").read_text().split()]
 
 
-def _end_orphan(process: psutil.Process, running: set[str]) -> None:
+def _end_orphan(process: psutil.Process, running: set[str]) -> bool:
+    """Whether it was alive, and is killed."""
     if process.status() == psutil.STATUS_ZOMBIE:
         # It may be a run that ended so soon that its template has yet to tell of its start.
         if time.time() - process.create_time() < STARTING_SECONDS:
-            return
-    else:
-        flow_run_id = process.environ().get(FLOW_RUN)
-        # One that was forked has its run's name; one that then executed a program, its variable.
-        names = {process_name(each) for each in running}
-        is_runs = flow_run_id is not None or process.name().startswith(RUN_NAME)
-        if not is_runs or flow_run_id in running or process.name() in names:
-            return
-        process.kill()
-    os.waitpid(process.pid, os.WNOHANG)
+            return False
+        os.waitpid(process.pid, os.WNOHANG)
+        return False
+    flow_run_id = process.environ().get(FLOW_RUN)
+    # One that was forked has its run's name; one that then executed a program, its variable.
+    names = {process_name(each) for each in running}
+    is_runs = flow_run_id is not None or process.name().startswith(RUN_NAME)
+    if not is_runs or flow_run_id in running or process.name() in names:
+        return False
+    process.kill()
+    return True

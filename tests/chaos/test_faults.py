@@ -41,12 +41,10 @@ async def test_promises_are_kept_whatever_callers_and_playbooks_do(
     assert await _broken(stage, kinds) == []
 
 
-@pytest.mark.xfail(reason="a forked process has its run's id nowhere that the worker looks")
 async def test_nothing_is_left_of_a_run_that_forks(stage: Scene) -> None:
     assert await _broken(stage, ["forks"]) == []
 
 
-@pytest.mark.xfail(reason="the end of its process may be heard before the suspension", strict=False)
 async def test_a_suspended_run_waits_until_it_is_cancelled(stage: Scene) -> None:
     assert await _broken(stage, ["cancel while suspended"] * 3) == []
 
