@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -199,7 +200,7 @@ def _execute(
         set_current(run)
         _announce(claim, began_in_prefect=playbook_run_id is None)
         try:
-            function(run)
+            _call(function, run)
         except Exception as error:
             if not isinstance(error, Superseded):
                 attempt.end("failed", _sentence(error))
@@ -216,6 +217,16 @@ def _execute(
             raise Abort(str(superseded)) from superseded
         return Cancelled(message=str(superseded))
     return None
+
+
+def _call(function: Body, run: PlaybookRun) -> None:
+    process_id = os.getpid()
+    try:
+        function(run)
+    finally:
+        if os.getpid() != process_id:
+            # A process that the playbook forked has come back. It is not the run.
+            os._exit(1)
 
 
 def _known_as(function: Body, definition: Definition) -> str:

@@ -75,6 +75,7 @@ class Attempt:
 
     def __init__(self, client: httpx.Client, claim: Claim) -> None:
         self._client = client
+        self._process_id = os.getpid()
         self.claim = claim
 
     @classmethod
@@ -183,6 +184,10 @@ class Attempt:
         self._call("/runtime/end", {"status": status, "message": message})
 
     def _call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        if os.getpid() != self._process_id:
+            # It has the connection of the process that forked it, and would take its answers.
+            message = "A process that a playbook has forked cannot act for its run"
+            raise RuntimeRefused(message)
         return _call(self._client, path, self.claim.token, body)
 
 
