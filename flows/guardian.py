@@ -136,7 +136,7 @@ class Process:
 def read(process_id: int) -> Process | None:
     """The process of this id, if there is one."""
     with suppress(OSError):
-        text = Path(f"/proc/{process_id}/stat").read_text()
+        text = Path(f"/proc/{process_id}/stat").read_bytes().decode(errors="replace")
         # The name comes second, in parentheses, and may hold anything.
         head, _, rest = text.rpartition(")")
         fields = rest.split()
@@ -315,7 +315,8 @@ class Guardian:
             self.runs.pop(order["ended"], None)
         elif "ping" in order:
             answer = {"pong": order["ping"]}
-            self.connection.sendall(json.dumps(answer).encode() + b"\n")
+            with suppress(ConnectionError):  # gone since it asked, as the next look will show
+                self.connection.sendall(json.dumps(answer).encode() + b"\n")
 
     def look(self) -> None:
         """Renew the lease when it is time, and end what may not go on."""

@@ -222,3 +222,13 @@ def test_a_guardian_whose_owner_is_gone_before_it_begins_ends_the_run_all_the_sa
     guard()
     gone(*run)
     gateway.wait(lambda path, _: path.endswith("/gone"))
+
+
+def test_an_owner_that_asks_and_is_gone_before_the_answer_changes_nothing(gateway, guard, run):
+    guarded = guard()
+    os.kill(guarded.process.pid, signal.SIGSTOP)
+    guarded.tell({"ping": 1})
+    guarded.connection.close()
+    os.kill(guarded.process.pid, signal.SIGCONT)
+    gone(*run)
+    gateway.wait(lambda path, _: path.endswith("/gone"))
