@@ -42,7 +42,7 @@ class RunProcess:
 
     async def stop(self, grace_seconds: float) -> None:
         """Ask the process and all it started to end, and after the grace make them."""
-        if self.stopping:
+        if self.stopping or self.ended.done():  # another process may have its number by now
             return
         self.stopping = True
         started = self._descendants()
