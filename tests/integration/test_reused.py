@@ -25,7 +25,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
 from adapters.prefect.deployments import Deployments
-from adapters.prefect.work_pool import PhantomVariables
+from adapters.prefect.work_pool import default_template
 from adapters.settings import Settings
 from tests.system import RUN_SECONDS, System, is_alive
 
@@ -435,7 +435,8 @@ async def test_a_pool_of_an_earlier_version_runs_with_defaults_and_gets_what_it_
         deployments = Deployments(database=None, client=prefect, settings=Settings())
         await deployments._ensure_work_pools()
         now = (await prefect.read_work_pool("phantom")).base_job_template
-        assert now["variables"]["properties"].keys() == PhantomVariables.model_fields.keys()
+        settings = default_template()["variables"]["properties"]
+        assert now["variables"]["properties"].keys() == settings.keys()
         assert now["job_configuration"] == pool.base_job_template["job_configuration"]
         assert now["variables"]["properties"]["grace_seconds"]["default"] == 3
     finally:
