@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +27,8 @@ class RunClient(SyncPrefectClient):
             httpx_settings=httpx_settings,
         )
         self._known: FlowRun | None = None
+        self._httpx_settings = httpx_settings
+        os.register_at_fork(after_in_child=self._part)
 
     def begin(self, flow_run: FlowRun) -> None:
         """Know `flow_run` as the worker has it: the next one that this process carries out."""
@@ -44,6 +47,11 @@ class RunClient(SyncPrefectClient):
         if changes.keys() == ENGINE_UPDATE and policy is not None and not policy.retries:
             return httpx.Response(httpx.codes.NO_CONTENT)
         return super().update_flow_run(flow_run_id, *values, **changes)
+
+    def _part(self) -> None:
+        """Leave the connections to the process that this one was forked from by the playbook."""
+        fresh = RunClient(httpx_settings=self._httpx_settings)
+        self._client = fresh._client
 
     def read_server_default_result_storage(self) -> ServerDefaultResultStorage:
         """Say that the server has none: the result of a playbook's flow is never stored."""

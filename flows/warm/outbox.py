@@ -41,7 +41,7 @@ class Outbox:
         self._flushed = threading.Event()
         set_api_log_sink(self._put_log)
         EventsWorker.set_client_override(ProcessPoolForwardingEventsClient, event_queue=self)
-        os.register_at_fork(after_in_child=_use_prefects_own)
+        os.register_at_fork(after_in_child=self._part)
         threading.Thread(target=self._send_on, name="outbox", daemon=True).start()
 
     def put(self, item: tuple[str, Event]) -> None:
@@ -55,13 +55,17 @@ class Outbox:
         Raises:
             httpx.HTTPError: Prefect does not take it, although it was asked several times.
         """
-        APILogWorker.drain_all(
-            timeout=DRAIN_SECONDS
-        )  # what a task runner has sent by Prefect's own
+        APILogWorker.drain_all(timeout=DRAIN_SECONDS)  # what a task runner gave to Prefect's own
         EventsWorker.instance().wait_until_empty()
         self._filled.clear()
         self._send()
         self._flushed.set()
+
+    @staticmethod
+    def _part() -> None:
+        """Nobody empties the outbox in a process that a playbook has forked."""
+        set_api_log_sink(None)
+        EventsWorker.set_client_override(None)
 
     def _put_log(self, log: dict[str, Any]) -> None:
         log.pop("__payload_size__", None)
@@ -98,12 +102,6 @@ class Outbox:
                 print(f"Prefect refused {path}: {error.response.text}", file=sys.stderr)
             for _ in batch:
                 kept.popleft()
-
-
-def _use_prefects_own() -> None:
-    """Nobody would empty the outbox in a process that a playbook has forked."""
-    set_api_log_sink(None)
-    EventsWorker.set_client_override(None)
 
 
 def _first(kept: deque[bytes]) -> list[bytes]:

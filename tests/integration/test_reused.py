@@ -27,7 +27,7 @@ from prefect.exceptions import ObjectNotFound
 from adapters.prefect.deployments import Deployments
 from adapters.prefect.work_pool import default_template
 from adapters.settings import Settings
-from tests.system import RUN_SECONDS, System, is_alive
+from tests.system import RUN_SECONDS, System, flow_run_of, is_alive
 
 GRACE_SECONDS = 5
 MARGIN_SECONDS = 2
@@ -76,6 +76,8 @@ def _do(run: PlaybookRun) -> None:
             signal.pause()
         os.wait()
         Path(run.inputs["file"]).write_text(os.read(reader, 20).decode())
+    if text == "go on in a fork":
+        os.fork()
     if text == "block":
         # In C, with the interpreter's lock, and deaf: only SIGKILL gets through.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -342,6 +344,18 @@ async def test_a_process_that_a_run_has_forked_logs_by_itself(
     _, ended = await run("forks")
     assert ended["status"] == "success", ended["message"]
     assert "said by a child" in [log.message for log in await _logs(prefect, ended)]
+
+
+async def test_a_process_that_a_run_has_forked_answers_nothing_in_its_place(
+    prefect: PrefectClient, run: Run
+) -> None:
+    for _ in range(3):
+        _, ended = await run("steady", "go on in a fork")
+        assert ended["status"] == "success", ended["message"]
+        assert (await flow_run_of(prefect, ended)).state_name == "Completed"
+        _, ended = await run("steady", "after it")
+        assert ended["status"] == "success", ended["message"]
+        assert "after it" in ended["message"]
 
 
 @pytest.mark.parametrize(

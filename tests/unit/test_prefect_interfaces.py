@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 from queue import SimpleQueue
 
+import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.context import SyncClientContext
@@ -87,6 +88,7 @@ def test_events_and_logs_can_be_posted():
 
 def test_a_client_is_open_until_it_was_left_as_often_as_it_was_entered():
     client = SyncPrefectClient("http://127.0.0.1:9/api")
+    assert isinstance(client._client, httpx.Client)
     with client:
         with client:
             pass
