@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 
-from flows.guardian import FLOW_RUN, Tree
+from flows.guardian.process_tree import FLOW_RUN, Tree
 from flows.runtime import Watch
 
 ENGINE = (sys.executable, "-P", "-m", "flows.engine")
@@ -67,7 +67,7 @@ def main() -> int:
         refused = run.code is None and watch.is_refused()
         if asked_to_stop or refused:
             run.stop(grace_seconds)
-    watch.exited(run.code)
+    watch.exited(run.process_id, run.code)
     if refused:
         return 0
     return run.code if run.code >= 0 else 128 - run.code

@@ -15,7 +15,8 @@ import runpy
 import socket
 import sys
 
-import flows.guardian
+from flows.guardian import PROGRAM
+from flows.guardian.process_tree import FLOW_RUN, process_name
 from flows.runtime import worker_name
 from flows.warm.reaper import name_process
 
@@ -28,7 +29,7 @@ def main() -> None:
     worker = os.getppid()
     if os.getpid() != os.getsid(0):
         os.setsid()
-    name_process(flows.guardian.process_name(os.environ.get(flows.guardian.FLOW_RUN, "")))
+    name_process(process_name(os.environ.get(FLOW_RUN, "")))
     _start_guardian(worker)
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 
@@ -37,7 +38,7 @@ def _start_guardian(worker: int) -> None:
     ours, theirs = socket.socketpair()
     with theirs:
         theirs.set_inheritable(True)
-        command = [sys.executable, "-I", flows.guardian.__file__, str(theirs.fileno())]
+        command = [sys.executable, "-I", PROGRAM, str(theirs.fileno())]
         os.posix_spawn(sys.executable, command, {}, setsid=True)
     orders = [
         {
@@ -47,7 +48,7 @@ def _start_guardian(worker: int) -> None:
             "watched": [os.getpid(), worker],
         },
         {
-            "run": os.environ.get(flows.guardian.FLOW_RUN, ""),
+            "run": os.environ.get(FLOW_RUN, ""),
             "process_id": os.getpid(),
             "grace_seconds": float(os.environ.get("PREFECT_PHANTOM_GRACE_SECONDS", GRACE_SECONDS)),
         },

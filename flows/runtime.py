@@ -211,7 +211,7 @@ class Watch:
             return False
         return self.flow_run_id in answer["stop"]
 
-    def exited(self, code: int) -> None:
+    def exited(self, process_id: int, code: int) -> None:
         """Report that the run's process has ended with this exit code; negative for a signal.
 
         Raises:
@@ -219,7 +219,8 @@ class Watch:
 
         """
         path = f"/runtime/workers/{quote(worker_name() or 'none', safe='')}/exited"
-        _call(self._client, path, self._key, {"flow_run_id": self.flow_run_id, "code": code})
+        body = {"flow_run_id": self.flow_run_id, "process_id": process_id, "code": code}
+        _call(self._client, path, self._key, body)
 
 
 def _connect() -> tuple[httpx.Client, str]:

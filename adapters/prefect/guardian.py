@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
 
-import flows.guardian
+from flows.guardian import PROGRAM
 
 PING_SECONDS = 5.0
 SILENCE_SECONDS = 20.0
@@ -90,7 +90,7 @@ class Guardian:
         ours.sendall(b"".join(_line(order) for order in orders))
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", flows.guardian.__file__, str(theirs.fileno())),
+                *(sys.executable, "-I", PROGRAM, str(theirs.fileno())),
                 pass_fds=[theirs.fileno()],
                 env={name: os.environ[name] for name in INHERITED if name in os.environ},
                 stdin=asyncio.subprocess.DEVNULL,

@@ -17,7 +17,8 @@ Template: TypeAlias = dict[str, Any]
 RUN_COMMAND = "python -P -m flows.contained"
 """What a container starts for its run, by the `python` on its PATH."""
 LABELS = {"prefect-phantom/part": "run"}
-SECRET_KEY = "value"  # noqa: S105 - where in the cluster's Secret the key lies
+FIELD = "value"
+"""Where in the cluster's Secret the runtime key lies."""
 KILL_SECONDS = 10
 """What the infrastructure allows a stopped run beyond the grace that it gets inside."""
 
@@ -97,7 +98,7 @@ def _for_kubernetes(
     pod["restartPolicy"] = "Never"
     pod["automountServiceAccountToken"] = False  # a playbook has no business with the cluster
     pod["terminationGracePeriodSeconds"] = math.ceil(grace_seconds) + KILL_SECONDS
-    reference = {"secretKeyRef": {"name": key_name, "key": SECRET_KEY}}
+    reference = {"secretKeyRef": {"name": key_name, "key": FIELD}}
     # A list in the manifest is kept beside what the pool and the deployments set as `env`.
     pod["containers"][0]["env"] = [
         *({"name": name, "value": value} for name, value in environment.items()),

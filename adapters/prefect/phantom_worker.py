@@ -39,7 +39,7 @@ from adapters.prefect.work_pool import (
     default_template,
 )
 from adapters.settings import Settings
-from flows.guardian import FLOW_RUN
+from flows.guardian.process_tree import FLOW_RUN
 from flows.warm.reaper import become_reaper
 from flows.warm.run import SUSPENDED
 
@@ -187,7 +187,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             self._guardian.release(flow_run.id)
             # A suspended run has not ended: the reconciler makes it free to be claimed anew.
             if code != SUSPENDED or not await self._is_suspended(flow_run.id):
-                await self._gateway.exited(flow_run.id, code)
+                await self._gateway.exited(flow_run.id, process.process_id, code)
         finally:
             self._processes.pop(flow_run.id, None)
             self._grace_seconds.pop(flow_run.id, None)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psutil
 
-from flows.guardian import FLOW_RUN, process_name
+from flows.guardian.process_tree import FLOW_RUN, process_name
 
 STARTING_SECONDS = 10.0
 RUN_NAME = process_name("")

@@ -20,7 +20,6 @@ from adapters.settings import Settings
 MARK = "PREFECT_PHANTOM_STARTED_BY"
 """Variable by which everything that a worker started is known: its name in its installation."""
 KILLED_SECONDS = 5.0
-LOOK_SECONDS = 0.02
 POLL_SECONDS = {"phantom": "5", "process": "1"}
 """A worker of our type hears of work by hints; its poll only finds what a lost hint was about."""
 logger = logging.getLogger("prefect_phantom.worker")
@@ -106,16 +105,26 @@ async def _wait(processes: list[psutil.Process], seconds: float) -> None:
     """Wait for the processes to end, most of which are nobody's children; at most `seconds`."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            # The kernel tells only parents of an end.
-            while any(_is_alive(process) for process in processes):  # noqa: ASYNC110
-                await asyncio.sleep(LOOK_SECONDS)
+            for process in processes:
+                await _ended(process)
 
 
-def _is_alive(process: psutil.Process) -> bool:
-    # One that has ended counts as gone, although nobody may have collected it yet.
-    with suppress(psutil.NoSuchProcess):
-        return process.status() != psutil.STATUS_ZOMBIE
-    return False
+async def _ended(process: psutil.Process) -> None:
+    """Return when the process has ended, whoever has yet to collect it."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        # Its number may have been given to another one before the descriptor was opened.
+        if process.is_running():
+            await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
 
 
 def _signal_groups(processes: list[psutil.Process], number: signal.Signals) -> None:

@@ -85,6 +85,7 @@ class _ActionEnd(_Message):
 
 class _Exited(_Message):
     flow_run_id: UUID
+    process_id: int
     code: int
 
 
@@ -225,7 +226,10 @@ async def _run_exited(request: Request) -> Response:
     _require_key(request)
     message = await _read(request, _Exited)
     await unsettled_runs.end_exited(
-        request.app.state.database, message.flow_run_id, code=message.code
+        request.app.state.database,
+        message.flow_run_id,
+        process_id=message.process_id,
+        code=message.code,
     )
     request.app.state.reconcile.notify()
     return answer({})

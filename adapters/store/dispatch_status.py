@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, text, tuple_
+from sqlalchemy import Float, Integer, bindparam, func, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from adapters.errors import PlaybookRunNotFound
@@ -35,7 +35,7 @@ class Waiting:
 # run near the front it would look for them in the whole table.
 _READ = Prepared(
     text(
-        f"""
+        """
         SELECT run.dispatch_time IS NULL AS queued,
           (SELECT count(*) FROM (
             SELECT FROM playbook_runs
@@ -43,7 +43,7 @@ _READ = Prepared(
               AND dispatch_time IS NULL AND run.dispatch_time IS NULL
               AND (queue_time, id) < (run.queue_time, run.id)
             ORDER BY queue_time DESC, id DESC
-            LIMIT {MOST_AHEAD}
+            LIMIT :most_ahead
           ) AS before)
           + (SELECT count(*) FROM playbook_runs
              WHERE status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL
@@ -55,14 +55,19 @@ _READ = Prepared(
             status.slots,
             (SELECT sum(slots) FROM workers
              WHERE work_pool = :work_pool
-               AND seen_time >= now() - interval '{OFFLINE_SECONDS} seconds')
+               AND seen_time >= now() - make_interval(secs => :offline_seconds))
           ) AS slots,
           status.workers, status.paused, status.unreachable_time
         FROM playbook_runs AS run
         LEFT JOIN dispatch_status AS status ON status.work_pool = :work_pool
         WHERE run.id = :playbook_run_id
-        """  # noqa: S608 - constants of our own
-    ).bindparams(bindparam("playbook_run_id"), bindparam("work_pool"))
+        """
+    ).bindparams(
+        bindparam("playbook_run_id"),
+        bindparam("work_pool"),
+        bindparam("most_ahead", MOST_AHEAD, type_=Integer),
+        bindparam("offline_seconds", OFFLINE_SECONDS, type_=Float),
+    )
 )
 
 

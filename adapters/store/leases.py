@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Uuid, any_, bindparam, func, select, text, update
+from sqlalchemy import Row, Select, Uuid, any_, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -94,7 +94,7 @@ async def end_held_by(database: Database, worker: str, *, reason: str, final: bo
         return [row.id for row in held]
 
 
-def _held() -> Any:  # noqa: ANN401 - a Select of these columns
+def _held() -> Select[Any]:
     return (
         select(runs.c.id, runs.c.cancelled, runs.c.message, runs.c.attempt, playbooks.c.restartable)
         .join(playbooks, playbooks.c.id == runs.c.playbook_id)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Delete, Dialect, Insert, Select, TextClause, Update
-from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy import Delete, Insert, Select, TextClause, Update, make_url
 
-_DIALECT: Dialect = dialect()  # type: ignore[no-untyped-call]
+_DIALECT = make_url("postgresql+asyncpg://").get_dialect()()
 
 
 class Prepared:

@@ -156,15 +156,16 @@ async def note_worker_stopping(database: Database, worker: str) -> None:
         )
 
 
-async def end_exited(database: Database, flow_run_id: UUID, *, code: int) -> None:
-    """The process of a run has ended. A run that it has not ended itself ends now."""
+async def end_exited(database: Database, flow_run_id: UUID, *, process_id: int, code: int) -> None:
+    """This process of a run has ended. A run that it held and has not ended itself ends now."""
     async with database.begin() as connection:
-        query = select(runs.c.id, runs.c.cancelled, runs.c.message, runs.c.claim_id).where(
-            runs.c.flow_run_id == flow_run_id, runs.c.end_time.is_(None)
-        )
+        query = select(
+            runs.c.id, runs.c.cancelled, runs.c.message, runs.c.claim_id, runs.c.process_id
+        ).where(runs.c.flow_run_id == flow_run_id, runs.c.end_time.is_(None))
         row = (await connection.execute(query.with_for_update())).one_or_none()
-        # A process that never claimed leaves the run to the next; one that is suspended too.
-        if row is not None and row.claim_id is not None:
+        # A process that never claimed leaves the run to the next, or to the one that holds it; one
+        # that is suspended too.
+        if row is not None and row.claim_id is not None and row.process_id == process_id:
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             message = row.cancelled or row.message or f"The run's process died: {how}"
             await finish(connection, row.id, "failed", message, process_gone=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.home import Home
@@ -177,7 +178,7 @@ def whois_environment(installation: Installation) -> dict[str, str]:
 
 
 def _base(home: Home, surroundings: Mapping[str, str], part: str) -> dict[str, str]:
-    folder = os.path.dirname(sys.executable)  # noqa: PTH120 (unresolved: the one of the venv)
+    folder = str(Path(sys.executable).parent)  # unresolved: the one of the virtual environment
     paths = [folder, surroundings.get("PATH", os.defpath)]
     return {
         **_only(surroundings, SYSTEM_NAMES),

@@ -59,7 +59,7 @@ class Home:
         Raises `HomeInUse` when another process holds it.
         """
         descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
-        with open(descriptor, "r+", encoding="ascii") as file:  # noqa: PTH123 (a descriptor)
+        with os.fdopen(descriptor, "r+", encoding="ascii") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -89,7 +89,7 @@ class Home:
         draft = file.with_name(f".{file.name}.draft")
         draft.unlink(missing_ok=True)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-        with open(descriptor, "w", encoding="utf-8") as opened:  # noqa: PTH123 (a descriptor)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
             opened.write(text)
             opened.flush()
             os.fsync(opened.fileno())

@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address
 from typing import Self
 
 from sqlalchemy.engine import URL
@@ -17,7 +18,6 @@ from adapters.supervisor.home import Home
 from adapters.supervisor.port import free_ports, require_free
 
 LOOPBACK = "127.0.0.1"
-_ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1", "": LOOPBACK}  # noqa: S104 (to be replaced)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +110,14 @@ class Installation:
 
 def _reached(host: str) -> str:
     """How a URL names, on this machine, a part that listens on `host`."""
-    host = _ANY_ADDRESS.get(host, host)
-    return f"[{host}]" if ":" in host else host
+    try:
+        address = ip_address(host or LOOPBACK)
+    except ValueError:
+        return host  # a name
+    if isinstance(address, IPv6Address):
+        return "[::1]" if address.is_unspecified else f"[{address}]"
+    # Whoever listens on every address of the machine is reached on its loopback too.
+    return LOOPBACK if address.is_unspecified else str(address)
 
 
 def make_password() -> str:

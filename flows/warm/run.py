@@ -21,7 +21,7 @@ from prefect.events.related import RESOURCE_CACHE
 from prefect.exceptions import TerminationSignal
 from prefect.flow_engine import FlowRunEngine
 
-from flows.guardian import process_name
+from flows.guardian.process_tree import process_name
 from flows.runtime import certificate_authorities
 from flows.warm.client import RunClient
 from flows.warm.outbox import Outbox

@@ -122,4 +122,4 @@ def test_a_cancel_is_carried_out_although_the_worker_is_frozen(system: System) -
 
 
 def guardians(worker: psutil.Process) -> list[psutil.Process]:
-    return [each for each in worker.children() if "guardian.py" in " ".join(each.cmdline())]
+    return [each for each in worker.children() if "flows/guardian" in " ".join(each.cmdline())]

@@ -101,7 +101,7 @@ def action_end(app_run_id: int, **fields) -> dict:
 
 
 PATHS_WITH_KEY = ["claim", "refused", *(f"workers/w1/{event}" for event in (
-    "started", "stopping", "stopped", "exited", "held"))]  # fmt: skip
+    "started", "stopping", "stopped", "exited", "held", "lease", "gone"))]  # fmt: skip
 PATHS_WITH_TOKEN = {"action_runs": action_start(), "action_runs/1/end": action_end(1),
                     "end": ANY_RUN}  # fmt: skip
 

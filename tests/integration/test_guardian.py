@@ -12,14 +12,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-import flows.guardian
+from flows.guardian import PROGRAM
+from flows.guardian.process_tree import FLOW_RUN
 from tests.system import is_alive
 
 PATIENCE_SECONDS = 30
+FOLDER = str(Path(PROGRAM).parent)
 FLOW_RUN_ID = "0b9cf3a1-1b1c-4b53-8a45-2f9b6b0a6f11"
 # It says when it is ready, ignores SIGTERM, and has a child in a session of its own.
 STUBBORN = """
@@ -82,7 +85,7 @@ def gateway() -> Iterator[Gateway]:
 @pytest.fixture
 def run() -> Iterator[tuple[int, int]]:
     """Process ids of a stubborn run and of its child."""
-    environment = {**os.environ, flows.guardian.FLOW_RUN: FLOW_RUN_ID}
+    environment = {**os.environ, FLOW_RUN: FLOW_RUN_ID}
     with subprocess.Popen(
         [sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE, env=environment
     ) as process:
@@ -107,11 +110,15 @@ class Guarded:
 
     def __init__(self, gateway: Gateway, owner: int, run: int, **settings: float) -> None:
         self.connection, theirs = socket.socketpair()
-        code = "import runpy, sys; guardian = runpy.run_path(sys.argv[2]); "
-        code += f"guardian['main'].__globals__.update({settings!r}); guardian['main']()"
+        parts = [
+            "import sys; sys.path.insert(0, sys.argv[2])",
+            "from guardian import guardian, guarded_run",
+            f"for each in (guardian, guarded_run): vars(each).update({settings!r})",
+            "guardian.main(int(sys.argv[1]))",
+        ]
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-I", "-c", code, str(theirs.fileno()), flows.guardian.__file__],
+                [sys.executable, "-I", "-c", "\n".join(parts), str(theirs.fileno()), FOLDER],
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )

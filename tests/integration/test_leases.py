@@ -8,7 +8,6 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select, text, update
 
-import flows.guardian
 from adapters.errors import Superseded
 from adapters.settings import Settings
 from adapters.signal import Signal
@@ -17,6 +16,7 @@ from adapters.store.leases import LEASE_SECONDS, GoneProcess
 from adapters.store.tables import playbook_runs as runs
 from adapters.store.tables import playbooks
 from adapters.sweeper import INTERRUPTION_SECONDS, Sweeper
+from flows.guardian import lease
 
 PAST = text("now() - interval '1 second'")
 
@@ -150,6 +150,36 @@ async def test_a_guardian_ends_the_run_of_the_very_process_that_is_gone(shop):
     assert (row.status, row.message) == ("failed", leases.WORKER_GONE)
 
 
+async def test_the_end_of_a_process_ends_the_run_only_if_that_process_held_it(shop):
+    request = await shop.hand_over()
+    claim = await shop.claim(request)
+
+    async def exited(process_id: int, code: int) -> str:
+        await unsettled_runs.end_exited(
+            shop.database, request.flow_run_id, process_id=process_id, code=code
+        )
+        return (await shop.read(claim.playbook_run_id)).message
+
+    # A second process of the flow run, which was turned away.
+    assert await exited(request.process_id + 1, 0) == ""
+    assert await exited(request.process_id, -9) == "The run's process died: signal 9"
+
+
+async def test_an_ended_run_is_compared_with_prefect_again_after_a_process_of_it_was_there(shop):
+    request = await shop.hand_over()
+    claim = await shop.claim(request)
+    await attempts.end(shop.database, claim.token, "success", "")
+    await unsettled_runs.settle(shop.database, claim.playbook_run_id)
+    await unsettled_runs.end_exited(
+        shop.database, request.flow_run_id, process_id=request.process_id, code=0
+    )
+    assert not (await shop.read(claim.playbook_run_id)).settled
+    await unsettled_runs.settle(shop.database, claim.playbook_run_id)
+    with pytest.raises(Superseded):
+        await shop.claim(replace(request, claim_id=uuid4()))
+    assert not (await shop.read(claim.playbook_run_id)).settled
+
+
 async def test_a_lease_that_is_over_ends_its_run_once_the_database_was_seen_for_a_whole_one(
     shop, steady
 ):
@@ -182,4 +212,4 @@ async def lease_left(shop, run_id: int) -> float:
 
 
 def test_gateway_and_guardian_mean_the_same_lease():
-    assert flows.guardian.LEASE_SECONDS == LEASE_SECONDS
+    assert lease.LEASE_SECONDS == LEASE_SECONDS

@@ -1,0 +1,160 @@
+"""The guardian itself: it listens to its owner, renews, and ends what may not go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import selectors
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+from .guarded_run import GuardedRun, clock
+from .lease import Lease, Lost, Unreachable
+from .process_tree import LOOK_SECONDS, is_frozen
+
+RENEW_SECONDS = 10.0
+RETRY_SECONDS = 2.0
+REPORT_SECONDS = 60.0
+"""How long the gateway is tried to be told of runs whose owner is gone."""
+
+
+class Guardian:
+    """Guards the runs of one owner, until that is gone."""
+
+    def __init__(self, connection: socket.socket, orders: dict[str, Any]) -> None:
+        self.connection = connection
+        self.watched: list[int] = orders["watched"]
+        self.lease = Lease(orders["url"], orders["key"], orders["worker"])
+        self.runs: dict[str, GuardedRun] = {}
+        self.renewal = 0.0
+        self.rest = b""
+
+    def guard(self) -> None:
+        """Work until the owner is gone; then end what is left, and report it."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.connection, selectors.EVENT_READ, data="owner")
+            for process_id in self.watched:
+                try:
+                    selector.register(os.pidfd_open(process_id), selectors.EVENT_READ, data="gone")
+                except ProcessLookupError:
+                    return self.finish()
+            while True:
+                events = selector.select(self.next_look())
+                if any(key.data == "gone" for key, _ in events) or (events and not self.listen()):
+                    return self.finish()
+                if self.runs:
+                    self.look()
+
+    def next_look(self) -> float | None:
+        """How long nothing has to be done; None when there is nothing to guard."""
+        if any(run.is_ending() for run in self.runs.values()):
+            return LOOK_SECONDS
+        if not self.runs:
+            return None
+        first = min(self.renewal, *(run.end for run in self.runs.values()))
+        return max(0.0, first - clock())
+
+    def listen(self) -> bool:
+        """Read what the owner says; False when it is gone."""
+        try:
+            received = self.connection.recv(65536)
+        except ConnectionError:
+            return False
+        *lines, self.rest = (self.rest + received).split(b"\n")
+        for line in lines:
+            self.obey(json.loads(line))
+        return bool(received)
+
+    def obey(self, order: dict[str, Any]) -> None:
+        """One line of the owner's."""
+        if "run" in order:
+            if not self.runs:
+                self.renewal = clock() + RENEW_SECONDS
+            self.runs[order["run"]] = GuardedRun(
+                order["run"], order["process_id"], order["grace_seconds"]
+            )
+        elif "ended" in order:
+            self.runs.pop(order["ended"], None)
+        elif "ping" in order:
+            answer = {"pong": order["ping"]}
+            with suppress(ConnectionError):  # gone since it asked, as the next look will show
+                self.connection.sendall(json.dumps(answer).encode() + b"\n")
+
+    def look(self) -> None:
+        """Renew the lease when it is time, and end what may not go on."""
+        if clock() >= self.renewal:
+            self.renewal = clock() + (RENEW_SECONDS if self.renew() else RETRY_SECONDS)
+        for run in self.runs.values():
+            if run.is_over():
+                run.begin_end()
+        over = {name: run for name, run in self.runs.items() if run.is_ended()}
+        if over:
+            self.report(over)
+            for name in over:
+                del self.runs[name]
+
+    def renew(self) -> bool:
+        """Renew the lease of the runs whose process lives; False when it has to be tried again."""
+        sent = clock()
+        alive = [name for name, run in self.runs.items() if run.tree.is_alive()]
+        try:
+            stop = self.lease.renew(alive)
+        except Lost:
+            # Nobody can end the runs in the database either while it does not answer.
+            stop = set()
+        except Unreachable as error:
+            print(f"The lease was not renewed: {error}", file=sys.stderr, flush=True)
+            return False
+        frozen = any(is_frozen(process_id) for process_id in self.watched)
+        for name in alive:
+            run = self.runs[name]
+            run.renew(sent)
+            if name in stop:
+                run.refuse(at_once=frozen)
+        return True
+
+    def report(self, runs: dict[str, GuardedRun]) -> None:
+        """Tell the gateway that the processes of these runs are gone, once."""
+        try:
+            self.lease.gone({name: run.process_id for name, run in runs.items()})
+        except Unreachable as error:
+            # Their lease runs out, which says the same later.
+            print(f"The end of runs was not reported: {error}", file=sys.stderr, flush=True)
+
+    def finish(self) -> None:
+        """End every run that is left, and tell the gateway until it has understood.
+
+        Of a run that had ended before, its own report or its lease tells.
+        """
+        # An owner that is gone may have told of runs that nobody has listened to yet.
+        while select.select([self.connection], [], [], 0)[0] and self.listen():
+            pass
+        living = {name: run for name, run in self.runs.items() if run.tree.is_alive()}
+        for run in self.runs.values():
+            run.begin_end()
+        for run in self.runs.values():
+            run.wait_ended()
+        end = clock() + REPORT_SECONDS
+        while living and clock() < end:
+            try:
+                self.lease.gone({name: run.process_id for name, run in living.items()})
+            except Unreachable:
+                time.sleep(RETRY_SECONDS)
+            else:
+                return
+
+
+def main(descriptor: int) -> None:
+    """Guard until the owner, at the other side of the socket `descriptor`, is gone."""
+    # It ends when what it guards for does, and not before.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    connection = socket.socket(fileno=descriptor)
+    with connection.makefile("rb", buffering=0) as lines:
+        orders = json.loads(lines.readline())
+    Guardian(connection, orders).guard()

@@ -1,0 +1,70 @@
+"""The lease of runs: the gateway's word that they may go on, asked for again and again."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+LEASE_SECONDS = 60.0
+"""How long the gateway lets a run go on without hearing of it."""
+ANSWER_SECONDS = 5.0
+
+
+class Unreachable(Exception):
+    """The gateway does not answer, or not as it should."""
+
+
+class Lost(Exception):
+    """The gateway answers that the database does not."""
+
+
+class Lease:
+    """Calls of the runtime API about the runs of one worker."""
+
+    def __init__(self, url: str, key: str, worker: str) -> None:
+        self._server = urlsplit(url)
+        self._path = f"{self._server.path}/runtime/workers/{quote(worker, safe='')}"
+        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+
+    def renew(self, flow_run_ids: list[str]) -> set[str]:
+        """Renew the lease of these flow runs; return those that may not go on.
+
+        Raises:
+            Lost: the database does not answer, so that nobody can judge the runs.
+            Unreachable: the gateway does not answer.
+        """
+        return set(self._post("lease", {"flow_run_ids": flow_run_ids})["stop"])
+
+    def gone(self, processes: dict[str, int]) -> None:
+        """Tell that the process of each of these flow runs has ended.
+
+        Raises:
+            Unreachable: nobody was told.
+        """
+        runs = [{"flow_run_id": name, "process_id": number} for name, number in processes.items()]
+        try:
+            self._post("gone", {"runs": runs})
+        except Lost as error:
+            raise Unreachable(str(error)) from error
+
+    def _post(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
+        secure = self._server.scheme == "https"
+        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+        connection = kind(self._server.netloc, timeout=ANSWER_SECONDS)
+        try:
+            connection.request("POST", f"{self._path}/{what}", json.dumps(body), self._headers)
+            answer = connection.getresponse()
+            text = answer.read().decode(errors="replace")
+            if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                raise Lost(text)
+            if answer.status != HTTPStatus.OK:
+                raise Unreachable(text)
+            content: dict[str, Any] = json.loads(text)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise Unreachable(repr(error)) from error
+        finally:
+            connection.close()
+        return content
