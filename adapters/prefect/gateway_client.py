@@ -38,10 +38,15 @@ class GatewayClient:
         """The processes of all runs of this worker have ended."""
         await self._post("stopped", patience=3)
 
-    async def exited(self, flow_run_id: UUID, process_id: int, code: int) -> None:
-        """This process of a run has ended with this exit code; negative for a signal."""
+    async def exited(
+        self, flow_run_id: UUID, process_id: int, code: int, *, completed: bool
+    ) -> None:
+        """This process of a run has ended with this exit code; negative for a signal.
+
+        `completed` says that Prefect has accepted the run's Completed from it.
+        """
         body = {"flow_run_id": str(flow_run_id), "process_id": process_id, "code": code}
-        await self._post("exited", body, patience=120)
+        await self._post("exited", body | {"completed": completed}, patience=120)
 
     async def held(self, flow_run_ids: Iterable[UUID], **standing: str | int) -> set[UUID]:
         """Say that the worker has these runs, and how it stands; return which may not go on.

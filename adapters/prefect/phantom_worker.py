@@ -41,7 +41,7 @@ from adapters.prefect.work_pool import (
 from adapters.settings import Settings
 from flows.guardian.process_tree import FLOW_RUN
 from flows.warm.reaper import become_reaper
-from flows.warm.run import SUSPENDED
+from flows.warm.run import COMPLETED, SUSPENDED
 
 RECONNECT_SECONDS = 1.0
 PREFETCH_SECONDS = 10
@@ -152,7 +152,9 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         if task_status is not None:
             task_status.started(process.process_id)
         code = await process.wait()
-        return PhantomWorkerResult(identifier=str(process.process_id), status_code=code)
+        return PhantomWorkerResult(
+            identifier=str(process.process_id), status_code=0 if code == COMPLETED else code
+        )
 
     def _is_due(self, flow_run: FlowRun) -> bool:
         """Whether to take it now; a little too early is looked at again at its time."""
@@ -187,7 +189,9 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             self._guardian.release(flow_run.id)
             # A suspended run has not ended: the reconciler makes it free to be claimed anew.
             if code != SUSPENDED or not await self._is_suspended(flow_run.id):
-                await self._gateway.exited(flow_run.id, process.process_id, code)
+                await self._gateway.exited(
+                    flow_run.id, process.process_id, code, completed=code == COMPLETED
+                )
         finally:
             self._processes.pop(flow_run.id, None)
             self._grace_seconds.pop(flow_run.id, None)

@@ -87,6 +87,7 @@ class _Exited(_Message):
     flow_run_id: UUID
     process_id: int
     code: int
+    completed: bool = False
 
 
 class _Refused(_Message):
@@ -225,13 +226,14 @@ async def _worker_stopped(request: Request) -> Response:
 async def _run_exited(request: Request) -> Response:
     _require_key(request)
     message = await _read(request, _Exited)
-    await unsettled_runs.end_exited(
+    if await unsettled_runs.end_exited(
         request.app.state.database,
         message.flow_run_id,
         process_id=message.process_id,
         code=message.code,
-    )
-    request.app.state.reconcile.notify()
+        completed=message.completed,
+    ):
+        request.app.state.reconcile.notify()
     return answer({})
 
 

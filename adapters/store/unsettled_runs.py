@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, bindparam, func, literal, select, true, update
+from sqlalchemy import Integer, Uuid, any_, bindparam, func, literal, select, true, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.store.database import Database
@@ -156,8 +156,30 @@ async def note_worker_stopping(database: Database, worker: str) -> None:
         )
 
 
-async def end_exited(database: Database, flow_run_id: UUID, *, process_id: int, code: int) -> None:
-    """This process of a run has ended. A run that it held and has not ended itself ends now."""
+_SETTLE_COMPLETED = Prepared(
+    update(runs)
+    .where(
+        runs.c.flow_run_id == bindparam("of_flow_run", type_=Uuid),
+        runs.c.process_id == bindparam("of_process", type_=Integer),
+        runs.c.status == "success",
+        runs.c.cancel_time.is_(None),
+    )
+    .values(settled=True)
+    .returning(runs.c.id)
+)
+
+
+async def end_exited(
+    database: Database, flow_run_id: UUID, *, process_id: int, code: int, completed: bool = False
+) -> bool:
+    """This process of a run has ended. A run that it held and has not ended itself ends now.
+
+    Returns whether the run is to be compared with Prefect. It is not when Prefect has accepted its
+    success from the process, as `completed` says: asking would cost Prefect more than being told.
+    """
+    of_run = {"of_flow_run": flow_run_id, "of_process": process_id}
+    if completed and await database.fetch(_SETTLE_COMPLETED, **of_run):
+        return False
     async with database.begin() as connection:
         query = select(
             runs.c.id, runs.c.cancelled, runs.c.message, runs.c.claim_id, runs.c.process_id
@@ -171,6 +193,7 @@ async def end_exited(database: Database, flow_run_id: UUID, *, process_id: int, 
             await finish(connection, row.id, "failed", message, process_gone=True)
     if row is None:
         await unsettle(database, flow_run_id)
+    return True
 
 
 _UNSETTLE = Prepared(

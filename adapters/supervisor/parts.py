@@ -21,7 +21,7 @@ PYTHON = (sys.executable, "-P", "-m")
 
 def prefect_server(installation: Installation) -> Definition:
     """Stock Prefect server on loopback, with its UI."""
-    server = ["prefect", "server", "start", "--host", LOOPBACK]
+    server = ["adapters.prefect", "server", "start", "--host", LOOPBACK]
     return Definition(
         name="Prefect server",
         command=[*PYTHON, *server, "--port", str(installation.ports.prefect)],

@@ -14,7 +14,7 @@ import prefect
 
 from flows.warm.message import pack, receive
 from flows.warm.reaper import become_reaper, has_children, name_process
-from flows.warm.run import Outcome, execute
+from flows.warm.run import COMPLETED, execute
 
 IDLE = "reused"
 """What a process is called that has no run."""
@@ -31,20 +31,20 @@ def serve(flow: prefect.Flow[..., Any], channel: socket.socket) -> None:
     become_reaper()
     environment, folder = dict(os.environ), Path.cwd()
     while (message := receive(channel)) is not None:
-        outcome = contextvars.copy_context().run(_carry_out, flow, message[0])
+        code = contextvars.copy_context().run(_carry_out, flow, message[0])
         os.chdir(folder)
         name_process(IDLE)
         if os.environ != environment:
             os.environ.clear()
             os.environ.update(environment)
-        answer = {"code": outcome.code, "reusable": outcome.completed and not has_children()}
+        answer = {"code": code, "reusable": code == COMPLETED and not has_children()}
         with contextlib.suppress(BrokenPipeError):  # the worker is gone; the next look says so
             channel.sendall(pack(answer))
 
 
-def _carry_out(flow: prefect.Flow[..., Any], request: dict[str, Any]) -> Outcome:
+def _carry_out(flow: prefect.Flow[..., Any], request: dict[str, Any]) -> int:
     try:
         return execute(flow, request)
     except BaseException:  # noqa: BLE001 - whatever a run ends with, the worker is told
         traceback.print_exc()
-        return Outcome(1, completed=False)
+        return 1

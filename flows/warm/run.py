@@ -8,7 +8,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -29,6 +28,8 @@ from flows.warm.reaper import name_process
 
 SUSPENDED = 75
 """Exit code of a run that is to go on another time; Prefect's state says so too."""
+COMPLETED = 76
+"""Exit code of a run whose Completed Prefect has accepted. 0 could be a playbook's own exit."""
 HTTPX_SETTINGS: dict[str, Any] = {"verify": certificate_authorities()}
 
 
@@ -55,18 +56,8 @@ class RunEngine(FlowRunEngine[..., Any]):
             super().handle_crash(exc)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a run left its process."""
-
-    code: int
-    """Exit code, as a process of the run's own would end with."""
-    completed: bool
-    """Whether the run ended in success; nothing is known of the process after any other end."""
-
-
-def execute(flow: prefect.Flow[..., Any], request: dict[str, Any]) -> Outcome:
-    """Carry out a run: ``{flow_run, related, environment}``.
+def execute(flow: prefect.Flow[..., Any], request: dict[str, Any]) -> int:
+    """Carry out a run, ``{flow_run, related, environment}``, and return its exit code.
 
     `related` names what the run belongs to in Prefect (kind, id, name, tags), which would
     otherwise be asked for again by every run's events. When this returns, Prefect has all that
@@ -84,10 +75,10 @@ def execute(flow: prefect.Flow[..., Any], request: dict[str, Any]) -> Outcome:
             while engine.is_running():
                 with engine.run_context():
                     engine.call_flow_fn()
-        return Outcome(0, completed=engine.state.is_completed())
+        return COMPLETED if engine.state.is_completed() else 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
-        return Outcome(SUSPENDED if engine.state.is_paused() else code, completed=False)
+        return SUSPENDED if engine.state.is_paused() else code
     finally:
         outbox.flush()
         sys.stdout.flush()

@@ -140,7 +140,7 @@ def _lead(work: Callable[[], int]) -> NoReturn:
 
 
 def _run(load: Load, request: dict[str, Any]) -> int:
-    return execute(load(), request).code
+    return execute(load(), request)
 
 
 def _serve_runs(load: Load, channel: socket.socket) -> int:

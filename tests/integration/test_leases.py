@@ -17,6 +17,7 @@ from adapters.store.tables import playbook_runs as runs
 from adapters.store.tables import playbooks
 from adapters.sweeper import INTERRUPTION_SECONDS, Sweeper
 from flows.guardian import lease
+from flows.warm.run import COMPLETED
 
 PAST = text("now() - interval '1 second'")
 
@@ -178,6 +179,45 @@ async def test_an_ended_run_is_compared_with_prefect_again_after_a_process_of_it
     with pytest.raises(Superseded):
         await shop.claim(replace(request, claim_id=uuid4()))
     assert not (await shop.read(claim.playbook_run_id)).settled
+
+
+@pytest.mark.parametrize(
+    ("changed", "other", "settled"),
+    [
+        ({}, 0, True),
+        ({}, 1, False),  # the end of a second process says nothing of the first one's
+        ({"status": "failed"}, 0, False),
+        ({"cancel_time": PAST}, 0, False),
+    ],
+)
+async def test_a_run_is_settled_by_its_process_only_where_prefects_end_is_the_rows(
+    shop, changed, other, settled
+):
+    request = await shop.hand_over()
+    claim = await shop.claim(request)
+    await shop.change(claim.playbook_run_id, **{"status": "success", "end_time": PAST, **changed})
+    await unsettled_runs.end_exited(
+        shop.database,
+        request.flow_run_id,
+        process_id=request.process_id + other,
+        code=COMPLETED,
+        completed=True,
+    )
+    assert (await shop.read(claim.playbook_run_id)).settled is settled
+
+
+async def test_a_completed_run_that_has_not_reported_its_end_is_not_called_a_success(shop):
+    request = await shop.hand_over()
+    claim = await shop.claim(request)
+    await unsettled_runs.end_exited(
+        shop.database,
+        request.flow_run_id,
+        process_id=request.process_id,
+        code=COMPLETED,
+        completed=True,
+    )
+    row = await shop.read(claim.playbook_run_id)
+    assert (row.status, row.settled) == ("failed", False)
 
 
 async def test_a_lease_that_is_over_ends_its_run_once_the_database_was_seen_for_a_whole_one(
