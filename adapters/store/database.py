@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Self
 import asyncpg
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -21,6 +24,7 @@ MIGRATION_LOCK = 0x5048414E  # "PHAN": any two gateways on one database use the 
 STATEMENT_TIMEOUT_MILLISECONDS = 30_000
 WAIT_SECONDS = 30.0
 """How long a statement waits for a connection to be free."""
+logger = logging.getLogger("prefect_phantom.database")
 SERVER_SETTINGS = {
     "application_name": "prefect-phantom",
     "timezone": "UTC",
@@ -145,4 +149,10 @@ def _migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+    revision = MigrationContext.configure(connection).get_current_revision()
+    if revision is None or revision in known:
+        command.upgrade(config, "head")
+    else:
+        # Each migration leaves all that the version before it needs, so this one serves on.
+        logger.warning("The schema, %s, is of a newer version than this program", revision)

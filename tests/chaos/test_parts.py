@@ -5,10 +5,22 @@ from __future__ import annotations
 import json
 import time
 
+import asyncpg
 import psutil
 from prefect.client.orchestration import PrefectClient
 
 from tests.system import System, flow_run_of, is_alive
+
+NEXT_SCHEMA = """
+    ALTER TABLE playbook_runs ADD COLUMN of_next_version TEXT DEFAULT 'new' NOT NULL;
+    ALTER TABLE action_runs ADD COLUMN of_next_version TEXT DEFAULT 'new' NOT NULL;
+    CREATE TABLE of_next_version (id BIGINT PRIMARY KEY);
+"""
+OWN_SCHEMA = """
+    ALTER TABLE playbook_runs DROP COLUMN of_next_version;
+    ALTER TABLE action_runs DROP COLUMN of_next_version;
+    DROP TABLE of_next_version;
+"""
 
 
 def test_a_run_goes_on_while_the_gateway_is_killed_and_started_again(system: System) -> None:
@@ -18,6 +30,19 @@ def test_a_run_goes_on_while_the_gateway_is_killed_and_started_again(system: Sys
     system.serving()
     run = system.ended(run_id)
     assert (run["status"], run["cancelled"]) == ("success", "")
+
+
+async def test_a_gateway_serves_and_starts_again_beside_one_of_the_next_version(
+    system: System,
+) -> None:
+    before = await _next_version(system, NEXT_SCHEMA)
+    try:
+        assert system.ended(system.start("greeting", inputs={"text": "a"}))["status"] == "success"
+        system.part("adapters.cli gateway").kill()
+        system.serving()
+        assert system.ended(system.start("greeting", inputs={"text": "b"}))["status"] == "success"
+    finally:
+        await _next_version(system, OWN_SCHEMA, revision=before)
 
 
 async def test_what_is_acknowledged_while_prefect_is_dead_runs_once_when_it_is_back(
@@ -119,6 +144,23 @@ def test_a_cancel_is_carried_out_although_the_worker_is_frozen(system: System) -
     finally:
         worker.resume()
     assert system.ended(system.start("quick"))["status"] == "success"
+
+
+async def _next_version(system: System, statements: str, *, revision: str = "9999") -> str:
+    """Change the schema as a migration of the next version would; return the revision before."""
+    sockets = str(system.home / "postgres" / "socket")
+    connection = await asyncpg.connect(host=sockets, user="postgres", database="phantom")
+    try:
+        async with connection.transaction():
+            await connection.execute(statements)
+            before: str = await connection.fetchval(
+                "UPDATE alembic_version SET version_num = $1"
+                " RETURNING (SELECT version_num FROM alembic_version)",
+                revision,
+            )
+    finally:
+        await connection.close()
+    return before
 
 
 def guardians(worker: psutil.Process) -> list[psutil.Process]:

@@ -17,9 +17,9 @@ from tests.benchmarks.sides import OURS
 
 WAIT, BLOCKED = "examples/wait", "local/blocked"
 KINDS = {
-    "asleep": (WAIT, 20),
-    "in a blocking C call": (BLOCKED, 15),
-    "with grandchildren": ("local/grandchildren", 15),
+    "asleep": (WAIT, 80),
+    "in a blocking C call": (BLOCKED, 60),
+    "with grandchildren": ("local/grandchildren", 60),
 }
 QUICK = 4
 GRACE_SECONDS, LATE_SECONDS = 5.0, 2.0

@@ -8,6 +8,8 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+import psutil
+
 from tests.chaos.faults.fault import Fault, Scene
 from tests.chaos.witness import Line
 
@@ -49,6 +51,34 @@ class Crowd(Fault):
         return f", killed {killed}" if killed else ""
 
 
+class CrowdWithoutPrefect(Fault):
+    """Many runs are asked for while Prefect stands still; then it goes on, or is started anew."""
+
+    name = "crowd while Prefect is stopped"
+
+    async def inject(self, scene: Scene) -> str:
+        process = scene.system.part("prefect")
+        if process is None:
+            return "not there"
+        process.suspend()
+        back = scene.chance.choice([process.resume, process.kill])
+        lives = []
+        try:
+            for number in range(CROWD):
+                lives.append(scene.load.begin(scene.chance.choice(("plain", "one action"))))
+                if number % 10 == 0:
+                    await asyncio.sleep(0.2)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not all(life.acked or life.refused for life in lives):
+                    await asyncio.sleep(0.1)
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                back()
+        acked = sum(life.acked is not None for life in lives)
+        await scene.load.over(PATIENCE_SECONDS)
+        return f"{acked} of {CROWD} acknowledged meanwhile, then {back.__name__}"
+
+
 class HeldSlot(Fault):
     """A run that holds the only slot of its deployment's limit is killed."""
 
@@ -72,4 +102,4 @@ def _holders(scene: Scene, runs: Sequence[int | None]) -> Iterator[Line]:
 
 
 PARTS = ("gateway", "worker", "prefect", "postgres", "template")
-FAULTS = (Crowd("crowd"), Crowd("crowd and kills", PARTS), HeldSlot())
+FAULTS = (Crowd("crowd"), Crowd("crowd and kills", PARTS), CrowdWithoutPrefect(), HeldSlot())
