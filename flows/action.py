@@ -8,10 +8,9 @@ from typing import Any, Literal, TypedDict
 
 import prefect
 from prefect.cache_policies import NO_CACHE
-from prefect.futures import PrefectFuture
+from prefect.client.schemas.objects import State
 from pydantic import BaseModel
 
-from flows.container import Asset
 from flows.run import current
 from flows.runtime import StartedAppRun
 
@@ -142,14 +141,11 @@ class Action:
             assets=assets,
             needs_asset=self.needs_asset,
         )
-        futures = [
-            [(values, self._submit(values, app_run.asset)) for values in sets]
-            for app_run in started.app_runs
-        ]
+        states = iter(self._perform(started.app_runs, sets))
         ends: list[_AppRunEnd] = []
         results: list[ParameterResult] = []
-        for app_run, parts in zip(started.app_runs, futures, strict=True):
-            outcomes = [_outcome(self.app, app_run, values, future) for values, future in parts]
+        for app_run in started.app_runs:
+            outcomes = [_outcome(self.app, app_run, values, next(states)) for values in sets]
             results += [result for result, _ in outcomes]
             ends.append(_app_run_end(app_run.id, outcomes))
         status: Status = _status(result.status for result in results)
@@ -167,8 +163,22 @@ class Action:
             raise ActionFailure(f"{self.name}: {results[0].message}", action_run)
         return action_run
 
-    def _submit(self, values: dict[str, Any], asset: Asset | None) -> PrefectFuture[ActionResult]:
-        return self._task.submit(**values, **({"asset": asset} if self.needs_asset else {}))
+    def _perform(
+        self, app_runs: Sequence[StartedAppRun], sets: Sequence[dict[str, Any]]
+    ) -> list[State[ActionResult]]:
+        """The final states of all task runs, app run by app run."""
+        calls = [
+            {**values, **({"asset": app_run.asset} if self.needs_asset else {})}
+            for app_run in app_runs
+            for values in sets
+        ]
+        if len(calls) == 1:
+            # In this thread: another one would cost more than a light action does.
+            return [self._task(**calls[0], return_state=True)]
+        futures = [self._task.submit(**call) for call in calls]
+        for future in futures:
+            future.wait()
+        return [future.state for future in futures]
 
     def _make_task(self) -> prefect.Task[..., ActionResult]:
         def perform(**parameters: Any) -> ActionResult:  # noqa: ANN401
@@ -214,12 +224,11 @@ def _outcome(
     app: str,
     app_run: StartedAppRun,
     values: dict[str, Any],
-    future: PrefectFuture[ActionResult],
+    state: State[ActionResult],
 ) -> tuple[ParameterResult, bool]:
     """The result for one set of parameters, and whether it ended by an unforeseen exception."""
-    future.wait()
     asset = app_run.asset.name if app_run.asset else app
-    found = future.result(raise_on_failure=False)
+    found: Any = state.result(raise_on_failure=False)
     if isinstance(found, ActionResult):
         return (
             ParameterResult(asset=asset, parameter=values, status="success", **found.model_dump()),

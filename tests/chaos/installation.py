@@ -34,7 +34,6 @@ COMMANDS = {
     "worker": "adapters.cli worker",
     "runner": "prefect worker start",
     "template": "flows.warm.template",
-    "guardian": "guardian",
     "prefect": "prefect server start",
     "postgres": "bin/postgres",
 }
@@ -134,9 +133,11 @@ class Installation:
                     yield process
 
     def part(self, name: str) -> psutil.Process | None:
-        """The process of one part, see `COMMANDS`; None when there is none at the moment."""
+        """The process of one part, see `COMMANDS`, or the guardian; None when there is none."""
         if name == "up":
             return psutil.Process(self.up.pid) if self.up and self.up.poll() is None else None
+        if name == "guardian":
+            return self._guardian()
         found = []
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
@@ -146,6 +147,15 @@ class Installation:
         numbers = {process.pid for process in found}
         with contextlib.suppress(psutil.Error):
             return next((each for each in found if each.ppid() not in numbers), None)
+        return None
+
+    def _guardian(self) -> psutil.Process | None:
+        """The worker's guardian, without the mark by which the leftovers of a worker are ended."""
+        with contextlib.suppress(psutil.Error):
+            if (runner := self.part("runner")) is not None:
+                for process in runner.children():
+                    if "flows/guardian" in " ".join(process.cmdline()):
+                        return process
         return None
 
     async def whole(self, seconds: float = START_SECONDS) -> None:

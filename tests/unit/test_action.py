@@ -57,30 +57,20 @@ class Recorder:
         self.ends.append({"id": action_run_id, **json.loads(sent)})
 
 
-class Done:
-    """Stands for a Prefect future whose task has run."""
-
-    def __init__(self, state: State) -> None:
-        self.state = state
-
-    def wait(self) -> None: ...
-
-    def result(self, *, raise_on_failure: bool) -> object:
-        return self.state.data if not raise_on_failure else pytest.fail("would raise")
-
-
 @pytest.fixture
 def recorder(monkeypatch):
     """A playbook run in hand, whose tasks run without Prefect."""
 
-    def submit(self: Action, values: dict[str, Any], asset: Asset | None) -> Done:
-        try:
-            more = {"asset": asset} if self.needs_asset else {}
-            return Done(Completed(data=self.function(**values, **more)))
-        except Exception as error:  # noqa: BLE001 - as Prefect does
-            return Done(Failed(data=error))
+    def perform(
+        self: Action, app_runs: list[StartedAppRun], sets: list[dict[str, Any]]
+    ) -> list[State]:
+        return [
+            _state_of(self, values, app_run.asset)
+            for app_run in app_runs
+            for values in sets
+        ]
 
-    monkeypatch.setattr(Action, "_submit", submit)
+    monkeypatch.setattr(Action, "_perform", perform)
     recorder = Recorder([*ASSETS])
     container = Container(
         id=1, name="c", label="events", status="new", severity="low", sensitivity="amber",
@@ -90,6 +80,14 @@ def recorder(monkeypatch):
     token = flows.run._current.set(run)
     yield recorder
     flows.run._current.reset(token)
+
+
+def _state_of(called: Action, values: dict[str, Any], asset: Asset | None) -> State:
+    more = {"asset": asset} if called.needs_asset else {}
+    try:
+        return Completed(data=called.function(**values, **more))
+    except Exception as error:  # noqa: BLE001 - as Prefect does
+        return Failed(data=error)
 
 
 @pytest.mark.parametrize("call", [lambda: greet("x"), lambda: greet.map([{"name": "x"}])])

@@ -11,7 +11,7 @@ from adapters.store.schema import MIGRATIONS
 
 FIRST, *LATER = sorted((MIGRATIONS / "versions").glob("*.sql"))
 TAKES_AWAY = re.compile(
-    r"\b(DROP\s+(TABLE|COLUMN|FUNCTION|TRIGGER)|RENAME|ALTER\s+COLUMN|SET\s+NOT\s+NULL|TRUNCATE)\b",
+    r"\b(DROP\s+(TABLE|COLUMN|FUNCTION|TRIGGER)|RENAME|ALTER\s+COLUMN|SET\s+NOT\s+NULL)\b",
     re.IGNORECASE,
 )
 ADDED = re.compile(r"ADD\s+COLUMN\s+([^,;]*)", re.IGNORECASE)
