@@ -64,11 +64,7 @@ def recorder(monkeypatch):
     def perform(
         self: Action, app_runs: list[StartedAppRun], sets: list[dict[str, Any]]
     ) -> list[State]:
-        return [
-            _state_of(self, values, app_run.asset)
-            for app_run in app_runs
-            for values in sets
-        ]
+        return [_state_of(self, values, app_run.asset) for app_run in app_runs for values in sets]
 
     monkeypatch.setattr(Action, "_perform", perform)
     recorder = Recorder([*ASSETS])
