@@ -16,11 +16,16 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random
 
 from adapters.store.prepared import Prepared
 
 MIGRATION_LOCK = 0x5048414E  # "PHAN": any two gateways on one database use the same key
+MIGRATION_SECONDS = 120
+"""How long it is tried to get the tables, which others use meanwhile."""
+LOCK_MILLISECONDS = 500
 STATEMENT_TIMEOUT_MILLISECONDS = 30_000
 WAIT_SECONDS = 30.0
 """How long a statement waits for a connection to be free."""
@@ -74,11 +79,14 @@ class Database:
         url = database_url(server, name)
         await create_database(server, name)
         database = cls(url)
-        async with database.begin() as connection:
-            # Two replicas may start at once: the second waits here and finds nothing to do.
-            await connection.execute(text("SET LOCAL statement_timeout = 0"))
-            await connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
-            await connection.run_sync(_migrate)
+        async for trial in AsyncRetrying(
+            retry=retry_if_exception(_is_lock_timeout),
+            wait=wait_random(0, 1),
+            stop=stop_after_delay(MIGRATION_SECONDS),
+            reraise=True,
+        ):
+            with trial:
+                await database._bring_up_to_date()
         return database
 
     @asynccontextmanager
@@ -101,6 +109,16 @@ class Database:
         pool = await self._short  # at first it has to be made ready
         async with pool.acquire(timeout=WAIT_SECONDS) as connection:
             return await connection.fetchrow(prepared.text, *prepared.values(given))
+
+    async def _bring_up_to_date(self) -> None:
+        async with self.begin() as connection:
+            # Two replicas may start at once: the second waits here and finds nothing to do.
+            await connection.execute(text("SET LOCAL statement_timeout = 0"))
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+            # Others serve meanwhile. In a deadlock PostgreSQL would end one of them, after a second;
+            # and whoever comes later waits behind a lock that is waited for.
+            await connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}"))
+            await connection.run_sync(_migrate)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -143,6 +161,11 @@ async def _read_json(connection: asyncpg.Connection) -> None:
 
 async def _leave(_: asyncpg.Connection) -> None:
     """Let a connection go back to its pool as it is, without a round trip to clean it."""
+
+
+def _is_lock_timeout(error: BaseException) -> bool:
+    code = getattr(error.orig, "sqlstate", "") if isinstance(error, DBAPIError) else ""
+    return code == asyncpg.LockNotAvailableError.sqlstate
 
 
 def _migrate(connection: Connection) -> None:
