@@ -26,6 +26,7 @@ OUTAGES = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.QueryCanceledError,  # the statement timeout of `Database`
+    asyncpg.DeadlockDetectedError,  # rolled back, for somebody else's sake
 )
 LOST = (asyncpg.ConnectionDoesNotExistError, asyncpg.AdminShutdownError, ConnectionResetError)
 """What a connection that was there breaks with."""

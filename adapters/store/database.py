@@ -115,8 +115,8 @@ class Database:
             # Two replicas may start at once: the second waits here and finds nothing to do.
             await connection.execute(text("SET LOCAL statement_timeout = 0"))
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
-            # Others serve meanwhile. In a deadlock PostgreSQL would end one of them, after a second;
-            # and whoever comes later waits behind a lock that is waited for.
+            # Others serve meanwhile. In a deadlock PostgreSQL would end one of them, after a
+            # second; and whoever comes later waits behind a lock that is waited for.
             await connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}"))
             await connection.run_sync(_migrate)
 
