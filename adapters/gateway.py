@@ -123,6 +123,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             settings=settings,
             dispatch=dispatch,
             reconcile=reconcile,
+            stop=hints.stop,
             notices=notices,
             prefect=functools.partial(read_condition, client, settings.work_pool),
         )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections import deque
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -32,6 +31,7 @@ from adapters.prefect.reused_process import ReusedRun
 from adapters.prefect.reused_processes import ReusedProcesses
 from adapters.prefect.run_process import RunProcess, end_orphans
 from adapters.prefect.templates import Code, TemplateFailed, Templates
+from adapters.prefect.turns import Offer, Turns, scheduled
 from adapters.prefect.work_pool import (
     SLOTS,
     PhantomJobConfiguration,
@@ -47,8 +47,6 @@ RECONNECT_SECONDS = 1.0
 PREFETCH_SECONDS = 10
 ORPHANS_SECONDS = 0.05
 """After so long it is looked at again whether those that were killed have left any."""
-MOST_OFFERS = 1000
-"""Offers that are kept while no slot is free; of more, a poll finds out."""
 logger = logging.getLogger("prefect_phantom.worker")
 
 
@@ -86,12 +84,10 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         self._processes: dict[UUID, RunProcess | ReusedRun] = {}
         # By flow run, as the job variables of its deployment have it.
         self._grace_seconds: dict[UUID, float] = {}
-        self._taken: set[UUID] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._turns = Turns()
+        self._tasks: set[asyncio.Task[object]] = set()
         self._polling = asyncio.Lock()
-        # What is known to wait for a slot, so that a free one need not ask Prefect.
-        self._offers: deque[dict[str, Any]] = deque(maxlen=MOST_OFFERS)
-        self._more = False
+        self._asking = False
         self._identity = {
             "type": self.type,
             "hostname": socket.gethostname(),
@@ -117,29 +113,12 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         await super().__aexit__(*exc_info)
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        """Take what is scheduled, as far as slots are free. Called by each poll and each hint."""
-        async with self._polling:
-            self._end_orphans()
-            if self._work_pool is None:
-                return []
-            await self._stop_refused()
-            free = self._slots() - len(self._taken)
-            self._more = free <= 0
-            if free <= 0:
-                return []
-            scheduled = await self.client.get_scheduled_flow_runs_for_work_pool(
-                work_pool_name=self.work_pool.name,
-                scheduled_before=datetime.now(UTC) + timedelta(seconds=PREFETCH_SECONDS),
-                work_queue_names=list(self._work_queues) or None,
-            )
-            new = [entry.flow_run for entry in scheduled if entry.flow_run.id not in self._taken]
-            due = [flow_run for flow_run in new if self._is_due(flow_run)]
-            taken = due[:free]
-            self._more = len(due) > free
-            for flow_run in taken:
-                self._taken.add(flow_run.id)
-                self._start(self._carry_out(flow_run))
-            return taken
+        """Take what is scheduled, as far as slots are free. Called by each poll and by hints."""
+        self._end_orphans()
+        if self._work_pool is None:
+            return []
+        await self._stop_refused()
+        return await self._ask()
 
     async def run(
         self,
@@ -156,13 +135,42 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             identifier=str(process.process_id), status_code=0 if code == COMPLETED else code
         )
 
+    async def _ask(self) -> list[FlowRun]:
+        """Take those that Prefect has had for longest, whether or not they were offered.
+
+        While offers keep every slot busy nobody else would ever have its turn. So no offer is taken
+        meanwhile; and without a free slot the next one asks.
+        """
+        self._asking = True
+        try:
+            async with self._polling:
+                return await self._take_scheduled()
+        finally:
+            self._asking = False
+            self._fill_slots()
+
+    async def _take_scheduled(self) -> list[FlowRun]:
+        if self._free() <= 0:
+            self._turns.ask_first()
+            return []
+        answer = await self.client.get_scheduled_flow_runs_for_work_pool(
+            work_pool_name=self.work_pool.name,
+            scheduled_before=datetime.now(UTC) + timedelta(seconds=PREFETCH_SECONDS),
+            work_queue_names=list(self._work_queues) or None,
+        )
+        new = [entry.flow_run for entry in answer if entry.flow_run.id not in self._turns.taken]
+        due = [flow_run for flow_run in new if self._is_due(flow_run)]
+        taken = self._turns.found(due, max(0, self._free()))
+        for flow_run in taken:
+            self._start(self._carry_out(flow_run))
+        return taken
+
     def _is_due(self, flow_run: FlowRun) -> bool:
         """Whether to take it now; a little too early is looked at again at its time."""
-        expected = flow_run.next_scheduled_start_time or flow_run.expected_start_time
-        wait = expected.timestamp() - datetime.now(UTC).timestamp() if expected else 0.0
+        wait = scheduled(flow_run) - datetime.now(UTC).timestamp()
         if wait > 0:
             loop = asyncio.get_running_loop()
-            loop.call_later(wait, lambda: self._start(self._poll()))
+            loop.call_later(wait, lambda: self._start(self.get_and_submit_flow_runs()))
         return wait <= 0
 
     async def _carry_out(self, flow_run: FlowRun) -> None:
@@ -196,9 +204,9 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             self._processes.pop(flow_run.id, None)
             self._grace_seconds.pop(flow_run.id, None)
             self._guardian.release(flow_run.id)
-            self._taken.discard(flow_run.id)
+            self._turns.taken.discard(flow_run.id)
             self._end_orphans()
-            self._fill_slot()
+            self._fill_slots()
 
     async def _is_suspended(self, flow_run_id: UUID) -> bool:
         try:
@@ -228,9 +236,10 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             try:
                 async for hint in self._gateway.hints():
                     if "offer" in hint:
-                        self._start(self._take(hint["offer"]))
+                        self._turns.offered(hint["offer"])
+                        self._fill_slots()
                     elif "work" in hint:
-                        self._start(self._poll())
+                        self._hear_of_work()
                     else:
                         self._stop(UUID(hint["stop"]))
             except httpx.HTTPError as error:
@@ -245,7 +254,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
                 **self._identity,
                 work_pool=self.work_pool.name,
                 slots=self._slots(),
-                taken=len(self._taken),
+                taken=len(self._turns.taken),
             )
             for flow_run_id in refused:
                 self._stop(flow_run_id)
@@ -254,19 +263,19 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         if (process := self._processes.get(flow_run_id)) is not None:
             self._start(process.stop(self._grace_seconds[flow_run_id]))
 
-    async def _take(self, offer: dict[str, Any]) -> None:
-        """Take an offered flow run without asking Prefect for it, if a slot is free."""
+    def _hear_of_work(self) -> None:
+        if self._free() > 0:
+            self._start(self.get_and_submit_flow_runs())
+        else:
+            self._turns.ask_last()
+
+    async def _take(self, offer: Offer) -> None:
+        """Carry out an offered flow run, without asking Prefect for it."""
         flow_run_id = UUID(offer["id"])
-        if flow_run_id in self._taken:
-            return
-        if len(self._taken) >= self._slots():
-            self._offers.append(offer)
-            return
-        self._taken.add(flow_run_id)
         try:
             known = await self._deployments.read(UUID(offer["deployment_id"]))
         except BaseException:
-            self._taken.discard(flow_run_id)
+            self._turns.taken.discard(flow_run_id)
             raise
         await self._carry_out(
             FlowRun(
@@ -284,24 +293,30 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
     def _end_orphans(self) -> None:
         runs = {process.process_id for process in self._processes.values()}
         others = {self._templates.process_id, self._guardian.process_id}
-        if end_orphans({*runs, *self._reused.process_ids, *others}, self._taken):
+        if end_orphans({*runs, *self._reused.process_ids, *others}, self._turns.taken):
             asyncio.get_running_loop().call_later(ORPHANS_SECONDS, self._end_orphans)
 
-    def _fill_slot(self) -> None:
-        if self._offers:
-            self._start(self._take(self._offers.popleft()))
-        elif self._more:
-            self._start(self._poll())
+    def _fill_slots(self) -> None:
+        if self._asking:
+            return  # its end fills what it leaves free
+        while self._free() > 0:
+            if self._turns.asks:
+                self._asking = True
+                self._start(self._ask())
+                return
+            if (offer := self._turns.next_offer()) is None:
+                return
+            self._start(self._take(offer))
 
-    async def _poll(self) -> None:
-        await self.get_and_submit_flow_runs()
+    def _free(self) -> int:
+        return self._slots() - len(self._turns.taken)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("A task of the worker failed", exc_info=error)

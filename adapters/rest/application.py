@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.routing import Route, Router
@@ -77,16 +78,18 @@ def create_application(
     settings: Settings,
     dispatch: Signal,
     reconcile: Signal,
+    stop: Callable[[UUID], None],
     notices: Notices,
     prefect: Callable[[], Awaitable[PrefectCondition]],
 ) -> ASGIApp:
     """The application that serves the contract from `database`.
 
-    `dispatch` is notified of accepted runs, `reconcile` of cancels. `prefect` asks Prefect how it
+    `dispatch` is notified of accepted runs, `reconcile` of cancels, and `stop` is told of the flow
+    run to end. `prefect` asks Prefect how it
     is. Whoever calls this opens and closes the database and runs the two loops and `notices`.
     """
     credentials = Credentials(database, notices)
-    gateway = Gateway(database, settings, dispatch, reconcile, credentials, prefect)
+    gateway = Gateway(database, settings, dispatch, reconcile, stop, credentials, prefect)
     # Starlette's own application would add three layers, for errors that `Failures` answers.
     routes, layers = ROUTES, LAYERS
     if settings.metrics:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Self
+from uuid import UUID
 
 from starlette.requests import Request
 
@@ -27,6 +28,8 @@ class Gateway:
     """Wakes the loop that creates flow runs for accepted runs."""
     reconcile: Signal
     """Wakes the loop that compares runs with Prefect, and carries out cancels."""
+    stop: Callable[[UUID], None]
+    """Tells the workers to end the process of a flow run."""
     credentials: Credentials
     prefect: Callable[[], Awaitable[PrefectCondition]]
     """Asks Prefect how it is."""

@@ -63,12 +63,15 @@ async def cancel(request: Request) -> Response:
     reason = _read_reason(await read_object(request))
     user = caller(request)
     text = f"Cancelled by {user.username}"
-    await playbook_runs.request_cancel(
+    flow_run_id = await playbook_runs.request_cancel(
         gateway.database,
         playbook_run_id,
         user_id=user.id,
         text=f"{text}: {reason}" if reason else text,
     )
+    if flow_run_id is not None:
+        # Whatever is slow or away meanwhile, the worker hears of it now.
+        gateway.stop(flow_run_id)
     gateway.reconcile.notify()
     gateway.dispatch.notify()
     message = f"Playbook run {playbook_run_id} is being cancelled"

@@ -87,10 +87,11 @@ async def read(database: Database, playbook_run_id: int) -> PlaybookRun:
 
 async def request_cancel(
     database: Database, playbook_run_id: int, *, user_id: int | None, text: str
-) -> None:
+) -> UUID | None:
     """Make a cancel durable. A queued run ends at once; any other when its process is gone.
 
     Asking again while the cancel is under way changes nothing. `text` is what `cancelled` says.
+    Returns the flow run whose process is to be stopped, if there can be one.
 
     Raises:
         PlaybookRunNotFound: no run has this id.
@@ -100,18 +101,24 @@ async def request_cancel(
         raise PlaybookRunNotFound(playbook_run_id)
     async with database.begin() as connection:
         query = select(
-            runs.c.status, runs.c.cancelled, runs.c.cancel_time, runs.c.dispatch_time
+            runs.c.status,
+            runs.c.cancelled,
+            runs.c.cancel_time,
+            runs.c.dispatch_time,
+            runs.c.flow_run_id,
         ).where(runs.c.id == playbook_run_id)
         row = (await connection.execute(query.with_for_update())).one_or_none()
         if row is None:
             raise PlaybookRunNotFound(playbook_run_id)
         if row.status != "running":
             raise AlreadyFinished(playbook_run_id, row.status, row.cancelled)
+        flow_run_id: UUID | None = row.flow_run_id
         if row.cancel_time is not None:
-            return
+            return flow_run_id
         await mark_cancelled(connection, playbook_run_id, user_id=user_id, text=text)
         if row.dispatch_time is None:
             await finish(connection, playbook_run_id, "failed", text, settled=True)
+    return flow_run_id
 
 
 async def mark_cancelled(

@@ -166,7 +166,13 @@ class Load:
             if time.monotonic() < next_look:
                 continue
             next_look = time.monotonic() + 1
-            if await self._look(life) != "running":
+            look = asyncio.create_task(self._look(life))
+            while not look.done():
+                # An answer may be long in coming, and what is watched does not wait for it.
+                await asyncio.wait([look], timeout=LOOK_SECONDS)
+                if life.cancel_acked is not None:
+                    self._see_gone(life, life.id)
+            if look.result() != "running":
                 break
         if life.cancel_acked is not None:
             await self._until_gone(life, life.id)

@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -56,6 +56,12 @@ def reconcile() -> Signal:
 
 
 @pytest.fixture(scope="module")
+def stopped() -> list[UUID]:
+    """The flow runs that workers are told to end."""
+    return []
+
+
+@pytest.fixture(scope="module")
 def settings() -> Settings:
     return Settings()
 
@@ -75,6 +81,7 @@ def build(
     database: Database,
     dispatch: Signal,
     reconcile: Signal,
+    stopped: list[UUID],
     ask_prefect: Callable[[], Awaitable[PrefectCondition]],
 ) -> Callable[[Settings], ASGIApp]:
     """Makes an application with other settings."""
@@ -83,6 +90,7 @@ def build(
         settings=settings,
         dispatch=dispatch,
         reconcile=reconcile,
+        stop=stopped.append,
         notices=Notices(database),
         prefect=ask_prefect,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 
@@ -136,6 +137,19 @@ async def test_an_accepted_cancel_wakes_the_loops(cancel, dispatch: Signal, reco
     await cancel()
     assert await dispatch.wait(0)
     assert await reconcile.wait(0)
+
+
+async def test_workers_are_told_at_once_to_end_a_run_under_way(cancel, change, under_way, stopped):
+    flow_run_id = uuid4()
+    await change(under_way, flow_run_id=flow_run_id)
+    await cancel()
+    assert stopped[-1] == flow_run_id
+
+
+async def test_nobody_is_told_to_end_what_has_no_process(cancel, stopped):
+    before = list(stopped)
+    await cancel()
+    assert stopped == before
 
 
 async def test_any_known_user_may_cancel_and_is_named(anonymous, read, run_id, credentials):

@@ -90,6 +90,7 @@ async def test_without_a_database_nothing_is_accepted(settings, credentials, ask
         settings=settings,
         dispatch=signal,
         reconcile=signal,
+        stop=[].append,
         notices=Notices(gone),
         prefect=ask_prefect,
     )

@@ -225,6 +225,7 @@ async def test_without_a_database_the_page_says_so_and_still_counts(
         settings=settings,
         dispatch=dispatch,
         reconcile=reconcile,
+        stop=[].append,
         notices=Notices(nowhere),
         prefect=ask_prefect,
     )
