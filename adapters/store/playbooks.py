@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import Invalid, PlaybookNotFound
 from adapters.store.database import Database
-from adapters.store.tables import playbooks
+from adapters.store.tables import playbooks, repositories
 
 LARGEST_ID = 2**63 - 1
 LARGEST_PLAYBOOK = 2**31 - 1
@@ -187,6 +187,7 @@ async def save_found(
     async with database.begin() as connection:
         # Serialises replicas that start at once; readers are not held up.
         await connection.execute(text("LOCK TABLE playbooks IN SHARE ROW EXCLUSIVE MODE"))
+        await _save_repositories(connection, {playbook.repository for playbook in found})
         known = [_playbook(row) for row in await connection.execute(select(*_columns))]
         names = {(row.repository, row.name) for row in known}
         seen: set[tuple[str, str]] = set()
@@ -207,6 +208,13 @@ async def save_found(
             if (row.repository, row.name) not in seen:
                 gone = f"The playbook is no longer in the repository {row.repository}"
                 await _mark(connection, row.id, gone)
+
+
+async def _save_repositories(connection: AsyncConnection, names: set[str]) -> None:
+    """Give new repositories their ids."""
+    known = {row.name for row in await connection.execute(select(repositories.c.name))}
+    for name in sorted(names - known):
+        await connection.execute(insert(repositories).values(name=name))
 
 
 def _usable(ids: Mapping[str, object]) -> dict[str, int]:

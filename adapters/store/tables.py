@@ -127,6 +127,11 @@ containers = Table(
     _time("artifact_update_time"),
     _time("container_update_time"),
     _number("version", 1),
+    Index(None, "hash"),
+    Index(None, "label", "id"),
+    Index(None, "status", "id"),
+    Index(None, "owner_id", "id"),
+    Index(None, "create_time", "id"),
 )
 
 artifacts = Table(
@@ -155,6 +160,9 @@ artifacts = Table(
     _number("version", 1),
     UniqueConstraint("container_id", "source_data_identifier"),
     Index(None, "container_id", "id"),
+    Index(None, "hash"),
+    Index(None, "source_data_identifier"),
+    Index(None, "cef", postgresql_using="gin", postgresql_ops={"cef": "jsonb_path_ops"}),
 )
 
 playbooks = Table(
@@ -187,6 +195,14 @@ playbooks = Table(
     CheckConstraint("isolation IN ('fork', 'reused')", name="isolation"),
 )
 """What was found in the repositories. ``error`` is not empty for one that does not import."""
+
+repositories = Table(
+    "repositories",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+)
+"""The repositories that playbooks were ever found in, with ids for callers to filter by."""
 
 assets = Table(
     "assets",
@@ -257,6 +273,21 @@ playbook_runs = Table(
     CheckConstraint("scope IN ('all', 'new', 'artifacts')", name="scope"),
     Index("ix_playbook_runs_mark", "container_id", "playbook_id", "last_artifact"),
     Index(None, "playbook_id"),
+    # What lists are filtered and sorted by.
+    Index("ix_playbook_runs_container_status_time", "container_id", "status", "start_time", "id"),
+    Index(None, "start_time", "id"),
+    Index(
+        "ix_playbook_runs_not_success",
+        "status",
+        "id",
+        postgresql_where=text("status <> 'success'"),
+    ),
+    Index(
+        "ix_playbook_runs_parent_run_id",
+        "parent_run_id",
+        "id",
+        postgresql_where=text("parent_run_id IS NOT NULL"),
+    ),
     Index(
         "ix_playbook_runs_queue",
         "queue_time",
@@ -333,6 +364,8 @@ action_runs = Table(
     _number("version", 1),
     CheckConstraint("status IN ('running', 'success', 'failed')", name="status"),
     Index(None, "playbook_run_id", "id"),
+    Index(None, "container_id", "id"),
+    Index(None, "create_time", "id"),
 )
 """One per call of an action, or per map of it."""
 
@@ -358,6 +391,7 @@ app_runs = Table(
     CheckConstraint("status IN ('running', 'success', 'failed')", name="status"),
     Index(None, "action_run_id", "id"),
     Index(None, "playbook_run_id"),
+    Index(None, "container_id", "id"),
 )
 """One per asset of an action run. ``entries`` is ``[{parameter, status, message}]``, one per
 parameter set; ``result_data`` adds ``data`` and ``summary`` and may be large."""
@@ -386,6 +420,11 @@ run_log = Table(
     _time("time"),
     _number("message_type", 1),
     Column("message", Text, nullable=False),
+    Column("attempt", Integer),
+    Column("place", Integer),
+    UniqueConstraint("playbook_run_id", "attempt", "place"),
     Index(None, "playbook_run_id", "id"),
 )
-"""Lines of a run's log; ``message_type`` 0 is an error, 1 is debug, as published clients read."""
+"""Lines of a run's log; ``message_type`` 0 is an error, 1 is debug, as published clients read.
+``place`` counts the lines of an attempt, so that one that is sent again is known; a line that the
+gateway writes has none."""
