@@ -79,10 +79,14 @@ class Document:
 
     def _contains(self, parameter: str, given: Given) -> ColumnElement[bool]:
         """A list holds the item or items, an object the keys, a text under a key the text."""
+        content = given.content
+        alike = [content]
+        if not isinstance(content, list | dict | str):
+            alike.append(given.text)
         conditions: list[ColumnElement[bool]] = [
-            self.value.op("@>", is_comparison=True)(_json(given.content))
+            self.value.op("@>", is_comparison=True)(_json(each)) for each in alike
         ]
-        if isinstance(given.content, str) and self.keys:
+        if self.keys and not isinstance(content, list | dict):
             string = self._only("string", self.text)
             conditions.append(textual(parameter, string, "contains", given))
         return or_(*conditions)
