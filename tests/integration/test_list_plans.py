@@ -67,10 +67,14 @@ async def many(database: Database) -> Database:
     async with database.begin() as connection:
         for statement in (
             "INSERT INTO users (username, type) VALUES ('admin', 'normal')",
-            "INSERT INTO playbooks (repository, name) SELECT 'local', 'p' || n"
-            " FROM generate_series(1, 50) n",
-            "INSERT INTO containers (name, label, hash, source_data_identifier)"
-            " SELECT 'c', 'l', n::text, n::text FROM generate_series(1, 5000) n",
+            (
+                "INSERT INTO playbooks (repository, name) SELECT 'local', 'p' || n"
+                " FROM generate_series(1, 50) n"
+            ),
+            (
+                "INSERT INTO containers (name, label, hash, source_data_identifier)"
+                " SELECT 'c', 'l', n::text, n::text FROM generate_series(1, 5000) n"
+            ),
             f"""
             INSERT INTO playbook_runs (playbook_id, container_id, owner_id, scope, status, end_time,
                 start_time, result, settled)
