@@ -10,7 +10,7 @@ from starlette.routing import Route
 from adapters.rest import artifact, container, ph_user, playbook, playbook_run
 from adapters.rest.gateway import Gateway
 from adapters.rest.lists import Lists, Row
-from adapters.rest.resources import resource
+from adapters.rest.resources import FieldRoute, resource
 from adapters.rest.run_object import run_object
 from adapters.store.listing.resources import RESOURCES
 from adapters.store.playbook_runs import PlaybookRun
@@ -36,12 +36,17 @@ PINS = Lists(RESOURCES["pin"])
 SMALL = ("label", "severity", "container_status", "scm", "cef", "approval")
 
 
+def _fields(lists: Lists) -> Route:
+    path = f"/rest/{lists.resource.name}/{{id}}/{{field}}"
+    return FieldRoute(path, lists.resource.fields, lists.field)
+
+
 def _read_only(lists: Lists) -> list[Route]:
     path = f"/rest/{lists.resource.name}"
     return [
         resource(path, get=lists.index),
         resource(f"{path}/{{id}}", get=lists.show),
-        resource(f"{path}/{{id}}/{{field}}", get=lists.field),
+        _fields(lists),
     ]
 
 
@@ -50,7 +55,7 @@ ROUTES = [
     resource("/rest/playbook_run/{id}/log", get=LOG.within(RUNS)),
     resource("/rest/playbook_run/{id}/actions", get=ACTION_RUNS.within(RUNS)),
     resource("/rest/playbook_run/{id}/action_runs", get=ACTION_RUNS.within(RUNS)),
-    resource("/rest/playbook_run/{id}/{field}", get=RUNS.field),
+    _fields(RUNS),
     resource("/rest/action_run/{id}/app_runs", get=APP_RUNS.within(ACTION_RUNS)),
     *_read_only(ACTION_RUNS),
     *_read_only(APP_RUNS),
@@ -61,16 +66,16 @@ ROUTES = [
     resource("/rest/container/{id}/comments", get=COMMENTS.within(CONTAINERS)),
     resource("/rest/container/{id}/notes", get=NOTES.within(CONTAINERS)),
     resource("/rest/container/{id}/pins", get=PINS.within(CONTAINERS)),
-    resource("/rest/container/{id}/{field}", get=CONTAINERS.field),
+    _fields(CONTAINERS),
     resource("/rest/artifact", get=ARTIFACTS.index, post=artifact.create),
     resource("/rest/artifact/{id}", get=ARTIFACTS.show),
-    resource("/rest/artifact/{id}/{field}", get=ARTIFACTS.field),
+    _fields(ARTIFACTS),
     resource("/rest/playbook", get=PLAYBOOKS.index),
     resource("/rest/playbook/{id}", get=PLAYBOOKS.show, post=playbook.set_id),
-    resource("/rest/playbook/{id}/{field}", get=PLAYBOOKS.field),
+    _fields(PLAYBOOKS),
     resource("/rest/ph_user", get=USERS.index, post=ph_user.create),
     resource("/rest/ph_user/{id}", get=ph_user.show),
-    resource("/rest/ph_user/{id}/{field}", get=USERS.field),
+    _fields(USERS),
     *(route for name in SMALL for route in _read_only(Lists(RESOURCES[name]))),
     *_read_only(NOTES),
     *_read_only(COMMENTS),

@@ -9,7 +9,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from adapters.errors import EndpointNotFound
 from adapters.rest.fields import as_identifier
 from adapters.rest.gateway import Gateway
 from adapters.rest.query.list_query import read_list_query
@@ -50,10 +49,8 @@ class Lists:
 
     async def field(self, request: Request) -> Response:
         """``/rest/<type>/<id>/<field>``: an object with this field alone."""
-        thing = await self._one(request)
         name: str = request.path_params["field"]
-        if name not in thing:
-            raise EndpointNotFound(request.url.path)
+        thing = await self._one(request)
         return answer({name: thing[name]})
 
     def within(self, parent: Lists) -> Handler:
