@@ -43,7 +43,7 @@ async def test_an_unknown_path_is_not_found(client, method, path, shown):
         ("PATCH", "/rest/playbook_run/1", "GET, HEAD, POST"),
         ("OPTIONS", "/rest/playbook_run/1", "GET, HEAD, POST"),
         ("BREW", "/rest/playbook_run/1", "GET, HEAD, POST"),
-        ("DELETE", "/rest/playbook_run/1/log", "GET, HEAD"),
+        ("PUT", "/rest/playbook_run/1/log", "GET, HEAD"),
         ("POST", "/rest/playbook_run/1/status", "GET, HEAD"),
         ("PUT", "/rest/container/1", "GET, HEAD"),
         ("POST", "/rest/artifact/1", "GET, HEAD"),
