@@ -90,18 +90,22 @@ class Listing:
 
     async def read_one(self, identifier: int, *, pretty: bool) -> Row:
         """Everything of one thing. Raises what `Resource.missing` makes."""
-        if 0 < identifier <= LARGEST_ID:
-            request = ListRequest(pretty=pretty, expensive=True)
-            query = self._select(request).where(self._row.c.id == identifier)
-            if rows := await self._fetch(query):
-                return rows[0]
-        raise self._resource.missing(identifier)
+        return await self._one(self._select(ListRequest(pretty=pretty, expensive=True)), identifier)
 
     async def require(self, identifier: int) -> None:
         """Check that one is there. Raises what `Resource.missing` makes."""
-        query = select(self._row.c.id).where(self._row.c.id == literal(identifier, BigInteger))
-        if not 0 < identifier <= LARGEST_ID or not await self._fetch(query):
-            raise self._resource.missing(identifier)
+        await self._one(select(self._row.c.id), identifier)
+
+    async def _one(self, query: Select[Any], identifier: int) -> Row:
+        if 0 < identifier <= LARGEST_ID:
+            # Not by the connections of lists: looking one thing up waits for no list.
+            async with self._database.read() as connection:
+                found = await connection.execute(query.where(self._row.c.id == identifier))
+                row: Any = found.mappings().one_or_none()
+            if row is not None:
+                one: Row = row
+                return one
+        raise self._resource.missing(identifier)
 
     def _select(self, request: ListRequest) -> Select[Any]:
         resource = self._resource
