@@ -279,6 +279,8 @@ async def test_runs_are_filtered_as_clients_filter_them(get, stored, query, foun
         ("_filter_playbook_run__playbook__name=find", 1),
         ("_filter_playbook__name=find", 1),
         ("_filter_playbook__name=block", 0),
+        ("_filter_playbook__playbook_run__status=failed", 0),
+        ("_filter_playbook__playbook_run__status=running", 1),
         ("_filter_playbook={book}", 1),
         ("_filter_owner__username=admin", 1),
         ("_filter_container={first}", 1),

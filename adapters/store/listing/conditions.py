@@ -75,9 +75,8 @@ class Conditions:
         is_null = names[-1] == "isnull" and flag(condition.parameter, condition.value)
         inner = replace(condition, value=FALSE if is_null else condition.value, negated=False)
         theirs = resource.source.alias()
-        found = exists().where(
-            relation.link(row, theirs), self._resolve(resource, theirs, names, inner, relations - 1)
-        )
+        holds = self._resolve(resource, theirs, names, inner, relations - 1)
+        found = exists().select_from(theirs).where(relation.link(row, theirs), holds)
         return either([found], negated=is_null != condition.negated)
 
 
