@@ -15,7 +15,7 @@ from adapters.rest.query.list_query import read_list_query
 from adapters.rest.resources import Handler
 from adapters.rest.responses import answer, compact
 from adapters.rest.times import pretty_time, timestamp
-from adapters.store.listing.page import LARGEST_BATCH, Listing, Page
+from adapters.store.listing.page import Listing, Page
 from adapters.store.listing.request import ListRequest
 from adapters.store.listing.resource import Resource
 from adapters.store.listing.resources import RESOURCES
@@ -67,7 +67,7 @@ class Lists:
     async def _answer(self, request: Request, wanted: ListRequest) -> Response:
         page = await self._listing(request, self.resource).read(wanted)
         lines = self._lines(request, page, pretty=wanted.pretty)
-        if page.count > LARGEST_BATCH:
+        if page.large:
             first = await anext(lines)  # what cannot be read is refused before the answer begins
             return StreamingResponse(_chain(first, lines), media_type="application/json")
         text = "".join([line async for line in lines])

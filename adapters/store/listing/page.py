@@ -29,8 +29,10 @@ from adapters.store.listing.conditions import Conditions
 from adapters.store.listing.request import ListRequest
 from adapters.store.listing.resource import Resource
 
-LARGEST_BATCH = 500
+LARGEST_BATCH = 100
 """Rows that are read by one statement. Larger pages are read in batches of so many."""
+LARGEST_EXPENSIVE_BATCH = 10
+"""The same of rows with what is expensive, which may have megabytes each."""
 LARGEST_OFFSET = 2**63 - 1
 LARGEST_ID = 2**63 - 1
 
@@ -39,10 +41,14 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a list: how many things there are in all, on how many pages, and `batches`."""
+    """A part of a list: how many things there are in all, on how many pages, and its rows.
+
+    `large` says that they come in several batches, which are read as they are asked for.
+    """
 
     count: int
     pages: int
+    large: bool
     batches: AsyncIterator[Sequence[Row]]
 
 
@@ -73,7 +79,8 @@ class Listing:
         offset = request.page * request.page_size
         if offset > LARGEST_OFFSET or (request.page and not request.page_size):
             raise NoSuchPage(request.page)
-        if 0 < request.page_size <= LARGEST_BATCH:
+        large = not 0 < request.page_size <= _batch(request)
+        if not large:
             query = self._select(request).where(*where).order_by(*order)
             rows = await self._fetch(query.limit(request.page_size).offset(offset))
             found, batches = len(rows), _one(rows)
@@ -84,9 +91,9 @@ class Listing:
             raise NoSuchPage(request.page)
         count = offset + found
         if request.page_size and found == request.page_size:
-            count = await self._count(where)
+            count = max(count, await self._count(where))
         size = request.page_size or max(count, 1)
-        return Page(count, math.ceil(count / size), batches)
+        return Page(count, math.ceil(count / size), large, batches)
 
     async def read_one(self, identifier: int, *, pretty: bool) -> Row:
         """Everything of one thing. Raises what `Resource.missing` makes."""
@@ -164,8 +171,8 @@ class Listing:
 
         A thing that has gone since the ids were read is left out.
         """
-        for start in range(0, len(ids), LARGEST_BATCH):
-            batch = ids[start : start + LARGEST_BATCH]
+        for start in range(0, len(ids), _batch(request)):
+            batch = ids[start : start + _batch(request)]
             places = {identifier: place for place, identifier in enumerate(batch)}
             query = (
                 self._select(request)
@@ -184,6 +191,10 @@ class Listing:
             async with self._database.list() as connection:
                 rows: list[Any] = list((await connection.execute(query)).mappings())
                 return rows
+
+
+def _batch(request: ListRequest) -> int:
+    return LARGEST_EXPENSIVE_BATCH if request.expensive else LARGEST_BATCH
 
 
 async def _one(rows: Sequence[Row]) -> AsyncIterator[Sequence[Row]]:
