@@ -170,7 +170,11 @@ async def set_id(database: Database, playbook_id: int, new_id: int) -> None:
 
 
 async def save_found(
-    database: Database, found: Sequence[FoundPlaybook], *, ids: Mapping[str, object]
+    database: Database,
+    found: Sequence[FoundPlaybook],
+    *,
+    ids: Mapping[str, object],
+    configured: Sequence[str] = (),
 ) -> None:
     """Store what the repositories hold now; ids of known playbooks stay.
 
@@ -182,12 +186,14 @@ async def save_found(
         found: All that was found, of every repository.
         ids: Ids to give to playbooks when they are first seen, by ``repository/name``. What
             cannot be an id is reported and left out.
+        configured: Repositories that are known although nothing may have been found in them.
     """
     wanted_ids = _usable(ids)
     async with database.begin() as connection:
         # Serialises replicas that start at once; readers are not held up.
         await connection.execute(text("LOCK TABLE playbooks IN SHARE ROW EXCLUSIVE MODE"))
-        await _save_repositories(connection, {playbook.repository for playbook in found})
+        present = {playbook.repository for playbook in found}
+        await _save_repositories(connection, present.union(configured))
         known = [_playbook(row) for row in await connection.execute(select(*_columns))]
         names = {(row.repository, row.name) for row in known}
         seen: set[tuple[str, str]] = set()

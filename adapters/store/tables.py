@@ -74,6 +74,10 @@ def _json(name: str, default: str) -> Column[object]:
     return Column(name, JSONB, nullable=False, server_default=text(f"'{default}'::jsonb"))
 
 
+def _partial(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, postgresql_where=text(where))
+
+
 users = Table(
     "users",
     metadata,
@@ -128,10 +132,7 @@ containers = Table(
     _time("container_update_time"),
     _number("version", 1),
     Index(None, "hash"),
-    Index(None, "label", "id"),
-    Index(None, "status", "id"),
-    Index(None, "owner_id", "id"),
-    Index(None, "create_time", "id"),
+    *(Index(None, name, "id") for name in ("label", "status", "owner_id", "create_time")),
 )
 
 artifacts = Table(
@@ -273,39 +274,26 @@ playbook_runs = Table(
     CheckConstraint("scope IN ('all', 'new', 'artifacts')", name="scope"),
     Index("ix_playbook_runs_mark", "container_id", "playbook_id", "last_artifact"),
     Index(None, "playbook_id"),
+    _partial(
+        "ix_playbook_runs_queue",
+        *("queue_time", "id"),
+        where="status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL",
+    ),
+    _partial(
+        "ix_playbook_runs_standing",
+        "dispatch_time",
+        where="status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL",
+    ),
+    _partial("ix_playbook_runs_unsettled", "id", where="NOT settled"),
+    _partial("ix_playbook_runs_held", "worker", where="end_time IS NULL AND claim_id IS NOT NULL"),
     # What lists are filtered and sorted by.
     Index("ix_playbook_runs_container_status_time", "container_id", "status", "start_time", "id"),
     Index(None, "start_time", "id"),
-    Index(
-        "ix_playbook_runs_not_success",
-        "status",
-        "id",
-        postgresql_where=text("status <> 'success'"),
-    ),
-    Index(
+    _partial("ix_playbook_runs_not_success", "status", "id", where="status <> 'success'"),
+    _partial(
         "ix_playbook_runs_parent_run_id",
-        "parent_run_id",
-        "id",
-        postgresql_where=text("parent_run_id IS NOT NULL"),
-    ),
-    Index(
-        "ix_playbook_runs_queue",
-        "queue_time",
-        "id",
-        postgresql_where=text("status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL"),
-    ),
-    Index(
-        "ix_playbook_runs_standing",
-        "dispatch_time",
-        postgresql_where=text(
-            "status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL"
-        ),
-    ),
-    Index("ix_playbook_runs_unsettled", "id", postgresql_where=text("NOT settled")),
-    Index(
-        "ix_playbook_runs_held",
-        "worker",
-        postgresql_where=text("end_time IS NULL AND claim_id IS NOT NULL"),
+        *("parent_run_id", "id"),
+        where="parent_run_id IS NOT NULL",
     ),
 )
 """One row per run, whichever way it began. The row is the truth; Prefect is one witness.
