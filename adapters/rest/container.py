@@ -14,7 +14,7 @@ from adapters.store import containers
 from adapters.store.containers import NewContainer
 
 LONGEST_IDENTIFIER = 512
-"""Characters of a ``source_data_identifier``; PostgreSQL can index no more than 2.7 kB."""
+"""Characters of what is looked up by an index; PostgreSQL can index no more than 2.7 kB."""
 
 
 async def create(request: Request) -> Response:
@@ -39,9 +39,9 @@ def _new_container(body: dict[str, object]) -> NewContainer:
         raise BadField("artifacts", body["artifacts"], accepted)
     return NewContainer(
         name=fields.filled_text("name") or "",
-        label=fields.filled_text("label") or "",
+        label=fields.filled_text("label", longest=LONGEST_IDENTIFIER) or "",
         description=fields.text("description"),
-        status=fields.filled_text("status"),
+        status=fields.filled_text("status", longest=LONGEST_IDENTIFIER),
         severity=fields.filled_text("severity"),
         sensitivity=fields.filled_text("sensitivity"),
         container_type=fields.filled_text("container_type"),

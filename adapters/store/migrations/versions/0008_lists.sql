@@ -18,14 +18,6 @@ ALTER TABLE run_log
   ADD COLUMN place INTEGER,
   ADD CONSTRAINT uq_run_log_playbook_run_id_attempt_place UNIQUE (playbook_run_id, attempt, place);
 
-CREATE INDEX ix_playbook_runs_container_status_time ON playbook_runs (container_id, status, start_time, id);
-
-CREATE INDEX ix_playbook_runs_start_time_id ON playbook_runs (start_time, id);
-
-CREATE INDEX ix_playbook_runs_not_success ON playbook_runs (status, id) WHERE status <> 'success';
-
-CREATE INDEX ix_playbook_runs_parent_run_id ON playbook_runs (parent_run_id, id) WHERE parent_run_id IS NOT NULL;
-
 CREATE INDEX ix_action_runs_container_id_id ON action_runs (container_id, id);
 
 CREATE INDEX ix_action_runs_create_time_id ON action_runs (create_time, id);
@@ -47,3 +39,12 @@ CREATE INDEX ix_containers_status_id ON containers (status, id);
 CREATE INDEX ix_containers_owner_id_id ON containers (owner_id, id);
 
 CREATE INDEX ix_containers_create_time_id ON containers (create_time, id);
+
+-- The runs come last: until all of this is done, nobody else can write them.
+CREATE INDEX ix_playbook_runs_container_status_time ON playbook_runs (container_id, status, start_time, id);
+
+CREATE INDEX ix_playbook_runs_start_time_id ON playbook_runs (start_time, id);
+
+CREATE INDEX ix_playbook_runs_not_success ON playbook_runs (status, id) WHERE status <> 'success';
+
+CREATE INDEX ix_playbook_runs_parent_run_id ON playbook_runs (parent_run_id, id) WHERE parent_run_id IS NOT NULL;
