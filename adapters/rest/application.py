@@ -13,12 +13,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.condition import PrefectCondition
 from adapters.errors import EndpointNotFound
 from adapters.rest import (
-    artifact,
-    container,
     health,
+    installation,
+    listed,
     metrics,
-    ph_user,
-    playbook,
     playbook_run,
     prefect_phantom,
 )
@@ -55,18 +53,12 @@ class UnknownEndpoint:
 ROUTES = [
     # The first that fits is taken: what is asked for most comes first.
     resource("/rest/playbook_run/{id}", get=playbook_run.show, post=playbook_run.cancel),
-    resource("/rest/playbook_run", post=playbook_run.start),
+    *listed.ROUTES,
     resource("/", get=health.front),
     resource("/healthz", get=health.alive),
     resource("/readyz", get=health.ready),
-    resource("/rest/container", post=container.create),
-    resource("/rest/container/{id}", get=container.show),
-    resource("/rest/artifact", post=artifact.create),
-    resource("/rest/artifact/{id}", get=artifact.show),
-    resource("/rest/playbook", get=playbook.index),
-    resource("/rest/playbook/{id}", get=playbook.show, post=playbook.set_id),
-    resource("/rest/ph_user", post=ph_user.create),
-    resource("/rest/ph_user/{id}", get=ph_user.show),
+    resource("/rest/version", get=installation.show_version),
+    resource("/rest/system_info", get=installation.show_system),
     resource("/rest/prefect_phantom/health", get=prefect_phantom.health),
     Route("/{path:path}", UnknownEndpoint()),
 ]
