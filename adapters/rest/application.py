@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 from uuid import UUID
@@ -12,8 +13,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.condition import PrefectCondition
 from adapters.errors import EndpointNotFound
+from adapters.permissions import Permission
 from adapters.rest import (
     artifact,
+    audit,
     container,
     health,
     metrics,
@@ -21,24 +24,33 @@ from adapters.rest import (
     playbook,
     playbook_run,
     prefect_phantom,
+    role,
+    token,
 )
 from adapters.rest.access import Access
+from adapters.rest.audited import Audited
 from adapters.rest.authentication import Authentication
 from adapters.rest.failures import Failures
 from adapters.rest.gateway import Gateway
+from adapters.rest.limits import Limits
 from adapters.rest.origin import Origin
 from adapters.rest.paths import Paths
-from adapters.rest.resources import resource
+from adapters.rest.proxies import Proxies
+from adapters.rest.rates import Rates
+from adapters.rest.resources import EVERYONE, resource
 from adapters.settings import Settings
 from adapters.signal import Signal
 from adapters.store.credentials import Credentials
 from adapters.store.database import Database
+from adapters.store.login_throttle import LoginThrottle
 from adapters.store.notices import Notices
 
 LAYERS: list[Callable[[ASGIApp], ASGIApp]] = [
     Access,
     Failures,  # answers for everything that stands below it
     Paths,
+    Audited,
+    Limits,
     Origin,
     Authentication,
 ]
@@ -52,24 +64,37 @@ class UnknownEndpoint:
         raise EndpointNotFound(Request(scope, receive, send).url.path)
 
 
+VIEW, EDIT = Permission.VIEW, Permission.EDIT_CONTAINERS
+RUN, CANCEL, ADMINISTER = Permission.RUN_PLAYBOOKS, Permission.CANCEL, Permission.ADMINISTER
+
 ROUTES = [
     # The first that fits is taken: what is asked for most comes first.
-    resource("/rest/playbook_run/{id}", get=playbook_run.show, post=playbook_run.cancel),
-    resource("/rest/playbook_run", post=playbook_run.start),
-    resource("/", get=health.front),
-    resource("/healthz", get=health.alive),
-    resource("/readyz", get=health.ready),
-    resource("/rest/container", post=container.create),
-    resource("/rest/container/{id}", get=container.show),
-    resource("/rest/artifact", post=artifact.create),
-    resource("/rest/artifact/{id}", get=artifact.show),
-    resource("/rest/playbook", get=playbook.index),
-    resource("/rest/playbook/{id}", get=playbook.show, post=playbook.set_id),
-    resource("/rest/ph_user", post=ph_user.create),
-    resource("/rest/ph_user/{id}", get=ph_user.show),
-    resource("/rest/prefect_phantom/health", get=prefect_phantom.health),
+    resource(
+        "/rest/playbook_run/{id}", get=(VIEW, playbook_run.show), post=(CANCEL, playbook_run.cancel)
+    ),
+    resource("/rest/playbook_run", post=(RUN, playbook_run.start)),
+    resource("/", get=(EVERYONE, health.front)),
+    resource("/healthz", get=(EVERYONE, health.alive)),
+    resource("/readyz", get=(EVERYONE, health.ready)),
+    resource("/rest/container", post=(EDIT, container.create)),
+    resource("/rest/container/{id}", get=(VIEW, container.show)),
+    resource("/rest/artifact", post=(EDIT, artifact.create)),
+    resource("/rest/artifact/{id}", get=(VIEW, artifact.show)),
+    resource("/rest/playbook", get=(VIEW, playbook.index)),
+    resource("/rest/playbook/{id}", get=(VIEW, playbook.show), post=(ADMINISTER, playbook.set_id)),
+    resource("/rest/ph_user", get=(VIEW, ph_user.index), post=(ADMINISTER, ph_user.create)),
+    resource("/rest/ph_user/{id}", get=(VIEW, ph_user.show), post=(ADMINISTER, ph_user.change)),
+    resource(
+        "/rest/ph_user/{id}/token", get=(ADMINISTER, token.index), post=(ADMINISTER, token.create)
+    ),
+    resource("/rest/ph_user/{id}/token/{token_id}", post=(ADMINISTER, token.revoke)),
+    resource("/rest/role", get=(VIEW, role.index), post=(ADMINISTER, role.create)),
+    resource("/rest/role/{id}", get=(VIEW, role.show), post=(ADMINISTER, role.change)),
+    resource("/rest/audit", get=(ADMINISTER, audit.index)),
+    resource("/rest/prefect_phantom/health", get=(ADMINISTER, prefect_phantom.health)),
     Route("/{path:path}", UnknownEndpoint()),
 ]
+"""Every path, with the permission that each of its methods needs."""
 
 
 def create_application(
@@ -85,16 +110,20 @@ def create_application(
     """The application that serves the contract from `database`.
 
     `dispatch` is notified of accepted runs, `reconcile` of cancels, and `stop` is told of the flow
-    run to end. `prefect` asks Prefect how it
-    is. Whoever calls this opens and closes the database and runs the two loops and `notices`.
+    run to end. `prefect` asks Prefect how it is. Whoever calls this opens and closes the database
+    and runs the two loops and `notices`.
     """
-    credentials = Credentials(database, notices)
-    gateway = Gateway(database, settings, dispatch, reconcile, stop, credentials, prefect)
+    throttle = LoginThrottle(settings.login_failures, settings.login_minutes)
+    credentials = Credentials(database, notices, throttle)
+    rates = Rates(settings.rate_limit)
+    gateway = Gateway(database, settings, dispatch, reconcile, stop, credentials, prefect, rates)
     # Starlette's own application would add three layers, for errors that `Failures` answers.
     routes, layers = ROUTES, LAYERS
+    if settings.trusted_proxies:
+        layers = [functools.partial(Proxies, networks=settings.trusted_proxies), *layers]
     if settings.metrics:
-        routes = [resource("/metrics", get=metrics.Page(database).show), *ROUTES]
-        layers = [metrics.Measured, *LAYERS]
+        routes = [resource("/metrics", get=(EVERYONE, metrics.Page(database).show)), *ROUTES]
+        layers = [metrics.Measured, *layers]
     application: ASGIApp = Router(routes, redirect_slashes=False)
     for layer in reversed(layers):
         application = layer(application)
