@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Hashable
 
-from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.errors import HeadTooLarge, Invalid, PhantomError, Refused, TooMany, Unauthenticated
@@ -47,18 +46,23 @@ class Audited:
         if scope["type"] != "http" or not is_protected(scope["path"]):
             await self.app(scope, receive, send)
             return
-        reading = scope["method"] in READING
-        request = None if reading else _request(scope)
+        if scope["method"] in READING:
+            try:
+                await self.app(scope, receive, send)
+            except TURNED_AWAY as error:
+                await self._note_refused(_request(scope), scope, error)
+                raise
+            return
+        request = _request(scope)
         before = SERVING.set(request)
         try:
             await self.app(scope, receive, send)
         except Exception as error:
-            if not (reading and not isinstance(error, TURNED_AWAY)):
-                await self._note_refused(request or _request(scope), scope, error)
+            await self._note_refused(request, scope, error)
             raise
         finally:
             SERVING.reset(before)
-        if request is not None and not request.noted:
+        if not request.noted:
             await audit.add(_database(scope), request, DONE, "")
 
     async def _note_refused(self, request: ServedRequest, scope: Scope, error: Exception) -> None:
@@ -144,4 +148,5 @@ def _storable(text: str) -> str:
 
 
 def _database(scope: Scope) -> Database:
-    return Gateway.of(Request(scope)).database
+    gateway: Gateway = scope["gateway"]
+    return gateway.database

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.errors import HeadTooLarge
@@ -25,8 +24,8 @@ class Limits:
         """Serve the request when it is within the limits."""
         if scope["type"] == "http":
             _check_head(scope)
-            rates = Gateway.of(Request(scope)).rates
-            rates.spend(neighbourhood(address_of(scope)))
+            gateway: Gateway = scope["gateway"]
+            gateway.rates.spend(neighbourhood(address_of(scope)))
         await self.app(scope, receive, send)
 
 

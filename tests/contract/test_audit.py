@@ -105,6 +105,10 @@ async def test_every_change_is_noted(client, new_entries, run_id, container, she
         ("/rest/ph_user", 200),
         *((path, 200) for path, _ in changes),
     ]
+    objects = {entry["path"]: entry["object_id"] for entry in noted}
+    assert objects["/rest/ph_user"] == objects[f"/rest/ph_user/{user_id}"] == user_id
+    assert objects[f"/rest/playbook_run/{run_id}"] == run_id
+    assert objects[f"/rest/playbook/{shelf.bracketed}"] == 9999
 
 
 async def test_what_only_reads_is_not_noted(client, new_entries, run_id):
