@@ -114,9 +114,9 @@ async def keep_an_administrator(connection: AsyncConnection) -> None:
     To be called last in each transaction that takes something away. The lock has two that would
     each leave the other one's administrator come one after the other.
     """
-    await connection.execute(
-        select(roles.c.id).where(roles.c.name == ADMINISTRATOR).with_for_update()
-    )
+    role = select(roles.c.id).where(roles.c.name == ADMINISTRATOR)
+    # One that those who have just been given the role do not hold up: they refer to its key.
+    await connection.execute(role.with_for_update(key_share=True))
     administrators = select(users.c.id).where(
         users.c.type == "normal",
         users.c.disabled.is_(False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -109,6 +110,26 @@ async def test_every_change_is_noted(client, new_entries, run_id, container, she
     assert objects["/rest/ph_user"] == objects[f"/rest/ph_user/{user_id}"] == user_id
     assert objects[f"/rest/playbook_run/{run_id}"] == run_id
     assert objects[f"/rest/playbook/{shelf.bracketed}"] == 9999
+
+
+async def test_requests_at_the_same_time_are_each_noted_as_their_own(
+    client, body, new_entries, credentials
+):
+    before = {entry["id"] for entry in await new_entries()}
+    users = {credentials.token: "operator", credentials.automation_token: "script"}
+
+    async def run(number: int) -> tuple[str, int]:
+        token = list(users)[number % 2]
+        sent = body | {"scope": ["all", "new", []][number % 3]}
+        answer = await client.post(
+            "/rest/playbook_run", json=sent, headers={"ph-auth-token": token}
+        )
+        return users[token], int(answer.json()["playbook_run_id"])
+
+    started = await asyncio.gather(*(run(number) for number in range(30)))
+    noted = [entry for entry in await new_entries() if entry["id"] not in before]
+    runs = [each for each in noted if each["path"] == "/rest/playbook_run"]
+    assert sorted((each["username"], each["object_id"]) for each in runs) == sorted(started)
 
 
 async def test_what_only_reads_is_not_noted(client, new_entries, run_id):

@@ -13,7 +13,7 @@ import pytest
 from adapters.permissions import Permission
 from adapters.rest import application as rest_application
 from adapters.rest.resources import EVERYONE, Resource
-from adapters.store import accounts
+from adapters.store import accounts, users
 from adapters.store.accounts import Changes
 from adapters.store.credentials import Credentials
 from adapters.store.notices import CREDENTIALS, Notices
@@ -220,3 +220,22 @@ async def test_another_gateway_forgets_permissions_as_soon_as_they_change(
     assert (await client.post(path, json=body)).status_code == 200
     await asyncio.wait_for(heard.wait(), 10)
     assert (await remembering.user_of_token(token)).permissions == {"view"}
+
+
+async def test_two_who_take_the_role_from_each_other_at_once_do_not_both_succeed(database, client):
+    people = [
+        await accounts.create(
+            database, name, "normal", Changes(password="long enough", roles=["Administrator"])
+        )
+        for name in ("left", "right")
+    ]
+    admin = next(user for user in await users.read_all(database) if user.username == "admin")
+    assert (await client.post(f"/rest/ph_user/{admin.id}", json={"roles": []})).status_code == 200
+    taken = [
+        client.post(f"/rest/ph_user/{user_id}", json={"roles": ["Observer"]})
+        for user_id, _ in people
+    ]
+    answers = await asyncio.gather(*taken)
+    assert sorted(answer.status_code for answer in answers) == [200, 400]
+    back = await client.post(f"/rest/ph_user/{admin.id}", json={"roles": ["Administrator"]})
+    assert back.status_code == 200

@@ -26,8 +26,13 @@ LONG = 30.0
 class Connection:
     """A connection that says what it is told to, byte by byte."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        server: uvicorn.Server,
+    ) -> None:
+        self.reader, self.writer, self.server = reader, writer, server
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
@@ -54,13 +59,14 @@ class Connection:
 async def served(application: ASGIApp) -> AsyncIterator[Connection]:
     """A connection to a server of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # soon full
     config = uvicorn.Config(application, log_config=None, lifespan="off", http=Protocol, ws="none")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve([listener]))
     while not server.started:
         await asyncio.sleep(0.01)
     reader, writer = await asyncio.open_connection(*listener.getsockname())
-    yield Connection(reader, writer)
+    yield Connection(reader, writer, server)
     writer.close()
     server.should_exit = True
     await serving
@@ -102,6 +108,17 @@ async def test_a_body_that_does_not_come_is_answered_in_the_failed_envelope(
         assert body["failed"] is True
         assert body["message"].startswith("The request was not complete within ")
         assert await connection.end() == b""
+
+
+async def test_a_client_that_takes_none_of_the_answers_is_cut_off(application, monkeypatch):
+    monkeypatch.setattr(protocol, "ANSWER_SECONDS", SOON)
+    async with served(application) as connection, asyncio.timeout(LONG):
+        await connection.send(b"GET /readyz HTTP/1.1\r\nHost: gateway\r\n\r\n")
+        assert await connection.answer() == (200, {"status": "ready"})
+        request = b"GET /metrics HTTP/1.1\r\nHost: gateway\r\n\r\n"
+        while connection.server.server_state.connections:
+            connection.writer.write(request)
+            await asyncio.sleep(0.001)
 
 
 async def test_a_connection_is_used_again_and_again(connection):
