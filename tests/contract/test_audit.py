@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from adapters.rest.audited import Allowance
-from adapters.store import containers
+from adapters.store import audit, containers
 
 pytestmark = pytest.mark.anyio
 
@@ -86,8 +86,11 @@ async def test_a_refused_run_request_is_noted_with_its_outcome(client, body, new
     assert {entry["username"] for entry in noted} == {"operator"}
 
 
-async def test_every_change_is_noted(client, new_entries, run_id, container, shelf):
+async def test_every_change_is_noted_in_the_transaction_that_makes_it(
+    client, new_entries, run_id, container, shelf, monkeypatch
+):
     before = {entry["id"] for entry in await new_entries()}
+    monkeypatch.setattr(audit, "add", None)  # what would note it afterwards
     user = {"username": "noted", "type": "automation"}
     user_id = (await client.post("/rest/ph_user", json=user)).json()["id"]
     changes: list[tuple[str, dict[str, Any]]] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
@@ -15,6 +16,7 @@ from adapters.rest.address import parse
 from adapters.settings import Settings
 from adapters.store import login_throttle
 from adapters.store.login_throttle import LoginThrottle
+from adapters.store.passwords import VERIFICATIONS_AT_ONCE
 
 pytestmark = pytest.mark.anyio
 
@@ -100,6 +102,15 @@ async def test_a_user_who_does_not_exist_is_refused_as_one_who_does(sign_in):
         answers = [await sign_in("192.0.2.1", username, "guess") for _ in range(FAILURES + 1)]
         assert [answer.status_code for answer in answers] == [401] * FAILURES + [429]
         assert answers[0].json()["message"] == "Invalid username or password"
+
+
+async def test_many_guesses_at_once_are_no_more_than_one_after_the_other(sign_in):
+    guesses = [sign_in("192.0.2.1", "admin", f"guess {n}") for n in range(20)]
+    answers = await asyncio.gather(*guesses)
+    statuses = sorted(answer.status_code for answer in answers)
+    # Those that were being computed when the last one that counts had failed.
+    assert statuses.count(401) < FAILURES + VERIFICATIONS_AT_ONCE
+    assert set(statuses) == {401, 429}
 
 
 async def test_a_throttled_password_is_not_computed(sign_in, monkeypatch):

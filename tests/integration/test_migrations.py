@@ -73,13 +73,6 @@ async def test_replicas_that_start_at_once_find_one_migrated_database(postgres_u
         await replica.close()
 
 
-def _upgrade(connection: Connection, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
-
-
 async def test_users_of_a_version_without_roles_may_do_what_they_could(postgres_url: str) -> None:
     name = f"test_{uuid4().hex}"
     await create_database(postgres_url, name)
