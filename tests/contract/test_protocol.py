@@ -66,11 +66,13 @@ async def served(application: ASGIApp) -> AsyncIterator[Connection]:
     while not server.started:
         await asyncio.sleep(0.01)
     reader, writer = await asyncio.open_connection(*listener.getsockname())
-    yield Connection(reader, writer, server)
-    writer.close()
-    server.should_exit = True
-    await serving
-    listener.close()
+    try:
+        yield Connection(reader, writer, server)
+    finally:
+        writer.transport.abort()  # what it could not write would be waited for
+        server.should_exit = server.force_exit = True
+        await serving
+        listener.close()
 
 
 @pytest.fixture
