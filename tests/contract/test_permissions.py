@@ -9,11 +9,12 @@ from contextlib import suppress
 
 import httpx
 import pytest
+from sqlalchemy import text
 
-from adapters.permissions import Permission
+from adapters.permissions import ADMINISTRATOR, Permission
 from adapters.rest import application as rest_application
 from adapters.rest.resources import EVERYONE, Resource
-from adapters.store import accounts, users
+from adapters.store import accounts, roles, users
 from adapters.store.accounts import Changes
 from adapters.store.credentials import Credentials
 from adapters.store.notices import CREDENTIALS, Notices
@@ -223,19 +224,24 @@ async def test_another_gateway_forgets_permissions_as_soon_as_they_change(
 
 
 async def test_two_who_take_the_role_from_each_other_at_once_do_not_both_succeed(database, client):
-    people = [
-        await accounts.create(
-            database, name, "normal", Changes(password="long enough", roles=["Administrator"])
-        )
+    left, right = [
+        (
+            await accounts.create(
+                database, name, "normal", Changes(password="long enough", roles=[ADMINISTRATOR])
+            )
+        )[0]
         for name in ("left", "right")
     ]
     admin = next(user for user in await users.read_all(database) if user.username == "admin")
     assert (await client.post(f"/rest/ph_user/{admin.id}", json={"roles": []})).status_code == 200
-    taken = [
-        client.post(f"/rest/ph_user/{user_id}", json={"roles": ["Observer"]})
-        for user_id, _ in people
-    ]
-    answers = await asyncio.gather(*taken)
-    assert sorted(answer.status_code for answer in answers) == [200, 400]
-    back = await client.post(f"/rest/ph_user/{admin.id}", json={"roles": ["Administrator"]})
+    async with database.begin() as connection:
+        await roles.give(connection, right, ["Observer"])
+        await roles.keep_an_administrator(connection)
+        second = asyncio.create_task(client.post(f"/rest/ph_user/{left}", json={"roles": []}))
+        waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        async with asyncio.timeout(30):
+            while not second.done() and not await connection.scalar(waits):
+                await asyncio.sleep(0.01)
+    assert (await second).status_code == 400
+    back = await client.post(f"/rest/ph_user/{admin.id}", json={"roles": [ADMINISTRATOR]})
     assert back.status_code == 200
