@@ -9,7 +9,7 @@
     │   └── ForeignOrigin  ForbiddenAddress
     ├── NotFound
     │   ├── PlaybookNotFound  ContainerNotFound  ArtifactNotFound  PlaybookRunNotFound
-    │   ├── UserNotFound  RoleNotFound  TokenNotFound
+    │   ├── UserNotFound  RoleNotFound  TokenNotFound  EntryNotFound
     │   └── EndpointNotFound
     ├── MethodNotAllowed
     ├── BodyTooLarge
@@ -19,6 +19,7 @@
     │   ├── BadBody  FieldMissing  BadField  NotRequested  NotUpdatable
     │   ├── UnknownLabel  UnknownOwner  NoSuchPage  UserExists
     │   ├── RoleExists  RoleIsShipped  RoleInUse  LastAdministrator
+    │   ├── UnknownField  UnknownLookup  BadFilter  BadPattern  BadQuery  TooCostly
     │   ├── DuplicateContainer  DuplicateArtifact
     │   └── AlreadyFinished
     ├── KeyReused                an Idempotency-Key came with two different requests
@@ -41,8 +42,11 @@ SHOWN_CHARACTERS = 80
 
 def _shown(value: object) -> str:
     """`value` as JSON for a sentence, cut to a readable length."""
-    shown = json.dumps(value, default=str)
-    return shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[:SHOWN_CHARACTERS]}..."
+    return _cut(json.dumps(value, default=str))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 
 class PhantomError(Exception):
@@ -152,6 +156,13 @@ class TokenNotFound(NotFound):
 
     def __init__(self, token: int | str) -> None:
         super().__init__(f'Token "{token}" not found')
+
+
+class EntryNotFound(NotFound):
+    """Our decision, after the recorded text for playbooks. `thing` begins with a capital."""
+
+    def __init__(self, thing: str, identifier: int | str) -> None:
+        super().__init__(f'{thing} "{identifier}" not found')
 
 
 class EndpointNotFound(NotFound):
@@ -264,6 +275,56 @@ class NoSuchPage(Invalid):
 
     def __init__(self, page: int) -> None:
         super().__init__(f"Invalid page ({page}): That page contains no results")
+
+
+class UnknownField(Invalid):
+    """A filter names a field that there is not; lists those that there are."""
+
+    def __init__(self, parameter: str, name: str, resource: str, valid: list[str]) -> None:
+        super().__init__(
+            f"{_shown(name)} in {_shown(parameter)} is not a field of {resource}; "
+            f"valid fields are {', '.join(valid)}"
+        )
+
+
+class UnknownLookup(Invalid):
+    """A filter names a lookup that its field has not; lists those that it has."""
+
+    def __init__(self, parameter: str, lookup: str, field: str, valid: list[str]) -> None:
+        super().__init__(
+            f"{_shown(lookup)} in {_shown(parameter)} is not a lookup of {field}; "
+            f"valid lookups are {', '.join(valid)}"
+        )
+
+
+class BadFilter(Invalid):
+    """The value of a filter does not fit its field or lookup."""
+
+    def __init__(self, parameter: str, text: str, accepted: str) -> None:
+        super().__init__(f"{_cut(parameter)} must be compared with {accepted}, not {_shown(text)}")
+
+
+class BadPattern(Invalid):
+    """PostgreSQL cannot read a regular expression."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The filter cannot be evaluated: {_cut(reason)}")
+
+
+class BadQuery(Invalid):
+    """The query of a list breaks a rule; the reason begins with a verb."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The query {reason}")
+
+
+class TooCostly(Invalid):
+    """A list takes longer than lists may."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(
+            f"The list takes longer than {seconds} s; filter by id, container, status or time first"
+        )
 
 
 class UserExists(Invalid):

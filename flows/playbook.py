@@ -18,6 +18,7 @@ from prefect.exceptions import Abort
 from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled
 
+from flows.log import RunLog
 from flows.run import PlaybookRun, set_current
 from flows.runtime import Attempt, Claim, Superseded
 
@@ -199,18 +200,22 @@ def _execute(
         )
         set_current(run)
         _announce(claim, began_in_prefect=playbook_run_id is None)
+        log = RunLog(attempt.log)
         try:
-            _call(function, run)
+            with log.listen():
+                _call(function, run)
         except Exception as error:
             if not isinstance(error, Superseded):
-                attempt.end("failed", _sentence(error))
+                log.add_exception(error)
+                attempt.end("failed", _sentence(error), log.rest())
             raise
         except SystemExit as error:
             # Prefect would call this a crash, and the reason would be lost.
             message = f"The playbook called sys.exit({error.code!r})"
-            attempt.end("failed", message)
+            log.add_exception(error)
+            attempt.end("failed", message, log.rest())
             raise RuntimeError(message) from error
-        attempt.end("success", "")
+        attempt.end("success", "", log.rest())
     except Superseded as superseded:
         if superseded.held_elsewhere:
             # The flow run is the other process's: leave its state alone and go quietly.

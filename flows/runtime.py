@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from flows.container import Artifact, Asset, Container
+from flows.log import Line
 from flows.plain import plain
 from flows.record import recordable
 
@@ -174,14 +175,35 @@ class Attempt:
         body = {"status": status, "message": message, "app_runs": app_runs}
         self._call(f"/runtime/action_runs/{action_run_id}/end", body)
 
-    def end(self, status: Literal["success", "failed"], message: str) -> None:
+    def log(self, lines: list[Line]) -> bool:
+        """Hand over lines of the run's log. Returns whether they are done with.
+
+        They are asked for once only: while the gateway does not answer they are kept. A run that
+        is over, or no longer this process's, learns it from its next other call.
+        """
+        try:
+            _post(self._client, "/runtime/log", self.claim.token, {"lines": lines})
+        except RuntimeUnavailable:
+            return False
+        except (Superseded, RuntimeRefused):
+            return True
+        return True
+
+    def end(
+        self, status: Literal["success", "failed"], message: str, log: list[Line] | None = None
+    ) -> None:
         """Report the run's end; afterwards nothing about it changes any more.
+
+        Args:
+            status: How it ended.
+            message: Why it failed; empty otherwise.
+            log: The last lines of its log.
 
         Raises:
             Superseded: the run was cancelled or is no longer this process's.
 
         """
-        self._call("/runtime/end", {"status": status, "message": message})
+        self._call("/runtime/end", {"status": status, "message": message, "log": log or []})
 
     def _call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         if os.getpid() != self._process_id:

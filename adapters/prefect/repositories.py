@@ -54,7 +54,12 @@ class Repositories:
     async def read(self) -> None:
         """Store what the repositories hold now."""
         ids = await asyncio.to_thread(_read_ids, self.settings.playbook_ids)
-        await playbooks.save_found(self.database, await self._discover(), ids=ids)
+        await playbooks.save_found(
+            self.database,
+            await self._discover(),
+            ids=ids,
+            configured=self.settings.repositories,
+        )
         self.ready.notify()
 
     async def _discover(self) -> list[FoundPlaybook]:

@@ -15,17 +15,13 @@ from adapters.condition import PrefectCondition
 from adapters.errors import EndpointNotFound
 from adapters.permissions import Permission
 from adapters.rest import (
-    artifact,
     audit,
-    container,
     health,
+    installation,
+    listed,
     metrics,
-    ph_user,
-    playbook,
     playbook_run,
     prefect_phantom,
-    role,
-    token,
 )
 from adapters.rest.access import Access
 from adapters.rest.audited import Audited
@@ -64,32 +60,19 @@ class UnknownEndpoint:
         raise EndpointNotFound(Request(scope, receive, send).url.path)
 
 
-VIEW, EDIT = Permission.VIEW, Permission.EDIT_CONTAINERS
-RUN, CANCEL, ADMINISTER = Permission.RUN_PLAYBOOKS, Permission.CANCEL, Permission.ADMINISTER
+VIEW, CANCEL, ADMINISTER = Permission.VIEW, Permission.CANCEL, Permission.ADMINISTER
 
 ROUTES = [
     # The first that fits is taken: what is asked for most comes first.
     resource(
         "/rest/playbook_run/{id}", get=(VIEW, playbook_run.show), post=(CANCEL, playbook_run.cancel)
     ),
-    resource("/rest/playbook_run", post=(RUN, playbook_run.start)),
+    *listed.ROUTES,
     resource("/", get=(EVERYONE, health.front)),
     resource("/healthz", get=(EVERYONE, health.alive)),
     resource("/readyz", get=(EVERYONE, health.ready)),
-    resource("/rest/container", post=(EDIT, container.create)),
-    resource("/rest/container/{id}", get=(VIEW, container.show)),
-    resource("/rest/artifact", post=(EDIT, artifact.create)),
-    resource("/rest/artifact/{id}", get=(VIEW, artifact.show)),
-    resource("/rest/playbook", get=(VIEW, playbook.index)),
-    resource("/rest/playbook/{id}", get=(VIEW, playbook.show), post=(ADMINISTER, playbook.set_id)),
-    resource("/rest/ph_user", get=(VIEW, ph_user.index), post=(ADMINISTER, ph_user.create)),
-    resource("/rest/ph_user/{id}", get=(VIEW, ph_user.show), post=(ADMINISTER, ph_user.change)),
-    resource(
-        "/rest/ph_user/{id}/token", get=(ADMINISTER, token.index), post=(ADMINISTER, token.create)
-    ),
-    resource("/rest/ph_user/{id}/token/{token_id}", post=(ADMINISTER, token.revoke)),
-    resource("/rest/role", get=(VIEW, role.index), post=(ADMINISTER, role.create)),
-    resource("/rest/role/{id}", get=(VIEW, role.show), post=(ADMINISTER, role.change)),
+    resource("/rest/version", get=(VIEW, installation.show_version)),
+    resource("/rest/system_info", get=(VIEW, installation.show_system)),
     resource("/rest/audit", get=(ADMINISTER, audit.index)),
     resource("/rest/prefect_phantom/health", get=(ADMINISTER, prefect_phantom.health)),
     Route("/{path:path}", UnknownEndpoint()),

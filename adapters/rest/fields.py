@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from adapters.errors import BadField, FieldMissing
-from adapters.rest.times import moment
+from adapters.moment import moment
 
 LARGEST_ID = 2**63 - 1
 IDENTIFIER = "an integer id, or a string of its digits"

@@ -13,33 +13,18 @@ from adapters.permissions import AUTOMATION, OBSERVER
 from adapters.rest.body import read_object
 from adapters.rest.fields import Fields, as_identifier
 from adapters.rest.gateway import Gateway
-from adapters.rest.pages import page
 from adapters.rest.responses import answer
 from adapters.store import accounts, users
 from adapters.store.accounts import Changes
-from adapters.store.users import User
+from adapters.store.listing.request import Condition, Given
 
 LONGEST_NAME = 150
 PASSWORD_LENGTHS = range(8, 1001)
 CHANGEABLE = ("password", "roles", "allowed_ips", "is_active")
 ANY = "any"
 """In `allowed_ips` it stands for every address; so does the whole field when it is left out."""
-
-
-async def index(request: Request) -> Response:
-    """The users in the list envelope.
-
-    Automation users only with `include_automation` in the query (vendor's documentation).
-    """
-    everyone = await users.read_all(Gateway.of(request).database)
-    if not includes_automation(request):
-        everyone = [user for user in everyone if user.type == "normal"]
-    return page(request, everyone, _user_object)
-
-
-async def show(request: Request) -> Response:
-    """One user."""
-    return answer(_user_object(await users.read(Gateway.of(request).database, user_id(request))))
+PEOPLE = Condition("type", Given("normal", "normal"))
+"""The condition of a list without automation users."""
 
 
 async def create(request: Request) -> Response:
@@ -166,16 +151,3 @@ def _networks(body: dict[str, object]) -> list[str] | None:
         return [each if each == ANY else str(ip_network(each)) for each in named]
     except ValueError as error:
         raise BadField("allowed_ips", named, accepted) from error
-
-
-def _user_object(user: User) -> dict[str, object]:
-    """The fields that published clients read, then ours."""
-    return {
-        "id": user.id,
-        "username": user.username,
-        "type": user.type,
-        "is_active": not user.disabled,
-        "roles": list(user.roles),
-        "permissions": sorted(user.permissions),
-        "allowed_ips": [ANY] if user.networks is None else [str(each) for each in user.networks],
-    }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from typing import Final, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from adapters.errors import MethodNotAllowed
@@ -44,6 +44,21 @@ class Resource:
             require(request, permission)
         response = await handler(request)
         await response(scope, receive, send)
+
+
+class FieldRoute(Route):
+    """The path of single fields, ``{field}``. Other names are no paths at all."""
+
+    def __init__(self, path: str, fields: Container[str], get: Permitted) -> None:
+        super().__init__(path, Resource({"GET": get}))
+        self.fields = fields
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether the request is for a field that there is."""
+        match, found = super().matches(scope)
+        if match is not Match.NONE and found["path_params"]["field"] not in self.fields:
+            return Match.NONE, {}
+        return match, found
 
 
 def resource(

@@ -10,23 +10,11 @@ from adapters.permissions import Permission
 from adapters.rest.body import read_object
 from adapters.rest.fields import Fields, as_identifier
 from adapters.rest.gateway import Gateway
-from adapters.rest.pages import page
 from adapters.rest.responses import answer
 from adapters.store import roles
-from adapters.store.roles import Role
 
 LONGEST_NAME = 150
 CHANGEABLE = ("description", "permissions", "delete")
-
-
-async def index(request: Request) -> Response:
-    """The roles in the list envelope."""
-    return page(request, await roles.read_all(Gateway.of(request).database), _role_object)
-
-
-async def show(request: Request) -> Response:
-    """One role."""
-    return answer(_role_object(await roles.read(Gateway.of(request).database, _role_id(request))))
 
 
 async def create(request: Request) -> Response:
@@ -81,14 +69,3 @@ def _role_id(request: Request) -> int:
     if role_id is None:
         raise RoleNotFound(text)
     return role_id
-
-
-def _role_object(role: Role) -> dict[str, object]:
-    """The vendor's fields; its permissions are objects, ours names (our decision)."""
-    return {
-        "id": role.id,
-        "name": role.name,
-        "description": role.description,
-        "immutable": role.immutable,
-        "permissions": role.permissions,
-    }

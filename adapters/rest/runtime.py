@@ -29,11 +29,14 @@ from adapters.settings import Settings
 from adapters.signal import Signal
 from adapters.store import action_runs, attempts, leases, unsettled_runs, workers
 from adapters.store.database import Database
+from adapters.store.run_log import MOST_LINES, Line
 
 Status = Literal["success", "failed"]
 HINT_SECONDS = 10
 LARGEST_BYTES = 64 * 1024 * 1024
 """Largest body that a run may send: of its results it leaves out what is far smaller."""
+LONGEST_LINE = 10_000
+"""Characters of a line of a run's log."""
 DEEPEST = 200
 """Deepest nesting of what a run may send: results are deeper than requests."""
 Message = TypeVar("Message", bound=BaseModel)
@@ -113,9 +116,21 @@ class _Held(_Refused):
     start_time: AwareDatetime
 
 
+class _Line(_Message):
+    place: int = Field(ge=0, lt=2**31)
+    time: AwareDatetime
+    message_type: Literal[0, 1]
+    message: str = Field(max_length=LONGEST_LINE)
+
+
+class _Lines(_Message):
+    lines: list[_Line] = Field(max_length=MOST_LINES + 1)
+
+
 class _End(_Message):
     status: Status
     message: str
+    log: list[_Line] = Field(default=[], max_length=MOST_LINES + 1)
 
 
 def create_runtime_application(
@@ -127,6 +142,7 @@ def create_runtime_application(
             Route("/runtime/claim", _claim, methods=["POST"]),
             Route("/runtime/action_runs", _start_action, methods=["POST"]),
             Route("/runtime/action_runs/{action_run_id:int}/end", _end_action, methods=["POST"]),
+            Route("/runtime/log", _log, methods=["POST"]),
             Route("/runtime/end", _end, methods=["POST"]),
             Route("/runtime/refused", _refused, methods=["POST"]),
             Route("/runtime/workers/{name}/started", _worker_started, methods=["POST"]),
@@ -185,8 +201,19 @@ async def _end_action(request: Request) -> Response:
 async def _end(request: Request) -> Response:
     message = await _read(request, _End)
     await attempts.end(
-        request.app.state.database, _bearer(request), message.status, message.message
+        request.app.state.database,
+        _bearer(request),
+        message.status,
+        message.message,
+        [Line(**dict(line)) for line in message.log],
     )
+    return answer({})
+
+
+async def _log(request: Request) -> Response:
+    message = await _read(request, _Lines)
+    lines = [Line(**dict(line)) for line in message.lines]
+    await attempts.log(request.app.state.database, _bearer(request), lines)
     return answer({})
 
 

@@ -1,4 +1,4 @@
-"""Times as callers read and write them."""
+"""Times as callers read them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,6 @@ def timestamp(time: datetime) -> str:
     return f"{utc.isoformat(timespec='microseconds')}Z"
 
 
-def optional_timestamp(time: datetime | None) -> str | None:
-    """`timestamp`, or None where there is no time."""
-    return None if time is None else timestamp(time)
-
-
-def moment(text: str) -> datetime:
-    """The time that an ISO 8601 text names; without an offset it is UTC (our decision).
-
-    Raises `ValueError` when it is no such text, or too near the ends of the calendar for UTC.
-    """
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None:
-        return time.replace(tzinfo=UTC)
-    try:
-        return time.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(text) from error
+def pretty_time(time: datetime) -> str:
+    """`time` in UTC as recorded answers show it with ``pretty``: ``Apr 12 at 06:31 PM``."""
+    return time.astimezone(UTC).strftime("%b %d at %I:%M %p")

@@ -9,19 +9,9 @@ from adapters.errors import NotRequested, NotUpdatable, TokenNotFound
 from adapters.rest.body import read_object
 from adapters.rest.fields import Fields, as_identifier
 from adapters.rest.gateway import Gateway
-from adapters.rest.pages import page
 from adapters.rest.ph_user import time_to_come, user_id
 from adapters.rest.responses import answer
-from adapters.rest.times import optional_timestamp, timestamp
 from adapters.store import tokens, users
-from adapters.store.tokens import Token
-
-
-async def index(request: Request) -> Response:
-    """The tokens of a user in the list envelope, without what they are."""
-    database = Gateway.of(request).database
-    user = await users.read(database, user_id(request))
-    return page(request, await tokens.read_all(database, user.id), _token_object)
 
 
 async def create(request: Request) -> Response:
@@ -47,12 +37,3 @@ async def revoke(request: Request) -> Response:
         raise NotRequested("revoke", updating=True)
     await tokens.revoke(Gateway.of(request).database, user_id(request), token_id)
     return answer({"success": True, "id": token_id})
-
-
-def _token_object(token: Token) -> dict[str, object]:
-    return {
-        "id": token.id,
-        "user": token.user_id,
-        "create_time": timestamp(token.create_time),
-        "expire_time": optional_timestamp(token.expire_time),
-    }

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from adapters.errors import ArtifactNotFound, DuplicateArtifact
+from adapters.errors import DuplicateArtifact
 from adapters.store.containers import given, lock, require_owner
 from adapters.store.database import Database
 from adapters.store.tables import artifacts, containers
@@ -35,33 +35,6 @@ class NewArtifact:
     tags: list[str] | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
-    """A row of `artifacts`."""
-
-    id: int
-    container_id: int
-    name: str
-    label: str
-    type: str | None
-    description: str | None
-    severity: str
-    source_data_identifier: str
-    external_id: str | None
-    kill_chain: str | None
-    owner_id: int | None
-    cef: dict[str, object]
-    cef_types: dict[str, object]
-    data: dict[str, object]
-    tags: list[str]
-    hash: str
-    create_time: datetime
-    start_time: datetime
-    end_time: datetime | None
-    update_time: datetime
-    version: int
 
 
 async def create(database: Database, new: NewArtifact) -> int:
@@ -97,13 +70,3 @@ async def create(database: Database, new: NewArtifact) -> int:
             .values(artifact_update_time=func.now())
         )
     return int(made)
-
-
-async def read(database: Database, artifact_id: int) -> Artifact:
-    """The artifact with this id. Raises `ArtifactNotFound`."""
-    async with database.begin() as connection:
-        result = await connection.execute(select(artifacts).where(artifacts.c.id == artifact_id))
-        row = result.mappings().one_or_none()
-    if row is None:
-        raise ArtifactNotFound(artifact_id)
-    return Artifact(**row)

@@ -15,10 +15,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import NotReady, PlaybookNotFound, Superseded
+from adapters.store import run_log
 from adapters.store.database import Database
 from adapters.store.leases import FROM_NOW
 from adapters.store.measures import RUNS_ACCEPTED
 from adapters.store.playbook_runs import finish
+from adapters.store.run_log import Line
 from adapters.store.run_requests import RunRequest, insert_run
 from adapters.store.tables import artifacts, containers, playbooks
 from adapters.store.tables import playbook_runs as runs
@@ -220,10 +222,27 @@ async def hold(connection: AsyncConnection, token: str) -> HeldRun:
     return HeldRun(id=row.id, attempt=row.attempt, container_id=row.container_id)
 
 
+async def log(database: Database, token: str, lines: Sequence[Line]) -> None:
+    """Keep lines of the log of the run that `token` holds.
+
+    Raises:
+        Superseded: the attempt is stale, or its run has ended or is being cancelled.
+    """
+    async with database.begin() as connection:
+        held = await hold(connection, token)
+        await run_log.keep(connection, held.id, held.attempt, lines)
+
+
 async def end(
-    database: Database, token: str, status: Literal["success", "failed"], message: str
+    database: Database,
+    token: str,
+    status: Literal["success", "failed"],
+    message: str,
+    lines: Sequence[Line] = (),
 ) -> None:
-    """End the run that `token` holds. Saying the same once more is fine.
+    """End the run that `token` holds, with the last `lines` of its log.
+
+    Saying the same once more is fine.
 
     Raises:
         Superseded: the attempt is stale, or its run was cancelled or ended in another way.
@@ -240,7 +259,8 @@ async def end(
         ) == (status, message):
             return
         held = await hold(connection, token)
-        await finish(connection, held.id, status, message)
+        await run_log.keep(connection, held.id, held.attempt, lines)
+        await finish(connection, held.id, status, message, noted=bool(lines))
 
 
 def _hash(token: str) -> bytes:

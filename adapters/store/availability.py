@@ -40,7 +40,7 @@ def is_outage(error: BaseException) -> bool:
     return any(
         isinstance(cause, OUTAGES)
         or (isinstance(cause, DBAPIError) and cause.connection_invalidated)
-        for cause in _causes(error)
+        for cause in causes(error)
     )
 
 
@@ -48,11 +48,12 @@ def is_uncertain(error: BaseException) -> bool:
     """Whether an outage came in the middle of work, which may have been committed all the same."""
     return any(
         isinstance(cause, LOST) or (isinstance(cause, DBAPIError) and cause.connection_invalidated)
-        for cause in _causes(error)
+        for cause in causes(error)
     )
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """`error`, what it was raised from, and so on."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import ContainerNotFound, DuplicateContainer, UnknownOwner
 from adapters.store.database import Database
-from adapters.store.tables import artifacts, containers, users
+from adapters.store.tables import containers, users
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,39 +41,6 @@ class NewContainer:
     close_time: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
-    """A row of `containers`, with the number of its artifacts and its owner's name."""
-
-    id: int
-    name: str
-    label: str
-    description: str | None
-    status: str
-    severity: str
-    sensitivity: str
-    container_type: str
-    source_data_identifier: str
-    external_id: str | None
-    kill_chain: str | None
-    owner_id: int | None
-    owner_name: str | None
-    tags: list[str]
-    custom_fields: dict[str, object]
-    data: dict[str, object]
-    hash: str
-    create_time: datetime
-    start_time: datetime
-    end_time: datetime | None
-    due_time: datetime | None
-    open_time: datetime | None
-    close_time: datetime | None
-    artifact_update_time: datetime
-    container_update_time: datetime
-    version: int
-    artifact_count: int
-
-
 async def create(database: Database, new: NewContainer) -> int:
     """Store a container; returns its id.
 
@@ -96,27 +63,6 @@ async def create(database: Database, new: NewContainer) -> int:
             )
             raise DuplicateContainer(identifier, existing.scalar_one())
     return int(made)
-
-
-async def read(database: Database, container_id: int) -> Container:
-    """The container with this id. Raises `ContainerNotFound`."""
-    artifact_count = (
-        select(func.count()).where(artifacts.c.container_id == containers.c.id).scalar_subquery()
-    )
-    async with database.begin() as connection:
-        result = await connection.execute(
-            select(
-                containers,
-                users.c.username.label("owner_name"),
-                artifact_count.label("artifact_count"),
-            )
-            .outerjoin(users, users.c.id == containers.c.owner_id)
-            .where(containers.c.id == container_id)
-        )
-        row = result.mappings().one_or_none()
-    if row is None:
-        raise ContainerNotFound(container_id)
-    return Container(**row)
 
 
 async def lock(connection: AsyncConnection, container_id: int) -> None:

@@ -30,12 +30,25 @@ LOCK_MILLISECONDS = 500
 STATEMENT_TIMEOUT_MILLISECONDS = 30_000
 WAIT_SECONDS = 30.0
 """How long a statement waits for a connection to be free."""
+LIST_SECONDS = 5
+"""How long one statement of a list may take."""
+LIST_CONNECTIONS = 4
 logger = logging.getLogger("prefect_phantom.database")
 SERVER_SETTINGS = {
     "application_name": "prefect-phantom",
     "timezone": "UTC",
     "statement_timeout": str(STATEMENT_TIMEOUT_MILLISECONDS),
 }
+LIST_SETTINGS = {
+    **SERVER_SETTINGS,
+    "statement_timeout": f"{LIST_SECONDS}s",
+    "default_transaction_read_only": "on",
+    # One list keeps one processor busy at most, and is planned for the values that it has.
+    "max_parallel_workers_per_gather": "0",
+    "plan_cache_mode": "force_custom_plan",
+    "jit": "off",
+}
+"""Lists are whatever callers think of, so their sessions are more closely bound."""
 
 
 def database_url(server: str, name: str) -> URL:
@@ -49,7 +62,8 @@ def database_url(server: str, name: str) -> URL:
 class Database:
     """Pools of connections: `begin` for work, one transaction each; `read` for single reads.
 
-    `fetch` is the short way for statements that are run for each request.
+    `fetch` is the short way for statements that are run for each request. `list` has a few
+    connections of its own, so that lists can hold up nothing but each other.
     """
 
     def __init__(self, url: URL, *, pool_size: int = 10) -> None:
@@ -73,6 +87,16 @@ class Database:
             connect_args={"server_settings": SERVER_SETTINGS},
         )
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._listing = create_async_engine(
+            url,
+            isolation_level="AUTOCOMMIT",
+            pool_size=LIST_CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=LIST_SECONDS,
+            hide_parameters=True,
+            json_serializer=_compact_json,
+            connect_args={"server_settings": LIST_SETTINGS},
+        )
 
     @classmethod
     async def open(cls, server: str, name: str) -> Self:
@@ -106,6 +130,12 @@ class Database:
         async with self._reading.connect() as connection:
             yield connection
 
+    @asynccontextmanager
+    async def list(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for one statement of a list, which cannot write and ends after a while."""
+        async with self._listing.connect() as connection:
+            yield connection
+
     async def fetch(self, prepared: Prepared, **given: object) -> asyncpg.Record | None:
         """The first row of a statement that is a transaction of its own; None without a row."""
         pool = await self._short  # at first it has to be made ready
@@ -126,6 +156,7 @@ class Database:
         """Close every connection."""
         await (await self._short).close()
         await self.engine.dispose()
+        await self._listing.dispose()
 
 
 async def create_database(server: str, name: str) -> None:

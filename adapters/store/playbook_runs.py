@@ -7,7 +7,16 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, bindparam, case, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    bindparam,
+    case,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import AlreadyFinished, PlaybookRunNotFound
@@ -15,6 +24,7 @@ from adapters.store.action_results import result_so_far
 from adapters.store.database import Database
 from adapters.store.measures import count_end
 from adapters.store.prepared import Prepared
+from adapters.store.run_log import note_failure
 from adapters.store.served_request import about
 from adapters.store.tables import action_runs, app_runs, playbooks
 from adapters.store.tables import playbook_runs as runs
@@ -60,12 +70,20 @@ class PlaybookRun:
         return self.status == "running" and self.process_id is None
 
 
-_NAMES = [name for name in PlaybookRun.__dataclass_fields__ if name not in {"playbook", "result"}]
+NAMES = [name for name in PlaybookRun.__dataclass_fields__ if name not in {"playbook", "result"}]
+"""The columns of a `PlaybookRun`; the other two are made of several tables."""
+
+
+def result(row: FromClause) -> ColumnElement[Any]:
+    """What a run's actions did. `row` is ``playbook_runs``, or goes by that name."""
+    return case((row.c.end_time.is_(None), result_so_far()), else_=row.c.result)
+
+
 _READ = Prepared(
     select(
-        *(runs.c[name] for name in _NAMES),
+        *(runs.c[name] for name in NAMES),
         (playbooks.c.repository + "/" + playbooks.c.name).label("playbook"),
-        case((runs.c.end_time.is_(None), result_so_far()), else_=runs.c.result).label("result"),
+        result(runs).label("result"),
     )
     .join(playbooks, playbooks.c.id == runs.c.playbook_id)
     .where(runs.c.id == bindparam("playbook_run_id", type_=BigInteger))
@@ -147,17 +165,21 @@ async def finish(
     *,
     settled: bool = False,
     process_gone: bool = False,
+    noted: bool = False,
 ) -> bool:
     """End a run. Returns whether it was still open; a run that has ended stays as it is.
 
     Actions that were under way are closed as failed. `settled` says that Prefect needs no word;
-    `process_gone` that nobody holds the run any more, so that nobody but us will tell Prefect.
+    `process_gone` that nobody holds the run any more, so that nobody but us will tell Prefect;
+    `noted` that the log has the reason already.
     """
     query = select(runs.c.cancelled).where(runs.c.id == playbook_run_id, runs.c.end_time.is_(None))
     row = (await connection.execute(query.with_for_update())).one_or_none()
     if row is None:
         return False
     await close_actions(connection, playbook_run_id)
+    if status == "failed" and not row.cancelled and not noted:
+        await note_failure(connection, playbook_run_id, message)
     await connection.execute(
         update(runs)
         .where(runs.c.id == playbook_run_id)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.errors import Invalid, PlaybookNotFound
 from adapters.store.database import Database
 from adapters.store.served_request import about
-from adapters.store.tables import playbooks
+from adapters.store.tables import playbooks, repositories
 
 LARGEST_ID = 2**63 - 1
 LARGEST_PLAYBOOK = 2**31 - 1
@@ -172,7 +172,11 @@ async def set_id(database: Database, playbook_id: int, new_id: int) -> None:
 
 
 async def save_found(
-    database: Database, found: Sequence[FoundPlaybook], *, ids: Mapping[str, object]
+    database: Database,
+    found: Sequence[FoundPlaybook],
+    *,
+    ids: Mapping[str, object],
+    configured: Sequence[str] = (),
 ) -> None:
     """Store what the repositories hold now; ids of known playbooks stay.
 
@@ -184,11 +188,14 @@ async def save_found(
         found: All that was found, of every repository.
         ids: Ids to give to playbooks when they are first seen, by ``repository/name``. What
             cannot be an id is reported and left out.
+        configured: Repositories that are known although nothing may have been found in them.
     """
     wanted_ids = _usable(ids)
     async with database.begin() as connection:
         # Serialises replicas that start at once; readers are not held up.
         await connection.execute(text("LOCK TABLE playbooks IN SHARE ROW EXCLUSIVE MODE"))
+        present = {playbook.repository for playbook in found}
+        await _save_repositories(connection, present.union(configured))
         known = [_playbook(row) for row in await connection.execute(select(*_columns))]
         names = {(row.repository, row.name) for row in known}
         seen: set[tuple[str, str]] = set()
@@ -209,6 +216,13 @@ async def save_found(
             if (row.repository, row.name) not in seen:
                 gone = f"The playbook is no longer in the repository {row.repository}"
                 await _mark(connection, row.id, gone)
+
+
+async def _save_repositories(connection: AsyncConnection, names: set[str]) -> None:
+    """Give new repositories their ids."""
+    known = {row.name for row in await connection.execute(select(repositories.c.name))}
+    for name in sorted(names - known):
+        await connection.execute(insert(repositories).values(name=name))
 
 
 def _usable(ids: Mapping[str, object]) -> dict[str, int]:

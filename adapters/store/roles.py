@@ -32,19 +32,6 @@ class Role:
 _COLUMNS = [roles.c[name] for name in Role.__dataclass_fields__]
 
 
-async def read_all(database: Database) -> list[Role]:
-    """Every role, in the order of their ids."""
-    async with database.read() as connection:
-        rows = await connection.execute(select(*_COLUMNS).order_by(roles.c.id))
-        return [Role(*row) for row in rows]
-
-
-async def read(database: Database, role: int) -> Role:
-    """The role with this id. Raises `RoleNotFound`."""
-    async with database.read() as connection:
-        return await _find(connection, role)
-
-
 async def create(
     database: Database, name: str, description: str, permissions: Iterable[Permission]
 ) -> int:

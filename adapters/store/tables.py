@@ -74,6 +74,10 @@ def _json(name: str, default: str) -> Column[object]:
     return Column(name, JSONB, nullable=False, server_default=text(f"'{default}'::jsonb"))
 
 
+def _partial(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, postgresql_where=text(where))
+
+
 users = Table(
     "users",
     metadata,
@@ -182,6 +186,8 @@ containers = Table(
     _time("artifact_update_time"),
     _time("container_update_time"),
     _number("version", 1),
+    Index(None, "hash"),
+    *(Index(None, name, "id") for name in ("label", "status", "owner_id", "create_time")),
 )
 
 artifacts = Table(
@@ -210,6 +216,9 @@ artifacts = Table(
     _number("version", 1),
     UniqueConstraint("container_id", "source_data_identifier"),
     Index(None, "container_id", "id"),
+    Index(None, "hash"),
+    Index(None, "source_data_identifier"),
+    Index(None, "cef", postgresql_using="gin", postgresql_ops={"cef": "jsonb_path_ops"}),
 )
 
 playbooks = Table(
@@ -242,6 +251,14 @@ playbooks = Table(
     CheckConstraint("isolation IN ('fork', 'reused')", name="isolation"),
 )
 """What was found in the repositories. ``error`` is not empty for one that does not import."""
+
+repositories = Table(
+    "repositories",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+)
+"""The repositories that playbooks were ever found in, with ids for callers to filter by."""
 
 assets = Table(
     "assets",
@@ -312,24 +329,26 @@ playbook_runs = Table(
     CheckConstraint("scope IN ('all', 'new', 'artifacts')", name="scope"),
     Index("ix_playbook_runs_mark", "container_id", "playbook_id", "last_artifact"),
     Index(None, "playbook_id"),
-    Index(
+    _partial(
         "ix_playbook_runs_queue",
-        "queue_time",
-        "id",
-        postgresql_where=text("status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL"),
+        *("queue_time", "id"),
+        where="status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL",
     ),
-    Index(
+    _partial(
         "ix_playbook_runs_standing",
         "dispatch_time",
-        postgresql_where=text(
-            "status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL"
-        ),
+        where="status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL",
     ),
-    Index("ix_playbook_runs_unsettled", "id", postgresql_where=text("NOT settled")),
-    Index(
-        "ix_playbook_runs_held",
-        "worker",
-        postgresql_where=text("end_time IS NULL AND claim_id IS NOT NULL"),
+    _partial("ix_playbook_runs_unsettled", "id", where="NOT settled"),
+    _partial("ix_playbook_runs_held", "worker", where="end_time IS NULL AND claim_id IS NOT NULL"),
+    # What lists are filtered and sorted by.
+    Index("ix_playbook_runs_container_status_time", "container_id", "status", "start_time", "id"),
+    Index(None, "start_time", "id"),
+    _partial("ix_playbook_runs_not_success", "status", "id", where="status <> 'success'"),
+    _partial(
+        "ix_playbook_runs_parent_run_id",
+        *("parent_run_id", "id"),
+        where="parent_run_id IS NOT NULL",
     ),
 )
 """One row per run, whichever way it began. The row is the truth; Prefect is one witness.
@@ -388,6 +407,8 @@ action_runs = Table(
     _number("version", 1),
     CheckConstraint("status IN ('running', 'success', 'failed')", name="status"),
     Index(None, "playbook_run_id", "id"),
+    Index(None, "container_id", "id"),
+    Index(None, "create_time", "id"),
 )
 """One per call of an action, or per map of it."""
 
@@ -413,6 +434,7 @@ app_runs = Table(
     CheckConstraint("status IN ('running', 'success', 'failed')", name="status"),
     Index(None, "action_run_id", "id"),
     Index(None, "playbook_run_id"),
+    Index(None, "container_id", "id"),
 )
 """One per asset of an action run. ``entries`` is ``[{parameter, status, message}]``, one per
 parameter set; ``result_data`` adds ``data`` and ``summary`` and may be large."""
@@ -441,6 +463,11 @@ run_log = Table(
     _time("time"),
     _number("message_type", 1),
     Column("message", Text, nullable=False),
+    Column("attempt", Integer),
+    Column("place", Integer),
+    UniqueConstraint("playbook_run_id", "attempt", "place"),
     Index(None, "playbook_run_id", "id"),
 )
-"""Lines of a run's log; ``message_type`` 0 is an error, 1 is debug, as published clients read."""
+"""Lines of a run's log; ``message_type`` 0 is an error, 1 is debug, as published clients read.
+``place`` counts the lines of an attempt, so that one that is sent again is known; a line that the
+gateway writes has none."""

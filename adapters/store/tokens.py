@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import LargeBinary, bindparam, delete, func, or_, select
@@ -24,19 +23,6 @@ from adapters.store.users import COLUMNS, LARGEST_ID, User
 
 TOKEN_BYTES = 32
 """256 random bits: too many to guess, so a plain SHA-256 without salt is enough to store."""
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A row of `tokens` without its hash; nobody can read the token itself again."""
-
-    id: int
-    user_id: int
-    create_time: datetime
-    expire_time: datetime | None
-
-
-_COLUMNS = [tokens.c[name] for name in Token.__dataclass_fields__]
 
 
 def new_token() -> str:
@@ -77,13 +63,6 @@ async def authenticate(database: Database, token: str) -> tuple[User, float | No
         raise Unauthenticated(Unauthenticated.BAD_TOKEN, row["id"])
     expires_in = None if row["expires_in"] is None else float(row["expires_in"])
     return User.of(row, row["token_id"]), expires_in
-
-
-async def read_all(database: Database, user_id: int) -> list[Token]:
-    """The tokens of a user, in the order of their ids."""
-    query = select(*_COLUMNS).where(tokens.c.user_id == user_id).order_by(tokens.c.id)
-    async with database.read() as connection:
-        return [Token(*row) for row in await connection.execute(query)]
 
 
 async def create(

@@ -110,6 +110,8 @@ async def test_name_and_label_are_required(create, field, value):
         ("name", "", "a string that is not empty"),
         ("name", 1, "a string"),
         ("label", True, "a string"),
+        ("label", "é" * 513, "a string of at most 512 characters"),
+        ("status", "é" * 513, "a string of at most 512 characters"),
         ("severity", [], "a string"),
         ("description", {}, "a string"),
         ("source_data_identifier", "", "a string that is not empty"),

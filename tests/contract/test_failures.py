@@ -39,12 +39,12 @@ async def test_an_unknown_path_is_not_found(client, method, path, shown):
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", "/rest/playbook_run", "POST"),
-        ("PUT", "/rest/playbook_run", "POST"),
+        ("PUT", "/rest/playbook_run", "GET, HEAD, POST"),
         ("PATCH", "/rest/playbook_run/1", "GET, HEAD, POST"),
         ("OPTIONS", "/rest/playbook_run/1", "GET, HEAD, POST"),
         ("BREW", "/rest/playbook_run/1", "GET, HEAD, POST"),
-        ("GET", "/rest/container", "POST"),
+        ("PUT", "/rest/playbook_run/1/log", "GET, HEAD"),
+        ("POST", "/rest/playbook_run/1/status", "GET, HEAD"),
         ("PUT", "/rest/container/1", "GET, HEAD"),
         ("POST", "/rest/artifact/1", "GET, HEAD"),
         ("POST", "/rest/playbook", "GET, HEAD"),

@@ -75,7 +75,7 @@ def call_as(
 def guarded() -> list[tuple[str, str, Permission]]:
     """Method, path and permission of each handler under /rest."""
     return [
-        (method, route.path, permission)
+        (method, route.path.replace("{field}", "id"), permission)
         for route in rest_application.ROUTES
         if isinstance(route.app, Resource)
         for method, (permission, _) in route.app.handlers.items()

@@ -336,3 +336,55 @@ async def test_a_worker_that_says_what_makes_no_sense_is_refused(ask, wrong):
     answer = await ask("workers/w1/held", KEY, STANDING | {"flow_run_ids": []} | wrong)
     assert answer.status_code == 400
     assert next(iter(wrong)) in answer.json()["message"]
+
+
+def _line(place: int, message: str = "m") -> dict:
+    time = f"2026-11-24T10:00:{place % 60:02}Z"
+    return {"place": place, "time": time, "message_type": 1, "message": message}
+
+
+async def _log(client, run) -> list[str]:
+    answer = await client.get(f"/rest/playbook_run/{run['playbook_run_id']}/log?page_size=0")
+    return [line["message"] for line in answer.json()["data"]]
+
+
+async def test_lines_of_a_log_that_are_sent_again_are_kept_once(ask, claim, client):
+    run = await claim()
+    first, second = _line(1, "one"), _line(2, "two")
+    for lines in ([first], [first, second], [second]):
+        assert (await ask("log", run["token"], {"lines": lines})).status_code == 200
+    end = ANY_RUN | {"log": [second, _line(3, "three")]}
+    for _ in range(2):
+        assert (await ask("end", run["token"], end)).status_code == 200
+    assert await _log(client, run) == ["one", "two", "three"]
+
+
+async def test_only_the_process_that_holds_a_run_writes_its_log(ask, claim, client):
+    run, other = await claim(), await claim()
+    await client.post(f"/rest/playbook_run/{run['playbook_run_id']}", json={"cancel": True})
+    assert (await ask("log", run["token"], {"lines": [_line(1)]})).status_code == 409
+    assert (await ask("log", KEY, {"lines": [_line(1)]})).status_code == 409
+    assert (await ask("log", None, {"lines": [_line(1)]})).status_code == 401
+    await ask("end", other["token"], ANY_RUN)
+    assert (await ask("log", other["token"], {"lines": [_line(1)]})).status_code == 409
+    assert await _log(client, run) == await _log(client, other) == []
+
+
+async def test_a_log_does_not_grow_for_ever(ask, claim, client, monkeypatch):
+    monkeypatch.setattr("adapters.store.run_log.MOST_LINES", 4)
+    run = await claim()
+    for first in (1, 4, 7):
+        lines = [_line(first + n) for n in range(3)]
+        assert (await ask("log", run["token"], {"lines": lines})).status_code == 200
+    assert len(await _log(client, run)) == 6
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"message_type": 2}, {"message": "x" * 10_001}, {"place": -1}, {"time": "10:00"}, {"x": 1}],
+)
+async def test_a_line_that_makes_no_sense_is_refused(ask, claim, wrong):
+    run = await claim()
+    answer = await ask("log", run["token"], {"lines": [_line(1) | wrong]})
+    assert answer.status_code == 400
+    assert next(iter(wrong)) in answer.json()["message"]

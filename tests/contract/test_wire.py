@@ -154,3 +154,22 @@ async def test_many_starts_at_once_get_as_many_runs(address, credentials, contai
     assert len(set(ids)) == 40
     for run_id in ids:
         assert (await read(run_id))["status"] == "running"
+
+
+async def test_lists_as_command_lines_and_clients_ask_for_them(curl, container, shelf):
+    body = f'{{"container_id": {container}, "playbook_id": {shelf.my_playbook}, "run": true}}'
+    run_id = int((await curl("/rest/playbook_run", "-d", body))[1]["playbook_run_id"])
+    mine = f"_filter_container={container}"
+    for path, options in [
+        (f'/rest/playbook_run?{mine}&_filter_status="running"', []),
+        (f"/rest/playbook_run/?_filter_container='{container}'&page_size='5'&pretty", []),
+        (f"/rest/playbook_run?_filter_container__in=[{container},0]", ["-g"]),
+        (
+            f"/rest/playbook_run?{mine}",
+            ["-X", "GET", "-H", "content-type: application/json", "-d", "{}"],
+        ),
+        ("/rest/playbook_run", ["-G", "-d", mine, "-d", '_filter_playbook__name="my_playbook"']),
+        (f"/rest/container/{container}/playbook_runs?order=desc&sort=start_time", []),
+    ]:
+        code, answer = await curl(path, *options)
+        assert (code, [run["id"] for run in answer["data"]]) == (200, [run_id]), path

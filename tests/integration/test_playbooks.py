@@ -15,6 +15,7 @@ from adapters.store.playbooks import FoundPlaybook
 from adapters.store.run_requests import RunRequest
 from adapters.store.tables import playbook_runs as runs
 from adapters.store.tables import playbooks as table
+from adapters.store.tables import repositories
 
 pytestmark = pytest.mark.anyio
 GONE = "The playbook is no longer in the repository local"
@@ -277,3 +278,19 @@ async def test_a_playbook_that_is_gone_or_broken_is_still_found(find, save, data
         await connection.execute(update(table).where(table.c.id == 3).values(error="boom"))
     assert await find("both") == "local/both"
     assert await find("other") == "examples/other"
+
+
+async def test_each_repository_keeps_the_id_that_it_was_given_first(database):
+    async def read() -> dict[str, int]:
+        query = select(repositories.c.name, repositories.c.id).order_by(repositories.c.id)
+        async with database.read() as connection:
+            return {row.name: row.id for row in await connection.execute(query)}
+
+    there = await read()
+    assert list(there)[:2] == ["local", "examples"]
+    found = FoundPlaybook("team", "hunt", folder="/t", entrypoint="hunt.py:hunt")
+    await playbooks.save_found(database, [found], ids={}, configured=["spare", "local"])
+    new = await read()
+    assert new.keys() - there.keys() == {"team", "spare"}
+    await playbooks.save_found(database, [], ids={})
+    assert await read() == new

@@ -1,0 +1,1 @@
+"""The query of a list, as callers write it."""

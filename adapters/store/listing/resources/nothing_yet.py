@@ -1,0 +1,68 @@
+"""What callers ask for and what nothing here makes yet: their lists are empty."""
+
+from __future__ import annotations
+
+from adapters.errors import EntryNotFound
+from adapters.store.listing.field import Field, Kind, Relation, constant, integer
+from adapters.store.listing.resource import Resource, nothing
+
+
+def _to(resource: str) -> Field:
+    """The id of something, which no row has."""
+    field = constant(Kind.INTEGER)
+    to = Relation(resource, lambda mine, theirs: mine.c.id == theirs.c.id)
+    return Field(field.kind, field.value, to=to)
+
+
+APPROVAL: Resource = nothing(
+    "approval",
+    lambda identifier: EntryNotFound("Approval", identifier),
+    {
+        "id": integer("id"),
+        "name": constant(Kind.TEXT),
+        "status": constant(Kind.TEXT),
+        "action_run": _to("action_run"),
+        "container": _to("container"),
+        "playbook_run": _to("playbook_run"),
+        "owner": _to("ph_user"),
+        "start_time": constant(Kind.TIME),
+        "due_time": constant(Kind.TIME),
+    },
+)
+NOTE = nothing(
+    "note",
+    lambda identifier: EntryNotFound("Note", identifier),
+    {
+        "id": integer("id"),
+        "container": _to("container"),
+        "author": _to("ph_user"),
+        "title": constant(Kind.TEXT),
+        "content": constant(Kind.TEXT),
+        "note_type": constant(Kind.TEXT),
+        "create_time": constant(Kind.TIME),
+        "modified_time": constant(Kind.TIME),
+    },
+)
+COMMENT = nothing(
+    "container_comment",
+    lambda identifier: EntryNotFound("Comment", identifier),
+    {
+        "id": integer("id"),
+        "container": _to("container"),
+        "user": _to("ph_user"),
+        "comment": constant(Kind.TEXT),
+        "time": constant(Kind.TIME),
+    },
+)
+PIN = nothing(
+    "pin",
+    lambda identifier: EntryNotFound("Pin", identifier),
+    {
+        "id": integer("id"),
+        "container": _to("container"),
+        "message": constant(Kind.TEXT),
+        "data": constant(Kind.TEXT),
+        "pin_style": constant(Kind.TEXT),
+        "pin_type": constant(Kind.TEXT),
+    },
+)

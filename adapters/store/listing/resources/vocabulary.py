@@ -1,0 +1,56 @@
+"""The words of containers, and the repositories of playbooks."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from adapters.errors import EntryNotFound
+from adapters.store.listing.field import Kind, Relation, column, constant, integer, text
+from adapters.store.listing.resource import Resource, fixed
+from adapters.store.tables import containers, repositories
+
+SEVERITY = fixed(
+    "severity",
+    lambda identifier: EntryNotFound("Severity", identifier),
+    ["high", "medium", "low"],
+    disabled=constant(Kind.BOOLEAN, value=False),
+)
+CONTAINER_STATUS = fixed(
+    "container_status",
+    lambda identifier: EntryNotFound("Container status", identifier),
+    ["new", "open", "closed"],
+    status_type=text("name"),
+    disabled=constant(Kind.BOOLEAN, value=False),
+)
+"""The vendor's three. Containers may have any other status, too."""
+LABEL = Resource(
+    name="label",
+    source=select(func.min(containers.c.id).label("id"), containers.c.label.label("name"))
+    .group_by(containers.c.label)
+    .subquery("labels"),
+    missing=lambda identifier: EntryNotFound("Label", identifier),
+    title=column("name"),
+    fields={
+        "id": integer("id"),
+        "name": text("name"),
+        "disabled": constant(Kind.BOOLEAN, value=False),
+    },
+)
+"""The labels that containers have; the id is that of the first such container."""
+SCM = Resource(
+    name="scm",
+    source=repositories,
+    missing=lambda identifier: EntryNotFound("Repository", identifier),
+    title=column("name"),
+    fields={
+        "id": integer("id"),
+        "name": text("name"),
+        "disabled": constant(Kind.BOOLEAN, value=False),
+        "type": constant(Kind.TEXT, "folder"),
+        "uri": constant(Kind.TEXT),
+        "branch": constant(Kind.TEXT),
+    },
+    related={
+        "playbook": Relation("playbook", lambda mine, theirs: mine.c.name == theirs.c.repository)
+    },
+)

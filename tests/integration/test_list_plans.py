@@ -1,0 +1,163 @@
+"""What lists cost: PostgreSQL's plans over many runs, not timings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from adapters.store.database import Database
+from adapters.store.listing.page import Listing
+from adapters.store.listing.request import Condition, Given, ListRequest
+from adapters.store.listing.resources import RESOURCES
+from adapters.store.prepared import Prepared
+
+RUNS = 50_000
+PAGE = 10
+
+
+@dataclass
+class Cost:
+    """What a statement has done: which indexes it used, and the most rows that a node read."""
+
+    nodes: list[dict[str, Any]]
+
+    @property
+    def scans(self) -> set[str]:
+        return {node["Node Type"] for node in self.nodes if "Scan" in node["Node Type"]}
+
+    @property
+    def indexes(self) -> set[str]:
+        return {node["Index Name"] for node in self.nodes if "Index Name" in node}
+
+    @property
+    def read(self) -> float:
+        """Rows that were read of ``playbook_runs``, whether they fitted or not."""
+        return sum(
+            (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+            for node in self.nodes
+            if node.get("Relation Name") == "playbook_runs"
+        )
+
+
+class Explaining(Listing):
+    """Has PostgreSQL explain what it carried out, and reads it as usual."""
+
+    costs: list[Cost]
+
+    async def _fetch(self, query):
+        prepared = Prepared(query)
+        prepared.text = f"EXPLAIN (ANALYZE, FORMAT JSON) {prepared.text}"
+        [[explained]] = [await self._database.fetch(prepared)]
+        self.costs.append(Cost(list(_nodes(explained[0]["Plan"]))))
+        return await super()._fetch(query)
+
+
+def _nodes(plan):
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from _nodes(below)
+
+
+@pytest.fixture(scope="module")
+async def many(database: Database) -> Database:
+    """50,000 runs: one container has a third of them, the others a few each; one in 50 failed."""
+    async with database.begin() as connection:
+        for statement in (
+            "INSERT INTO users (username, type) VALUES ('admin', 'normal')",
+            (
+                "INSERT INTO playbooks (repository, name) SELECT 'local', 'p' || n"
+                " FROM generate_series(1, 50) n"
+            ),
+            (
+                "INSERT INTO containers (name, label, hash, source_data_identifier)"
+                " SELECT 'c', 'l', n::text, n::text FROM generate_series(1, 5000) n"
+            ),
+            f"""
+            INSERT INTO playbook_runs (playbook_id, container_id, owner_id, scope, status, end_time,
+                start_time, result, settled)
+            SELECT 1 + n % 50, CASE WHEN n % 3 = 0 THEN 42 ELSE 1 + n % 5000 END, 1, 'all',
+                CASE WHEN n > {RUNS} - 5 THEN 'running' WHEN n % 50 = 7 OR n % 150 = 0
+                THEN 'failed' ELSE 'success' END, now(),
+                '2026-01-01'::timestamptz + n * interval '1 minute', '[]', true
+            FROM generate_series(1, {RUNS}) n
+            """,
+        ):
+            await connection.execute(text(statement))
+    async with database.engine.connect() as connection:
+        vacuum = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await vacuum.execute(text("VACUUM ANALYZE"))
+    return database
+
+
+@pytest.fixture
+def listing(many: Database) -> Explaining:
+    listing = Explaining(many, RESOURCES["playbook_run"], RESOURCES)
+    listing.costs = []
+    return listing
+
+
+def _request(sort: str | None = None, *, descending: bool = False, **filters: object):
+    conditions = [Condition(name, Given(str(value), value)) for name, value in filters.items()]
+    return ListRequest(sort=sort, descending=descending, conditions=conditions)
+
+
+async def test_runs_of_a_container_by_status_and_time_are_one_indexed_read(listing):
+    request = _request(
+        "start_time",
+        descending=True,
+        container=42,
+        status="failed",
+        start_time__gt="2026-01-20",
+    )
+    page = await listing.read(request)
+    first = listing.costs[0]
+    assert page.count > 2 * PAGE
+    assert first.indexes >= {"ix_playbook_runs_container_status_time"}
+    assert first.read == PAGE
+
+
+@pytest.mark.parametrize(
+    ("filters", "sort", "most"),
+    [
+        ({"container": 42, "status": "running"}, None, PAGE),
+        ({"container": 42, "status": "failed"}, "start_time", PAGE),
+        ({"container": 7}, None, 40),
+        ({"container": 42}, None, 60),
+        ({"status": "running"}, None, PAGE),
+        ({"status": "failed"}, None, PAGE),
+        ({"start_time__gt": "2026-02-03"}, "start_time", PAGE),
+        ({"id__gt": 40_000}, None, PAGE),
+        ({"parent_run": 5}, None, 0),
+        ({"playbook": 7}, None, 1000),
+        ({"playbook": 7, "status": "success"}, "start_time", 1000),
+        ({}, "start_time", PAGE),
+        ({}, None, PAGE),
+    ],
+)
+@pytest.mark.parametrize("descending", [False, True])
+async def test_what_clients_filter_by_reads_little_for_its_first_page(
+    listing, filters, sort, most, descending
+):
+    await listing.read(_request(sort, descending=descending, **filters))
+    first = listing.costs[0]
+    assert "Seq Scan" not in {
+        node["Node Type"] for node in first.nodes if node.get("Relation Name") == "playbook_runs"
+    }
+    assert first.read <= most
+
+
+async def test_a_page_that_is_not_full_needs_no_count(listing):
+    page = await listing.read(_request(container=42, status="running"))
+    assert page.count < PAGE
+    assert len(listing.costs) == 1
+
+
+async def test_results_are_not_read_for_a_list(many):
+    """A column that is not selected is not fetched from where large values are kept."""
+    listing = Explaining(many, RESOURCES["playbook_run"], RESOURCES)
+    statement = str(listing._select(ListRequest()))
+    assert "playbook_runs.result" not in statement
+    assert "playbook_runs.result" in str(listing._select(ListRequest(expensive=True)))

@@ -1,0 +1,135 @@
+"""What is kept of a run's log, and when it is sent."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import pytest
+
+from flows import log as flows_log
+from flows.log import Line, RunLog
+
+LOGGERS = ("tests.flow_runs", "tests.task_runs")
+FLOW, TASK = (logging.getLogger(name) for name in LOGGERS)
+
+
+@pytest.fixture(autouse=True)
+def loggers_of_our_own(monkeypatch):
+    """Prefect's own warn of what is logged outside a run."""
+    monkeypatch.setattr(flows_log, "LOGGERS", LOGGERS)
+
+
+class Gateway:
+    """Takes lines, or does not."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[Line]] = []
+        self.answers = True
+        self.asked = threading.Event()
+
+    def take(self, lines: list[Line]) -> bool:
+        self.batches.append(list(lines))
+        self.asked.set()
+        return self.answers
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return Gateway()
+
+
+@pytest.fixture
+def log(gateway, monkeypatch):
+    # A short run is over long before lines are sent for themselves.
+    monkeypatch.setattr(flows_log, "SECONDS", 600)
+    log = RunLog(gateway.take)
+    with log.listen():
+        yield log
+    log.rest()
+
+
+@pytest.fixture
+def prompt_log(gateway, monkeypatch):
+    monkeypatch.setattr(flows_log, "SECONDS", 0.01)
+    log = RunLog(gateway.take)
+    with log.listen():
+        yield log
+    log.rest()
+
+
+def _messages(lines: list[Line]) -> list[tuple[int, str]]:
+    return [(line["message_type"], line["message"]) for line in lines]
+
+
+def test_a_short_run_keeps_its_lines_for_its_end(log, gateway):
+    FLOW.warning("said %s", "this")
+    FLOW.error("wrong")
+    TASK.error("an action's own trouble")
+    rest = log.rest()
+    assert _messages(rest) == [(1, "said this"), (0, "wrong"), (1, "an action's own trouble")]
+    assert [line["place"] for line in rest] == [1, 2, 3]
+    assert gateway.batches == []
+
+
+def test_what_the_engine_says_of_states_is_left_out(log):
+    record = logging.LogRecord(
+        LOGGERS[1], logging.ERROR, "/x/task_engine.py", 1, "Failed", (), None
+    )
+    TASK.handle(record)
+    assert log.rest() == []
+
+
+def test_nothing_is_kept_after_the_block_or_the_end(log):
+    log.rest()
+    FLOW.warning("late")
+    assert log.rest() == []
+    other = RunLog(lambda _: True)
+    with other.listen():
+        pass
+    FLOW.warning("outside")
+    assert other.rest() == []
+
+
+def test_a_long_run_sends_its_lines_and_keeps_what_was_not_taken(prompt_log, gateway):
+    gateway.answers = False
+    FLOW.warning("one")
+    assert gateway.asked.wait(30)
+    gateway.asked.clear()
+    assert gateway.asked.wait(30)  # it asks again
+    assert _messages(gateway.batches[-1]) == [(1, "one")]
+    assert _messages(prompt_log.rest()) == [(1, "one")]
+
+
+def test_what_was_taken_is_not_sent_again(prompt_log, gateway):
+    FLOW.warning("one")
+    assert gateway.asked.wait(30)
+    prompt_log._timer.join(30) if prompt_log._timer else None
+    FLOW.warning("two")
+    sent = [line["place"] for batch in gateway.batches for line in batch]
+    rest = [line["place"] for line in prompt_log.rest()]
+    assert set(sent) | set(rest) == {1, 2}
+    assert sent.count(1) == 1
+
+
+def test_the_exception_that_ends_a_run_is_its_last_line_and_an_error(log):
+    FLOW.warning("before")
+    log.add_exception(ValueError("why it failed " + "x" * 20_000))
+    [_, (message_type, message)] = _messages(log.rest())
+    assert message_type == 0
+    assert len(message) == flows_log.LONGEST_LINE
+    assert message.startswith("...")
+
+
+@pytest.mark.parametrize(("length", "kept"), [(1, 5), (10, 3)])
+def test_a_log_without_end_is_cut_and_says_so(log, monkeypatch, length, kept):
+    monkeypatch.setattr(flows_log, "MOST_LINES", 4)
+    monkeypatch.setattr(flows_log, "MOST_CHARACTERS", 25)
+    for _ in range(100):
+        FLOW.warning("x" * length)
+    log.add_exception(ValueError("why"))
+    lines = log.rest()
+    assert len(lines) == kept + 1
+    assert lines[-2]["message"] == flows_log.TOO_MUCH
+    assert "ValueError: why" in lines[-1]["message"]
+    assert [line["place"] for line in lines] == list(range(1, kept + 2))
