@@ -6,16 +6,19 @@
     ├── Unauthenticated          no or wrong credentials
     ├── Refused                  known caller, not allowed
     │   ├── PermissionMissing  TokenOnDelete
-    │   └── ForeignOrigin
+    │   └── ForeignOrigin  ForbiddenAddress
     ├── NotFound
     │   ├── PlaybookNotFound  ContainerNotFound  ArtifactNotFound  PlaybookRunNotFound
-    │   ├── UserNotFound  EntryNotFound
+    │   ├── UserNotFound  RoleNotFound  TokenNotFound  EntryNotFound
     │   └── EndpointNotFound
     ├── MethodNotAllowed
     ├── BodyTooLarge
+    ├── HeadTooLarge  RequestTooSlow
+    ├── TooMany                  too many requests, or failed logins, from here
     ├── Invalid                  the request cannot be carried out as it was sent
     │   ├── BadBody  FieldMissing  BadField  NotRequested  NotUpdatable
     │   ├── UnknownLabel  UnknownOwner  NoSuchPage  UserExists
+    │   ├── RoleExists  RoleIsShipped  RoleInUse  LastAdministrator
     │   ├── UnknownField  UnknownLookup  BadFilter  BadPattern  BadQuery  TooCostly
     │   ├── DuplicateContainer  DuplicateArtifact
     │   └── AlreadyFinished
@@ -30,6 +33,7 @@ raise them without knowing HTTP.
 from __future__ import annotations
 
 import json
+import math
 from typing import ClassVar
 
 SHOWN_CHARACTERS = 80
@@ -55,7 +59,11 @@ class PhantomError(Exception):
 
 
 class Unauthenticated(PhantomError):
-    """Credentials are missing or wrong (HTTP 401)."""
+    """Credentials are missing or wrong (HTTP 401). `user_id` is whose they claimed to be."""
+
+    def __init__(self, message: str, user_id: int | None = None) -> None:
+        super().__init__(message)
+        self.user_id = user_id
 
     MISSING: ClassVar[str] = "No supported auth information provided in request"
     """Recorded from a running SOAR."""
@@ -70,8 +78,6 @@ class Refused(PhantomError):
 
 class PermissionMissing(Refused):
     """The caller's user lacks a permission. Our decision: the text names it."""
-
-    ADMINISTRATOR: ClassVar[str] = "administrator"
 
     def __init__(self, username: str, permission: str) -> None:
         super().__init__(f'User "{username}" lacks the permission "{permission}"')
@@ -89,6 +95,14 @@ class ForeignOrigin(Refused):
 
     def __init__(self, origin: str) -> None:
         super().__init__(f"Requests from another site are refused: {origin}")
+
+
+class ForbiddenAddress(Refused):
+    """The caller's user may not call from this address (HTTP 403)."""
+
+    def __init__(self, username: str, ip_address: str | None) -> None:
+        where = ip_address or "an address that is not known"
+        super().__init__(f'User "{username}" may not call from {where}')
 
 
 class NotFound(PhantomError):
@@ -130,6 +144,20 @@ class UserNotFound(NotFound):
         super().__init__(f'User "{user}" not found')
 
 
+class RoleNotFound(NotFound):
+    """Our decision, after the recorded text for playbooks."""
+
+    def __init__(self, role: int | str) -> None:
+        super().__init__(f'Role "{role}" not found')
+
+
+class TokenNotFound(NotFound):
+    """Our decision, after the recorded text for playbooks. It is named by its id."""
+
+    def __init__(self, token: int | str) -> None:
+        super().__init__(f'Token "{token}" not found')
+
+
 class EntryNotFound(NotFound):
     """Our decision, after the recorded text for playbooks. `thing` begins with a capital."""
 
@@ -157,6 +185,31 @@ class BodyTooLarge(PhantomError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The request body is larger than the limit of {limit} bytes")
+
+
+class HeadTooLarge(PhantomError):
+    """Path or headers are over their limits (HTTP 431)."""
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(f"Path and headers of the request are over the limit of {limit}")
+
+
+class RequestTooSlow(PhantomError):
+    """The request was not complete in time (HTTP 408)."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The request was not complete within {seconds:.0f} s")
+
+
+class TooMany(PhantomError):
+    """Too much comes from here; later it will be right again (HTTP 429)."""
+
+    REQUESTS: ClassVar[str] = "Too many requests"
+    FAILURES: ClassVar[str] = "Too many failed logins"
+
+    def __init__(self, what: str, retry_after: float) -> None:
+        self.retry_after = max(1, math.ceil(retry_after))
+        super().__init__(f"{what}; try again in {self.retry_after} s")
 
 
 class Invalid(PhantomError):
@@ -279,6 +332,34 @@ class UserExists(Invalid):
 
     def __init__(self, username: str) -> None:
         super().__init__(f'User "{username}" already exists')
+
+
+class RoleExists(Invalid):
+    """A new role's name is taken."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'Role "{name}" already exists')
+
+
+class RoleIsShipped(Invalid):
+    """The vendor's documentation: default roles can neither be edited nor deleted."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'Role "{name}" is shipped and cannot be changed')
+
+
+class RoleInUse(Invalid):
+    """A role that users have is not deleted, since nobody would see what they lose."""
+
+    def __init__(self, name: str, users: int) -> None:
+        super().__init__(f'Role "{name}" cannot be deleted while users have it: {users}')
+
+
+class LastAdministrator(Invalid):
+    """Nobody would be left who could undo the change."""
+
+    def __init__(self) -> None:
+        super().__init__("The change would leave nobody with a password who may administer")
 
 
 class DuplicateContainer(Invalid):

@@ -10,12 +10,14 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 import uvicorn
 from prefect.client.orchestration import get_client
 from starlette.types import ASGIApp
 
 from adapters.hints import Hints
+from adapters.permissions import ADMINISTRATOR
 from adapters.prefect.condition import read_condition
 from adapters.prefect.deployments import Deployments
 from adapters.prefect.dispatch import Dispatcher
@@ -24,6 +26,7 @@ from adapters.prefect.reconcile import Reconciler
 from adapters.prefect.repositories import Repositories
 from adapters.prefect.work_pool_watch import WorkPoolWatch
 from adapters.rest.application import create_application
+from adapters.rest.protocol import Protocol
 from adapters.rest.runtime import create_runtime_application
 from adapters.sample.data import insert_sample_data
 from adapters.settings import PHANTOM_DATABASE, Settings
@@ -71,7 +74,7 @@ async def _prepare(database: Database, settings: Settings) -> None:
     if settings.admin_password is not None:
         await users.ensure_administrator(database, settings.admin_password.get_secret_value())
     if token := os.environ.pop("PREFECT_PHANTOM_OPERATOR_TOKEN", None):
-        await tokens.ensure_token(database, OPERATOR, token, administrator=True)
+        await tokens.ensure_token(database, OPERATOR, token, roles=[ADMINISTRATOR])
     if settings.sample_data:
         port = int(os.environ.get("PREFECT_PHANTOM_SAMPLE_WHOIS_PORT", "43"))
         async with database.begin() as connection:
@@ -139,9 +142,21 @@ async def _serve(database: Database, settings: Settings) -> None:
         gc.freeze()
         await _listen(
             [
-                _server(contract, settings, settings.host, settings.port, secure=not settings.http),
                 _server(
-                    runtime, settings, settings.runtime_host, settings.runtime_port, secure=False
+                    contract,
+                    settings,
+                    settings.host,
+                    settings.port,
+                    http=Protocol,
+                    secure=not settings.http,
+                ),
+                _server(
+                    runtime,
+                    settings,
+                    settings.runtime_host,
+                    settings.runtime_port,
+                    http="httptools",  # runs and workers are ours, and their results may be long
+                    secure=False,
                 ),
             ],
             stop,
@@ -193,20 +208,27 @@ class _Server(uvicorn.Server):
 
 
 def _server(
-    application: ASGIApp, settings: Settings, host: str, port: int, *, secure: bool
+    application: ASGIApp,
+    settings: Settings,
+    host: str,
+    port: int,
+    *,
+    http: type[asyncio.Protocol] | Literal["httptools"],
+    secure: bool,
 ) -> _Server:
     return _Server(
         uvicorn.Config(
             application,
             host=host,
             port=port,
-            http="httptools",
+            http=http,
+            ws="none",
             loop="uvloop",
             lifespan="off",
             access_log=False,
             log_config=None,
             server_header=False,
-            # An address that a client claims to have is believed of nobody.
+            # Whom a proxy speaks for is read by `Proxies`.
             proxy_headers=False,
             timeout_graceful_shutdown=3,
             ssl_certfile=settings.certificate if secure else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -71,6 +72,17 @@ class Settings(BaseSettings):
     body_depth: int = Field(default=32, gt=0)
     """Deepest nesting of a JSON body."""
 
+    trusted_proxies: Annotated[list[IPv4Network | IPv6Network], NoDecode] = []
+    """Networks of the proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Host`` are believed."""
+    rate_limit: float = Field(default=2000.0, ge=0)
+    """Requests a second that each token or user and each address may send to one gateway, for half
+    a minute at once after a pause; 0 is no limit."""
+    login_failures: int = Field(default=10, gt=0)
+    """Failed logins of a user at an address after which more are refused; ten times as many for
+    all users at an address together."""
+    login_minutes: float = Field(default=5.0, gt=0)
+    """How long after the first of them they are refused."""
+
     dispatch_window: int = Field(default=100, gt=0, le=200)
     """Most flow runs that may stand in Prefect without having started."""
     dispatch_seconds: float = Field(default=2.0, gt=0)
@@ -115,7 +127,9 @@ class Settings(BaseSettings):
     def _split_folders(cls, value: object) -> object:
         return [part for part in value.split(":") if part] if isinstance(value, str) else value
 
-    @field_validator("repositories", "labels", "priorities", "run_environment", mode="before")
+    @field_validator(
+        "repositories", "labels", "priorities", "run_environment", "trusted_proxies", mode="before"
+    )
     @classmethod
     def _split_names(cls, value: object) -> object:
         return (

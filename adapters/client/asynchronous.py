@@ -49,15 +49,15 @@ class AsyncPhantom:
         """As `Phantom.run`."""
         start = requests.start_run(playbook, container_id, scope, inputs)
         try:
-            return await self._send(start)
+            return await self.send(start)
         except (PhantomConnectionError, PhantomRequestError) as error:
             if not (call.is_unknown(error) and await self._may_start_again()):
                 raise
-        return await self._send(start.repeated(OUTAGE_SECONDS))
+        return await self.send(start.repeated(OUTAGE_SECONDS))
 
     async def get(self, playbook_run_id: int) -> PlaybookRun:
         """As `Phantom.get`."""
-        return await self._send(requests.get_run(playbook_run_id))
+        return await self.send(requests.get_run(playbook_run_id))
 
     async def watch(
         self,
@@ -73,7 +73,7 @@ class AsyncPhantom:
         """
         patience = Patience(poll, timeout)
         while (
-            state := await self._send(requests.get_run(playbook_run_id, patience.outage_seconds))
+            state := await self.send(requests.get_run(playbook_run_id, patience.outage_seconds))
         ).running:
             yield state
             await asyncio.sleep(patience.next_pause())
@@ -93,17 +93,17 @@ class AsyncPhantom:
 
     async def cancel(self, playbook_run_id: int, *, reason: str | None = None) -> str:
         """As `Phantom.cancel`."""
-        return await self._send(requests.cancel_run(playbook_run_id, reason))
+        return await self.send(requests.cancel_run(playbook_run_id, reason))
 
     async def create_container(self, name: str, label: str = "events", **fields: object) -> int:
         """As `Phantom.create_container`."""
-        return await self._send(requests.create_container({"name": name, "label": label, **fields}))
+        return await self.send(requests.create_container({"name": name, "label": label, **fields}))
 
     async def create_artifact(
         self, container_id: int, name: str, cef: Json | None = None, **fields: object
     ) -> int:
         """As `Phantom.create_artifact`."""
-        return await self._send(
+        return await self.send(
             requests.create_artifact(
                 {"container_id": container_id, "name": name, "cef": dict(cef or {}), **fields}
             )
@@ -111,23 +111,19 @@ class AsyncPhantom:
 
     async def get_container(self, container_id: int) -> Container:
         """As `Phantom.get_container`."""
-        return await self._send(requests.get_container(container_id))
+        return await self.send(requests.get_container(container_id))
 
     async def playbooks(self) -> list[Playbook]:
         """As `Phantom.playbooks`."""
-        return await self._send(requests.list_playbooks())
+        return await self.send(requests.list_playbooks())
 
     async def health(self) -> Health:
         """As `Phantom.health`."""
-        return await self._send(requests.get_health())
+        return await self.send(requests.get_health())
 
     async def set_playbook_id(self, playbook_id: int, new_id: int) -> int:
         """As `Phantom.set_playbook_id`."""
-        return await self._send(requests.set_playbook_id(playbook_id, new_id))
-
-    async def create_token(self, username: str) -> str:
-        """As `Phantom.create_token`."""
-        return await self._send(requests.create_token(username))
+        return await self.send(requests.set_playbook_id(playbook_id, new_id))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -146,11 +142,12 @@ class AsyncPhantom:
 
     async def _may_start_again(self) -> bool:
         try:
-            return await self._send(requests.is_gateway(OUTAGE_SECONDS))
+            return await self.send(requests.is_gateway(OUTAGE_SECONDS))
         except PhantomRequestError:
             return False  # a page for people, or a proxy's refusal
 
-    async def _send(self, request: Call[AnswerT]) -> AnswerT:
+    async def send(self, request: Call[AnswerT]) -> AnswerT:
+        """As `Phantom.send`."""
         again = AsyncRetrying(
             retry=call.REPEATED,
             wait=call.PAUSES,

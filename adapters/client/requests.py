@@ -34,10 +34,6 @@ class _Saved(BaseModel):
     id: int
 
 
-class _Secret(BaseModel):
-    token: str
-
-
 class _Playbooks(BaseModel):
     data: list[Playbook]
 
@@ -142,14 +138,4 @@ def set_playbook_id(playbook_id: int, new_id: int) -> Call[int]:
     """Give a playbook another id. Not repeated: the second would find the old id gone."""
     return Call(
         method="POST", path=f"/rest/playbook/{playbook_id}", body={"id": new_id}, parse=_saved
-    )
-
-
-def create_token(username: str) -> Call[str]:
-    """Make an automation user with a token. Not repeated: the second name would be taken."""
-    return Call(
-        method="POST",
-        path="/rest/ph_user",
-        body={"username": username, "type": "automation"},
-        parse=lambda answer: _Secret.model_validate(answer).token,
     )

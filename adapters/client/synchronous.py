@@ -69,15 +69,15 @@ class Phantom:
         """
         start = requests.start_run(playbook, container_id, scope, inputs)
         try:
-            return self._send(start)
+            return self.send(start)
         except (PhantomConnectionError, PhantomRequestError) as error:
             if not (call.is_unknown(error) and self._may_start_again()):
                 raise
-        return self._send(start.repeated(OUTAGE_SECONDS))
+        return self.send(start.repeated(OUTAGE_SECONDS))
 
     def get(self, playbook_run_id: int) -> PlaybookRun:
         """Read the state of a run."""
-        return self._send(requests.get_run(playbook_run_id))
+        return self.send(requests.get_run(playbook_run_id))
 
     def watch(
         self, playbook_run_id: int, *, timeout: float | None = None, poll: float = 0.5
@@ -91,7 +91,7 @@ class Phantom:
         """
         patience = Patience(poll, timeout)
         while (
-            state := self._send(requests.get_run(playbook_run_id, patience.outage_seconds))
+            state := self.send(requests.get_run(playbook_run_id, patience.outage_seconds))
         ).running:
             yield state
             time.sleep(patience.next_pause())
@@ -110,7 +110,7 @@ class Phantom:
         A repeated cancel may find the run already ended by the first one; the
         `PhantomRequestError` then says that it "was already cancelled".
         """
-        return self._send(requests.cancel_run(playbook_run_id, reason))
+        return self.send(requests.cancel_run(playbook_run_id, reason))
 
     def create_container(self, name: str, label: str = "events", **fields: object) -> int:
         """Make a container, and return its id; `fields` are further fields of the contract.
@@ -118,13 +118,13 @@ class Phantom:
         For a `source_data_identifier` that exists already, the error's `answer` holds
         `existing_container_id`.
         """
-        return self._send(requests.create_container({"name": name, "label": label, **fields}))
+        return self.send(requests.create_container({"name": name, "label": label, **fields}))
 
     def create_artifact(
         self, container_id: int, name: str, cef: Json | None = None, **fields: object
     ) -> int:
         """Put an artifact into a container, and return its id. `cef` holds its values."""
-        return self._send(
+        return self.send(
             requests.create_artifact(
                 {"container_id": container_id, "name": name, "cef": dict(cef or {}), **fields}
             )
@@ -132,23 +132,19 @@ class Phantom:
 
     def get_container(self, container_id: int) -> Container:
         """Read a container."""
-        return self._send(requests.get_container(container_id))
+        return self.send(requests.get_container(container_id))
 
     def playbooks(self) -> list[Playbook]:
         """Read every playbook that the gateway knows."""
-        return self._send(requests.list_playbooks())
+        return self.send(requests.list_playbooks())
 
     def health(self) -> Health:
         """Read how the gateway and its parts are. For administrators, and not in Splunk."""
-        return self._send(requests.get_health())
+        return self.send(requests.get_health())
 
     def set_playbook_id(self, playbook_id: int, new_id: int) -> int:
         """Give a playbook the id that callers have written down, and return it."""
-        return self._send(requests.set_playbook_id(playbook_id, new_id))
-
-    def create_token(self, username: str) -> str:
-        """Make an automation user, and return its token, which cannot be read again."""
-        return self._send(requests.create_token(username))
+        return self.send(requests.set_playbook_id(playbook_id, new_id))
 
     def close(self) -> None:
         """Close the connections."""
@@ -167,11 +163,12 @@ class Phantom:
 
     def _may_start_again(self) -> bool:
         try:
-            return self._send(requests.is_gateway(OUTAGE_SECONDS))
+            return self.send(requests.is_gateway(OUTAGE_SECONDS))
         except PhantomRequestError:
             return False  # a page for people, or a proxy's refusal
 
-    def _send(self, request: Call[AnswerT]) -> AnswerT:
+    def send(self, request: Call[AnswerT]) -> AnswerT:
+        """Send a request of `adapters.client.administration`, or one of your own."""
         again = Retrying(
             retry=call.REPEATED,
             wait=call.PAUSES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 from uuid import UUID
@@ -12,7 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.condition import PrefectCondition
 from adapters.errors import EndpointNotFound
+from adapters.permissions import Permission
 from adapters.rest import (
+    audit,
     health,
     installation,
     listed,
@@ -21,22 +24,29 @@ from adapters.rest import (
     prefect_phantom,
 )
 from adapters.rest.access import Access
+from adapters.rest.audited import Audited
 from adapters.rest.authentication import Authentication
 from adapters.rest.failures import Failures
 from adapters.rest.gateway import Gateway
+from adapters.rest.limits import Limits
 from adapters.rest.origin import Origin
 from adapters.rest.paths import Paths
-from adapters.rest.resources import resource
+from adapters.rest.proxies import Proxies
+from adapters.rest.rates import Rates
+from adapters.rest.resources import EVERYONE, resource
 from adapters.settings import Settings
 from adapters.signal import Signal
 from adapters.store.credentials import Credentials
 from adapters.store.database import Database
+from adapters.store.login_throttle import LoginThrottle
 from adapters.store.notices import Notices
 
 LAYERS: list[Callable[[ASGIApp], ASGIApp]] = [
     Access,
     Failures,  # answers for everything that stands below it
     Paths,
+    Audited,
+    Limits,
     Origin,
     Authentication,
 ]
@@ -50,18 +60,24 @@ class UnknownEndpoint:
         raise EndpointNotFound(Request(scope, receive, send).url.path)
 
 
+VIEW, CANCEL, ADMINISTER = Permission.VIEW, Permission.CANCEL, Permission.ADMINISTER
+
 ROUTES = [
     # The first that fits is taken: what is asked for most comes first.
-    resource("/rest/playbook_run/{id}", get=playbook_run.show, post=playbook_run.cancel),
+    resource(
+        "/rest/playbook_run/{id}", get=(VIEW, playbook_run.show), post=(CANCEL, playbook_run.cancel)
+    ),
     *listed.ROUTES,
-    resource("/", get=health.front),
-    resource("/healthz", get=health.alive),
-    resource("/readyz", get=health.ready),
-    resource("/rest/version", get=installation.show_version),
-    resource("/rest/system_info", get=installation.show_system),
-    resource("/rest/prefect_phantom/health", get=prefect_phantom.health),
+    resource("/", get=(EVERYONE, health.front)),
+    resource("/healthz", get=(EVERYONE, health.alive)),
+    resource("/readyz", get=(EVERYONE, health.ready)),
+    resource("/rest/version", get=(VIEW, installation.show_version)),
+    resource("/rest/system_info", get=(VIEW, installation.show_system)),
+    resource("/rest/audit", get=(ADMINISTER, audit.index)),
+    resource("/rest/prefect_phantom/health", get=(ADMINISTER, prefect_phantom.health)),
     Route("/{path:path}", UnknownEndpoint()),
 ]
+"""Every path, with the permission that each of its methods needs."""
 
 
 def create_application(
@@ -77,16 +93,20 @@ def create_application(
     """The application that serves the contract from `database`.
 
     `dispatch` is notified of accepted runs, `reconcile` of cancels, and `stop` is told of the flow
-    run to end. `prefect` asks Prefect how it
-    is. Whoever calls this opens and closes the database and runs the two loops and `notices`.
+    run to end. `prefect` asks Prefect how it is. Whoever calls this opens and closes the database
+    and runs the two loops and `notices`.
     """
-    credentials = Credentials(database, notices)
-    gateway = Gateway(database, settings, dispatch, reconcile, stop, credentials, prefect)
+    throttle = LoginThrottle(settings.login_failures, settings.login_minutes)
+    credentials = Credentials(database, notices, throttle)
+    rates = Rates(settings.rate_limit)
+    gateway = Gateway(database, settings, dispatch, reconcile, stop, credentials, prefect, rates)
     # Starlette's own application would add three layers, for errors that `Failures` answers.
     routes, layers = ROUTES, LAYERS
+    if settings.trusted_proxies:
+        layers = [functools.partial(Proxies, networks=settings.trusted_proxies), *layers]
     if settings.metrics:
-        routes = [resource("/metrics", get=metrics.Page(database).show), *ROUTES]
-        layers = [metrics.Measured, *LAYERS]
+        routes = [resource("/metrics", get=(EVERYONE, metrics.Page(database).show)), *ROUTES]
+        layers = [metrics.Measured, *layers]
     application: ASGIApp = Router(routes, redirect_slashes=False)
     for layer in reversed(layers):
         application = layer(application)

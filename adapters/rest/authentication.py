@@ -16,9 +16,11 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.errors import TokenOnDelete, Unauthenticated
+from adapters.errors import ForbiddenAddress, TokenOnDelete, Unauthenticated
+from adapters.rest.address import address_of
 from adapters.rest.gateway import Gateway
-from adapters.store.users import User
+from adapters.store.served_request import SERVING
+from adapters.store.users import Address, User
 
 PROTECTED = "/rest"
 TOKEN_SCHEMES = frozenset({"bearer", "ph-auth-token"})
@@ -49,11 +51,21 @@ class Authentication:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request of a known user. Raises `Unauthenticated` and `TokenOnDelete`."""
-        if scope["type"] == "http" and _is_protected(scope["path"]):
+        """Serve the request of a known user.
+
+        Raises `Unauthenticated`, `ForbiddenAddress`, `TooMany` and `TokenOnDelete`.
+        """
+        if scope["type"] == "http" and is_protected(scope["path"]):
             request = Request(scope)
+            gateway = Gateway.of(request)
             credentials = read_credentials(request.headers)
-            scope["user"] = await _user(Gateway.of(request), credentials)
+            address = address_of(scope)
+            user = scope["user"] = await _user(gateway, credentials, address)
+            if (served := SERVING.get()) is not None:
+                served.user_id = user.id
+            if not user.may_call_from(address):
+                raise ForbiddenAddress(user.username, None if address is None else str(address))
+            gateway.rates.spend((user.id, user.token_id))
             # Vendor's page: only a user's password allows DELETE. The code is recorded.
             if request.method == "DELETE" and isinstance(credentials, Token):
                 raise TokenOnDelete
@@ -91,11 +103,13 @@ def _basic(value: str) -> Token | Password:
     return Password(username, password) if username else Token(password)
 
 
-async def _user(gateway: Gateway, credentials: Token | Password) -> User:
+async def _user(gateway: Gateway, credentials: Token | Password, address: Address | None) -> User:
+    known = gateway.credentials
     if isinstance(credentials, Token):
-        return await gateway.credentials.user_of_token(credentials.text)
-    return await gateway.credentials.user_of_password(credentials.username, credentials.password)
+        return await known.user_of_token(credentials.text, address)
+    return await known.user_of_password(credentials.username, credentials.password, address)
 
 
-def _is_protected(path: str) -> bool:
+def is_protected(path: str) -> bool:
+    """Whether a path is one of the contract, for which somebody has to be known."""
     return path == PROTECTED or path.startswith(f"{PROTECTED}/")

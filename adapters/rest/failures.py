@@ -10,13 +10,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.errors import (
     BodyTooLarge,
+    HeadTooLarge,
     Invalid,
     KeyReused,
     MethodNotAllowed,
     NotFound,
     PhantomError,
     Refused,
+    RequestTooSlow,
     Superseded,
+    TooMany,
     Unauthenticated,
     Unavailable,
 )
@@ -31,9 +34,12 @@ STATUSES: dict[type[PhantomError], int] = {
     Refused: 403,
     NotFound: 404,
     MethodNotAllowed: 405,
+    RequestTooSlow: 408,
     KeyReused: 409,
     Superseded: 409,
     BodyTooLarge: 413,
+    TooMany: 429,
+    HeadTooLarge: 431,
     Unavailable: 503,
 }
 """Codes of the base classes. 401 is recorded, 404 for a playbook too, the rest our decision."""
@@ -77,6 +83,8 @@ def _refusal(error: PhantomError) -> Response:
         headers["Allow"] = ", ".join(error.allowed)
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = 'Basic realm="prefect-phantom", charset="UTF-8"'
+    if isinstance(error, TooMany):
+        headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(Unavailable.RETRY_AFTER_SECONDS)
     return failure(str(error), status_of(error), headers, error.fields)

@@ -11,6 +11,8 @@ from starlette.requests import Request
 
 from adapters.condition import PrefectCondition
 from adapters.errors import PermissionMissing
+from adapters.permissions import Permission
+from adapters.rest.rates import Rates
 from adapters.settings import Settings
 from adapters.signal import Signal
 from adapters.store.credentials import Credentials
@@ -33,6 +35,8 @@ class Gateway:
     credentials: Credentials
     prefect: Callable[[], Awaitable[PrefectCondition]]
     """Asks Prefect how it is."""
+    rates: Rates
+    """How many requests callers have sent."""
 
     @classmethod
     def of(cls, request: Request) -> Self:
@@ -47,8 +51,8 @@ def caller(request: Request) -> User:
     return user
 
 
-def require_administrator(request: Request) -> None:
-    """Raise `PermissionMissing` when the caller is no administrator."""
+def require(request: Request, permission: Permission) -> None:
+    """Raise `PermissionMissing` when the caller lacks `permission`."""
     user = caller(request)
-    if not user.administrator:
-        raise PermissionMissing(user.username, PermissionMissing.ADMINISTRATOR)
+    if permission not in user.permissions:
+        raise PermissionMissing(user.username, permission)

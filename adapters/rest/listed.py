@@ -1,19 +1,24 @@
-"""The paths of everything that can be listed."""
+"""The paths of everything that can be listed, with the permission that each method needs."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.rest import artifact, container, ph_user, playbook, playbook_run
+from adapters.permissions import Permission
+from adapters.rest import artifact, container, ph_user, playbook, playbook_run, role, token
 from adapters.rest.gateway import Gateway
 from adapters.rest.lists import Lists, Row
 from adapters.rest.resources import FieldRoute, resource
 from adapters.rest.run_object import run_object
 from adapters.store.listing.resources import RESOURCES
 from adapters.store.playbook_runs import PlaybookRun
+
+VIEW, EDIT = Permission.VIEW, Permission.EDIT_CONTAINERS
+RUN, ADMINISTER = Permission.RUN_PLAYBOOKS, Permission.ADMINISTER
 
 
 def _run(request: Request, row: Row) -> dict[str, Any]:
@@ -30,52 +35,70 @@ CONTAINERS = Lists(RESOURCES["container"])
 ARTIFACTS = Lists(RESOURCES["artifact"])
 PLAYBOOKS = Lists(RESOURCES["playbook"])
 USERS = Lists(RESOURCES["ph_user"])
+ROLES = Lists(RESOURCES["role"])
+TOKENS = Lists(RESOURCES["token"])
 NOTES = Lists(RESOURCES["note"])
 COMMENTS = Lists(RESOURCES["container_comment"])
 PINS = Lists(RESOURCES["pin"])
 SMALL = ("label", "severity", "container_status", "scm", "cef", "approval")
 
 
+async def _users(request: Request) -> Response:
+    """Automation users only with `include_automation` or a filter (vendor's documentation)."""
+    asked = any(name.startswith(("_filter_", "_exclude_")) for name in request.query_params)
+    further = [] if asked or ph_user.includes_automation(request) else [ph_user.PEOPLE]
+    return await USERS.index_of(request, further)
+
+
 def _fields(lists: Lists) -> Route:
     path = f"/rest/{lists.resource.name}/{{id}}/{{field}}"
-    return FieldRoute(path, lists.resource.fields, lists.field)
+    return FieldRoute(path, lists.resource.fields, (VIEW, lists.field))
 
 
 def _read_only(lists: Lists) -> list[Route]:
     path = f"/rest/{lists.resource.name}"
     return [
-        resource(path, get=lists.index),
-        resource(f"{path}/{{id}}", get=lists.show),
+        resource(path, get=(VIEW, lists.index)),
+        resource(f"{path}/{{id}}", get=(VIEW, lists.show)),
         _fields(lists),
     ]
 
 
 ROUTES = [
-    resource("/rest/playbook_run", get=RUNS.index, post=playbook_run.start),
-    resource("/rest/playbook_run/{id}/log", get=LOG.within(RUNS)),
-    resource("/rest/playbook_run/{id}/actions", get=ACTION_RUNS.within(RUNS)),
-    resource("/rest/playbook_run/{id}/action_runs", get=ACTION_RUNS.within(RUNS)),
+    resource("/rest/playbook_run", get=(VIEW, RUNS.index), post=(RUN, playbook_run.start)),
+    resource("/rest/playbook_run/{id}/log", get=(VIEW, LOG.within(RUNS))),
+    resource("/rest/playbook_run/{id}/actions", get=(VIEW, ACTION_RUNS.within(RUNS))),
+    resource("/rest/playbook_run/{id}/action_runs", get=(VIEW, ACTION_RUNS.within(RUNS))),
     _fields(RUNS),
-    resource("/rest/action_run/{id}/app_runs", get=APP_RUNS.within(ACTION_RUNS)),
+    resource("/rest/action_run/{id}/app_runs", get=(VIEW, APP_RUNS.within(ACTION_RUNS))),
     *_read_only(ACTION_RUNS),
     *_read_only(APP_RUNS),
-    resource("/rest/container", get=CONTAINERS.index, post=container.create),
-    resource("/rest/container/{id}", get=CONTAINERS.show),
-    resource("/rest/container/{id}/artifacts", get=ARTIFACTS.within(CONTAINERS)),
-    resource("/rest/container/{id}/playbook_runs", get=RUNS.within(CONTAINERS)),
-    resource("/rest/container/{id}/comments", get=COMMENTS.within(CONTAINERS)),
-    resource("/rest/container/{id}/notes", get=NOTES.within(CONTAINERS)),
-    resource("/rest/container/{id}/pins", get=PINS.within(CONTAINERS)),
+    resource("/rest/container", get=(VIEW, CONTAINERS.index), post=(EDIT, container.create)),
+    resource("/rest/container/{id}", get=(VIEW, CONTAINERS.show)),
+    resource("/rest/container/{id}/artifacts", get=(VIEW, ARTIFACTS.within(CONTAINERS))),
+    resource("/rest/container/{id}/playbook_runs", get=(VIEW, RUNS.within(CONTAINERS))),
+    resource("/rest/container/{id}/comments", get=(VIEW, COMMENTS.within(CONTAINERS))),
+    resource("/rest/container/{id}/notes", get=(VIEW, NOTES.within(CONTAINERS))),
+    resource("/rest/container/{id}/pins", get=(VIEW, PINS.within(CONTAINERS))),
     _fields(CONTAINERS),
-    resource("/rest/artifact", get=ARTIFACTS.index, post=artifact.create),
-    resource("/rest/artifact/{id}", get=ARTIFACTS.show),
+    resource("/rest/artifact", get=(VIEW, ARTIFACTS.index), post=(EDIT, artifact.create)),
+    resource("/rest/artifact/{id}", get=(VIEW, ARTIFACTS.show)),
     _fields(ARTIFACTS),
-    resource("/rest/playbook", get=PLAYBOOKS.index),
-    resource("/rest/playbook/{id}", get=PLAYBOOKS.show, post=playbook.set_id),
+    resource("/rest/playbook", get=(VIEW, PLAYBOOKS.index)),
+    resource("/rest/playbook/{id}", get=(VIEW, PLAYBOOKS.show), post=(ADMINISTER, playbook.set_id)),
     _fields(PLAYBOOKS),
-    resource("/rest/ph_user", get=USERS.index, post=ph_user.create),
-    resource("/rest/ph_user/{id}", get=ph_user.show),
+    resource("/rest/ph_user", get=(VIEW, _users), post=(ADMINISTER, ph_user.create)),
+    resource("/rest/ph_user/{id}", get=(VIEW, USERS.show), post=(ADMINISTER, ph_user.change)),
+    resource(
+        "/rest/ph_user/{id}/token",
+        get=(ADMINISTER, TOKENS.within(USERS)),
+        post=(ADMINISTER, token.create),
+    ),
+    resource("/rest/ph_user/{id}/token/{token_id}", post=(ADMINISTER, token.revoke)),
     _fields(USERS),
+    resource("/rest/role", get=(VIEW, ROLES.index), post=(ADMINISTER, role.create)),
+    resource("/rest/role/{id}", get=(VIEW, ROLES.show), post=(ADMINISTER, role.change)),
+    _fields(ROLES),
     *(route for name in SMALL for route in _read_only(Lists(RESOURCES[name]))),
     *_read_only(NOTES),
     *_read_only(COMMENTS),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from adapters.rest.resources import Handler
 from adapters.rest.responses import answer, compact
 from adapters.rest.times import pretty_time, timestamp
 from adapters.store.listing.page import Listing, Page
-from adapters.store.listing.request import ListRequest
+from adapters.store.listing.request import Condition, ListRequest
 from adapters.store.listing.resource import Resource
 from adapters.store.listing.resources import RESOURCES
 
@@ -41,7 +42,14 @@ class Lists:
 
     async def index(self, request: Request) -> Response:
         """``/rest/<type>``: a page of the list envelope ``count``, ``num_pages``, ``data``."""
-        return await self._answer(request, read_list_query(request))
+        return await self.index_of(request, [])
+
+    async def index_of(self, request: Request, further: Sequence[Condition]) -> Response:
+        """`index` of those things only for which the `further` conditions hold."""
+        wanted = read_list_query(request)
+        return await self._answer(
+            request, replace(wanted, conditions=[*wanted.conditions, *further])
+        )
 
     async def show(self, request: Request) -> Response:
         """``/rest/<type>/<id>``: one thing, without an envelope."""

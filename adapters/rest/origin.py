@@ -29,8 +29,10 @@ class Origin:
         """Serve the request if it comes from a program or from our own pages."""
         if scope["type"] == "http" and any(name in SENT for name, _ in scope["headers"]):
             connection = HTTPConnection(scope)
+            # A trusted proxy says which host the browser asked for; see `Proxies`.
+            host = scope.get("forwarded_host") or connection.headers.get("host", "")
             for origin in connection.headers.getlist("origin"):
-                if not _is_own(origin, connection.headers.get("host", "")):
+                if not _is_own(origin, host):
                     raise ForeignOrigin(origin)
             site = connection.headers.get("sec-fetch-site", "none")
             # A same-site page is another service on a sister domain: not ours either.

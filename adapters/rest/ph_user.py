@@ -1,24 +1,36 @@
-"""``/rest/ph_user``: make an automation user with its token, and read a user."""
+"""``/rest/ph_user``: users, for administrators to make and change, and for viewers to read."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
+from ipaddress import ip_network
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import BadField, FieldMissing, UserNotFound
+from adapters.errors import BadField, FieldMissing, Invalid, NotUpdatable, UserNotFound
+from adapters.permissions import AUTOMATION, OBSERVER
 from adapters.rest.body import read_object
 from adapters.rest.fields import Fields, as_identifier
-from adapters.rest.gateway import Gateway, require_administrator
+from adapters.rest.gateway import Gateway
 from adapters.rest.responses import answer
-from adapters.store import tokens, users
+from adapters.store import accounts, users
+from adapters.store.accounts import Changes
+from adapters.store.listing.request import Condition, Given
 
 LONGEST_NAME = 150
+PASSWORD_LENGTHS = range(8, 1001)
+CHANGEABLE = ("password", "roles", "allowed_ips", "is_active")
+ANY = "any"
+"""In `allowed_ips` it stands for every address; so does the whole field when it is left out."""
+PEOPLE = Condition("type", Given("normal", "normal"))
+"""The condition of a list without automation users."""
 
 
 async def create(request: Request) -> Response:
-    """Make an automation user; for administrators. The answer shows the token, this once."""
-    require_administrator(request)
-    fields = Fields(await read_object(request))
+    """Make a user. The answer shows the token of an automation user, this once."""
+    body = await read_object(request)
+    fields = Fields(body)
     username = fields.filled_text("username", longest=LONGEST_NAME)
     if username is None:
         raise FieldMissing("username")
@@ -26,17 +38,116 @@ async def create(request: Request) -> Response:
     if ":" in username or not username.isprintable():
         raise BadField("username", username, "printable characters without a colon")
     kind = fields.text("type")
-    if kind != "automation":
-        raise BadField("type", kind, '"automation"')
-    user_id, token = await tokens.create_automation_user(Gateway.of(request).database, username)
-    return answer({"success": True, "id": user_id, "token": token})
+    if kind not in {"automation", "normal"}:
+        raise BadField("type", kind, '"automation" or "normal"')
+    changes = _changes(body, roles=[AUTOMATION if kind == "automation" else OBSERVER])
+    _check_password(kind, changes.password)
+    if kind == "normal" and changes.password is None:
+        raise FieldMissing("password")
+    made, token = await accounts.create(
+        Gateway.of(request).database,
+        username,
+        kind,
+        changes,
+        expire_time=time_to_come(fields, "expire_time"),
+    )
+    shown = {} if token is None else {"token": token}
+    return answer({"success": True, "id": made, **shown})
 
 
-async def show(request: Request) -> Response:
-    """One user, with the fields that published clients read."""
+async def change(request: Request) -> Response:
+    """Change a user's password, roles or addresses, or whether the user is active."""
+    database, changed = Gateway.of(request).database, user_id(request)
+    body = await read_object(request)
+    others = [name for name in body if name not in CHANGEABLE]
+    if others:
+        raise NotUpdatable(others, "user", ", ".join(CHANGEABLE))
+    changes = _changes(body)
+    _check_password((await users.read(database, changed)).type, changes.password)
+    user = await accounts.change(database, changed, changes)
+    return answer({"success": True, "id": user.id})
+
+
+def user_id(request: Request) -> int:
+    """The id in the path. Raises `UserNotFound`."""
     text: str = request.path_params["id"]
-    user_id = as_identifier(text)
-    if user_id is None:
+    found = as_identifier(text)
+    if found is None:
         raise UserNotFound(text)
-    user = await users.read(Gateway.of(request).database, user_id)
-    return answer({"id": user.id, "username": user.username, "type": user.type})
+    return found
+
+
+def time_to_come(fields: Fields, name: str) -> datetime | None:
+    """A time that is not over. Raises `BadField`."""
+    time = fields.time(name)
+    if time is not None and time <= datetime.now(UTC):
+        raise BadField(name, fields.body[name], "a time to come")
+    return time
+
+
+def includes_automation(request: Request) -> bool:
+    """Whether automation users are asked for, too; the parameter alone is enough."""
+    value = request.query_params.get("include_automation")
+    return value is not None and value.strip("\"'").lower() not in {"0", "false"}
+
+
+def _changes(body: dict[str, object], roles: list[int | str] | None = None) -> Changes:
+    """What `body` says of a user; `roles` are those of one that it says nothing of."""
+    networks = _networks(body)
+    active = body.get("is_active")
+    if active is not None and not isinstance(active, bool):
+        raise BadField("is_active", active, "true or false")
+    return Changes(
+        password=_password(body),
+        roles=roles if (named := _roles(body)) is None else named,
+        allowed_ips=None if networks is None or ANY in networks else networks,
+        anywhere=networks is not None and ANY in networks,
+        disabled=None if active is None else not active,
+    )
+
+
+def _password(body: dict[str, object]) -> str | None:
+    """The password. No error repeats it, as those of `Fields` would."""
+    password = body.get("password")
+    if password is None:
+        return None
+    if not isinstance(password, str) or len(password) not in PASSWORD_LENGTHS:
+        shortest, longest = PASSWORD_LENGTHS[0], PASSWORD_LENGTHS[-1]
+        raise Invalid(f"password must be a string of {shortest} to {longest} characters")
+    return password
+
+
+def _check_password(kind: str, password: str | None) -> None:
+    if kind == "automation" and password is not None:
+        raise Invalid("An automation user has tokens and no password")
+
+
+def _roles(body: dict[str, object]) -> list[int | str] | None:
+    """Roles by their ids or names."""
+    named = body.get("roles")
+    if named is None:
+        return None
+    accepted = "a list of ids or names of roles"
+    if not isinstance(named, list):
+        raise BadField("roles", named, accepted)
+    found: list[int | str] = []
+    for each in named:
+        role = as_identifier(each)
+        if role is None and not isinstance(each, str):
+            raise BadField("roles", named, accepted)
+        found.append(each if role is None else role)
+    return found
+
+
+def _networks(body: dict[str, object]) -> list[str] | None:
+    """Networks in their usual spelling: addresses, or with the length of a prefix (CIDR)."""
+    named = body.get("allowed_ips")
+    if named is None:
+        return None
+    accepted = f'a list of addresses and networks such as "192.0.2.0/24", or of "{ANY}"'
+    if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
+        raise BadField("allowed_ips", named, accepted)
+    try:
+        return [each if each == ANY else str(ip_network(each)) for each in named]
+    except ValueError as error:
+        raise BadField("allowed_ips", named, accepted) from error

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.errors import NotRequested, NotUpdatable, PlaybookRunNotFound
+from adapters.rest.address import address_of
 from adapters.rest.body import read_object
 from adapters.rest.fields import Fields, as_identifier
 from adapters.rest.gateway import Gateway, caller
@@ -22,12 +23,13 @@ UPDATABLE = ("cancel", "reason")
 async def start(request: Request) -> Response:
     """Accept a run. The answer is the vendor's page's, with the id as a string."""
     gateway = Gateway.of(request)
+    address = address_of(request.scope)
     body = await read_object(request)
     wanted = read_run_request(
         body,
         gateway.settings,
         user=caller(request),
-        ip_address=None if request.client is None else request.client.host,
+        ip_address=None if address is None else str(address),
     )
     playbook_run_id = await run_requests.accept(
         gateway.database,

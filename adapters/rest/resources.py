@@ -1,9 +1,9 @@
-"""A path of the contract and what may be done there."""
+"""A path of the contract, what may be done there, and the permission that it needs."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Container
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,8 +11,14 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from adapters.errors import MethodNotAllowed
+from adapters.permissions import Permission
+from adapters.rest.gateway import require
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+Permitted: TypeAlias = tuple[Permission | None, Handler]
+"""A handler and the permission that its caller must have."""
+EVERYONE: Final = None
+"""Stands where no permission is needed, outside of ``/rest`` only: nobody is known there."""
 
 
 class Resource:
@@ -22,17 +28,20 @@ class Resource:
     has one `Resource`, so that `Allow` is complete.
     """
 
-    def __init__(self, handlers: dict[str, Handler]) -> None:
+    def __init__(self, handlers: dict[str, Permitted]) -> None:
         self.handlers = dict(handlers)
         if "GET" in handlers:
             self.handlers["HEAD"] = handlers["GET"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. Raises `MethodNotAllowed`."""
+        """Answer one request. Raises `MethodNotAllowed` and `PermissionMissing`."""
         request = Request(scope, receive, send)
-        handler = self.handlers.get(request.method)
-        if handler is None:
+        permitted = self.handlers.get(request.method)
+        if permitted is None:
             raise MethodNotAllowed(request.method, request.url.path, sorted(self.handlers))
+        permission, handler = permitted
+        if permission is not EVERYONE:
+            require(request, permission)
         response = await handler(request)
         await response(scope, receive, send)
 
@@ -40,8 +49,8 @@ class Resource:
 class FieldRoute(Route):
     """The path of single fields, ``{field}``. Other names are no paths at all."""
 
-    def __init__(self, path: str, fields: Container[str], handler: Handler) -> None:
-        super().__init__(path, Resource({"GET": handler}))
+    def __init__(self, path: str, fields: Container[str], get: Permitted) -> None:
+        super().__init__(path, Resource({"GET": get}))
         self.fields = fields
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -55,8 +64,8 @@ class FieldRoute(Route):
 def resource(
     path: str,
     *,
-    get: Handler | None = None,
-    post: Handler | None = None,
+    get: Permitted | None = None,
+    post: Permitted | None = None,
 ) -> Route:
     """The route of a resource with these handlers."""
     handlers = {"GET": get, "POST": post}

@@ -8,9 +8,10 @@ import time
 
 from adapters.store import tokens, users
 from adapters.store.database import Database
+from adapters.store.login_throttle import LoginThrottle
 from adapters.store.notices import CREDENTIALS, Notices
 from adapters.store.passwords import Passwords
-from adapters.store.users import User
+from adapters.store.users import Address, User
 
 REMEMBER_SECONDS = 60.0
 """How long credentials that were right are accepted without asking PostgreSQL (our decision)."""
@@ -22,34 +23,45 @@ class Credentials:
 
     A changed user or token is heard of at once, by a notice from the database, and all is
     forgotten; while notices cannot be heard nothing is remembered. What is kept is a keyed hash,
-    whose key never leaves the process.
+    whose key never leaves the process. `address` is where the caller is, for the throttle.
     """
 
-    def __init__(self, database: Database, notices: Notices) -> None:
+    def __init__(
+        self, database: Database, notices: Notices, throttle: LoginThrottle | None = None
+    ) -> None:
         self._database = database
         self._notices = notices
+        self._throttle = throttle or LoginThrottle()
         self._passwords = Passwords()
         self._key = secrets.token_bytes(32)
         self._known: dict[bytes, tuple[float, User]] = {}
         notices.subscribe(self._hear)
 
-    async def user_of_token(self, token: str) -> User:
-        """The user to whom `token` belongs. Raises `Unauthenticated`."""
+    async def user_of_token(self, token: str, address: Address | None = None) -> User:
+        """The user to whom `token` belongs. Raises `Unauthenticated` and `TooMany`."""
         fingerprint = self._fingerprint(token)
         user = self._remembered(fingerprint)
         if user is None:
             known = self._known
-            user, expires_in = await tokens.authenticate(self._database, token)
+            with self._throttle.attempt(address, fingerprint) as check:
+                check()
+                user, expires_in = await tokens.authenticate(self._database, token)
             self._remember(known, fingerprint, user, expires_in)
         return user
 
-    async def user_of_password(self, username: str, password: str) -> User:
-        """The user of this name and password. Raises `Unauthenticated`."""
+    async def user_of_password(
+        self, username: str, password: str, address: Address | None = None
+    ) -> User:
+        """The user of this name and password. Raises `Unauthenticated` and `TooMany`."""
         fingerprint = self._fingerprint(username, password)
         user = self._remembered(fingerprint)
         if user is None:
             known = self._known
-            user = await users.authenticate(self._database, self._passwords, username, password)
+            with self._throttle.attempt(address, self._fingerprint(username)) as check:
+                check()
+                user = await users.authenticate(
+                    self._database, self._passwords, username, password, before=check
+                )
             self._remember(known, fingerprint, user, None)
         return user
 

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random
 
 from adapters.store.prepared import Prepared
+from adapters.store.served_request import note
 
 MIGRATION_LOCK = 0x5048414E  # "PHAN": any two gateways on one database use the same key
 MIGRATION_SECONDS = 120
@@ -118,6 +119,7 @@ class Database:
         """One transaction: committed at the end of the block, rolled back on an exception."""
         async with self.engine.begin() as connection:
             yield connection
+            await note(connection)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

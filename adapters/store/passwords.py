@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import secrets
 import time
+from collections.abc import Callable
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
@@ -47,8 +48,18 @@ class Passwords:
         # takes as long as that of a wrong password and does not tell who exists.
         self._nobody = hash_password(secrets.token_urlsafe())
 
-    async def verify(self, username: str, password: str, password_hash: str | None) -> bool:
-        """Whether `password` belongs to `username`; without a hash always False, equally late."""
+    async def verify(
+        self,
+        username: str,
+        password: str,
+        password_hash: str | None,
+        *,
+        before: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Whether `password` belongs to `username`; without a hash always False, equally late.
+
+        `before` is called when it is the caller's turn to compute, and may raise to refuse that.
+        """
         stored = self._nobody if password_hash is None else password_hash
         fingerprint = self._fingerprint(username, password, stored)
         if self._is_remembered(fingerprint):
@@ -57,6 +68,7 @@ class Passwords:
             # Of many callers that came with the same password, only the first has to compute.
             if self._is_remembered(fingerprint):
                 return True
+            before()
             right = await asyncio.to_thread(matches, password, stored)
         if not right or password_hash is None:
             return False

@@ -25,6 +25,7 @@ from adapters.store.database import Database
 from adapters.store.measures import count_end
 from adapters.store.prepared import Prepared
 from adapters.store.run_log import note_failure
+from adapters.store.served_request import about
 from adapters.store.tables import action_runs, app_runs, playbooks
 from adapters.store.tables import playbook_runs as runs
 
@@ -131,6 +132,7 @@ async def request_cancel(
         if row.status != "running":
             raise AlreadyFinished(playbook_run_id, row.status, row.cancelled)
         flow_run_id: UUID | None = row.flow_run_id
+        about(playbook_run_id)
         if row.cancel_time is not None:
             return flow_run_id
         await mark_cancelled(connection, playbook_run_id, user_id=user_id, text=text)

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import Invalid, PlaybookNotFound
 from adapters.store.database import Database
+from adapters.store.served_request import about
 from adapters.store.tables import playbooks, repositories
 
 LARGEST_ID = 2**63 - 1
@@ -164,6 +165,7 @@ async def set_id(database: Database, playbook_id: int, new_id: int) -> None:
             if not (await connection.execute(query)).rowcount:
                 raise PlaybookNotFound(playbook_id)
             await _move_sequence(connection, new_id)
+            about(new_id)
     except IntegrityError as error:
         message = f"Another playbook already has the id {new_id}"
         raise Invalid(message) from error

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Insert,
     Interval,
     Select,
     any_,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     select,
     true,
 )
@@ -33,7 +35,8 @@ from adapters.store.idempotency_keys import IdempotencyKey
 from adapters.store.measures import RUNS_ACCEPTED
 from adapters.store.playbooks import LARGEST_ID, PLAYBOOK_ID, find, reference
 from adapters.store.prepared import Prepared
-from adapters.store.tables import artifacts, containers, playbooks
+from adapters.store.served_request import DONE, about, was_noted
+from adapters.store.tables import artifacts, audit, containers, playbooks
 from adapters.store.tables import idempotency_keys as keys
 from adapters.store.tables import playbook_runs as runs
 
@@ -71,11 +74,12 @@ async def accept(
     if request.scope == "all":
         values = _values(request, repositories)
         row = await (
-            database.fetch(_INSERT, **values)
+            database.fetch(_ACCEPT, **values)
             if key is None
-            else database.fetch(_INSERT_ONCE, **values, **asdict(key))
+            else database.fetch(_ACCEPT_ONCE, **values, **asdict(key))
         )
         if row is not None:
+            was_noted()
             RUNS_ACCEPTED.labels("rest").inc()
             return int(row["id"])
     # The long way checks more, and says what is wrong with a request. One transaction for the rows
@@ -84,8 +88,10 @@ async def accept(
         if key is not None:
             known = await idempotency_keys.claim(connection, key)
             if known is not None:
+                about(known)
                 return known
         playbook_run_id = await insert_run(connection, request, repositories=repositories)
+        about(playbook_run_id)
         if key is not None:
             await idempotency_keys.record(connection, key, playbook_run_id)
     RUNS_ACCEPTED.labels("rest").inc()
@@ -104,7 +110,7 @@ async def insert_run(
         raise ContainerNotFound(request.container_id)
     values = _values(request, repositories, flow_run_id)
     if request.scope == "all":
-        made = (await connection.execute(_INSERT.statement, values)).scalar_one_or_none()
+        made = (await connection.execute(_INSERT_RUN, values)).scalar_one_or_none()
         if made is not None:
             return int(made)
     # Of two runs of scope "new" at once, the second must see the first one's mark.
@@ -117,7 +123,7 @@ async def insert_run(
         await _check_artifacts(connection, request.container_id, request.scope)
     if request.scope == "new":
         values["after_artifact"] = await _mark(connection, request.container_id, playbook.id)
-    return int((await connection.execute(_INSERT.statement, values)).scalar_one())
+    return int((await connection.execute(_INSERT_RUN, values)).scalar_one())
 
 
 def _values(
@@ -174,8 +180,8 @@ def _new_run() -> tuple[list[str], Select[Any]]:
     return list(columns), source
 
 
-def _insert_once() -> Prepared:
-    """One statement that inserts key and run: both, or neither when the key counts already."""
+def _accept_once() -> Prepared:
+    """One statement that inserts key, run and the audit's row, or none when the key counts."""
     columns, source = _new_run()
     found = source.cte("found")
     names = ("user_id", "key", "request_hash")
@@ -183,12 +189,29 @@ def _insert_once() -> Prepared:
     run_id = func.nextval("playbook_runs_id_seq", type_=BigInteger)
     claimed = idempotency_keys.claiming(select(*given, run_id).select_from(found)).cte("claimed")
     row = select(claimed.c.playbook_run_id, *found.c).select_from(found.join(claimed, true()))
-    return Prepared(insert(runs).from_select(["id", *columns], row).returning(runs.c.id))
+    return _noted(insert(runs).from_select(["id", *columns], row))
+
+
+def _noted(new: Insert) -> Prepared:
+    """A statement that makes the run `new` and its row in the audit, without a second trip."""
+    made = new.returning(runs.c.id, runs.c.owner_id, runs.c.ip_address).cte("made")
+    row = {
+        "user_id": made.c.owner_id,
+        "ip_address": made.c.ip_address,
+        "method": literal_column("'POST'"),
+        "path": literal_column("'/rest/playbook_run'"),
+        "object_id": made.c.id,
+        "status": literal_column(str(DONE)),
+    }
+    note = insert(audit).from_select(list(row), select(*row.values())).cte("note")
+    return Prepared(select(made.c.id).add_cte(note))
 
 
 _COLUMNS, _SOURCE = _new_run()
-_INSERT = Prepared(insert(runs).from_select(_COLUMNS, _SOURCE).returning(runs.c.id))
-_INSERT_ONCE = _insert_once()
+_INSERT = insert(runs).from_select(_COLUMNS, _SOURCE)
+_INSERT_RUN = _INSERT.returning(runs.c.id)
+_ACCEPT = _noted(_INSERT)
+_ACCEPT_ONCE = _accept_once()
 
 
 async def _mark(connection: AsyncConnection, container_id: int, playbook_id: int) -> int:

@@ -88,9 +88,64 @@ users = Table(
     _flag("administrator"),
     _flag("disabled"),
     _time("create_time"),
+    Column("allowed_ips", ARRAY(Text)),
     CheckConstraint("type IN ('normal', 'automation')", name="type"),
 )
-"""People (``normal``, with an argon2 password) and programs (``automation``, with tokens)."""
+"""People (``normal``, with an argon2 password) and programs (``automation``, with tokens).
+
+``allowed_ips`` are networks from which the user may call; null is any. ``administrator`` is kept
+by a trigger, for gateways of a version without roles.
+"""
+
+roles = Table(
+    "roles",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    _text("description"),
+    Column("permissions", ARRAY(Text), nullable=False),
+    _flag("immutable"),
+    _time("create_time"),
+)
+"""Named sets of permissions. Those that are shipped are ``immutable``."""
+
+user_roles = Table(
+    "user_roles",
+    metadata,
+    Column(
+        "user_id",
+        BigInteger,
+        ForeignKey("users.id", ondelete="CASCADE", onupdate="CASCADE"),
+        primary_key=True,
+    ),
+    Column(
+        "role_id",
+        BigInteger,
+        ForeignKey("roles.id", ondelete="CASCADE", onupdate="CASCADE"),
+        primary_key=True,
+    ),
+    Index(None, "role_id"),
+)
+"""Who has which roles. A user may do what any of them permits."""
+
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    _time("time"),
+    Column("user_id", BigInteger),
+    Column("ip_address", Text),
+    Column("method", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("object_id", BigInteger),
+    Column("status", Integer, nullable=False),
+    _text("message"),
+    Index(None, "time", postgresql_using="brin"),
+)
+"""Changes and requests for runs, and what was refused. A trigger refuses any change of a row.
+
+It refers to no other table: it says what was so, whatever becomes of that later.
+"""
 
 tokens = Table(
     "tokens",

@@ -5,18 +5,29 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import LargeBinary, bindparam, func, or_, select
+from sqlalchemy import LargeBinary, bindparam, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.errors import Invalid, Unauthenticated, UserExists
+from adapters.errors import Invalid, TokenNotFound, Unauthenticated
+from adapters.permissions import AUTOMATION
+from adapters.store import served_request
 from adapters.store.database import Database
 from adapters.store.prepared import Prepared
+from adapters.store.roles import give
 from adapters.store.tables import tokens, users
-from adapters.store.users import COLUMNS, User
+from adapters.store.users import COLUMNS, LARGEST_ID, User
 
 TOKEN_BYTES = 32
 """256 random bits: too many to guess, so a plain SHA-256 without salt is enough to store."""
+
+
+def new_token() -> str:
+    """A token that nobody has yet."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def digest(token: str) -> bytes:
@@ -27,6 +38,7 @@ def digest(token: str) -> bytes:
 _FIND = Prepared(
     select(
         *COLUMNS,
+        tokens.c.id.label("token_id"),
         tokens.c.hash,
         func.extract("epoch", tokens.c.expire_time - func.now()).label("expires_in"),
     )
@@ -45,35 +57,56 @@ async def authenticate(database: Database, token: str) -> tuple[User, float | No
     """
     wanted = digest(token)
     row = await database.fetch(_FIND, hash=wanted)
-    if row is None or not hmac.compare_digest(row["hash"], wanted) or row["disabled"]:
+    if row is None or not hmac.compare_digest(row["hash"], wanted):
         raise Unauthenticated(Unauthenticated.BAD_TOKEN)
+    if row["disabled"]:
+        raise Unauthenticated(Unauthenticated.BAD_TOKEN, row["id"])
     expires_in = None if row["expires_in"] is None else float(row["expires_in"])
-    return User(**{column.name: row[column.name] for column in COLUMNS}), expires_in
+    return User.of(row, row["token_id"]), expires_in
 
 
-async def create_automation_user(
-    database: Database, username: str, *, administrator: bool = False
+async def create(
+    database: Database, user: User, *, expire_time: datetime | None = None
 ) -> tuple[int, str]:
-    """Make an automation user; returns its id and its token, which cannot be read again.
+    """Make a further token of an automation user; returns its id and the token itself.
 
-    Raises `UserExists` when the name is taken.
+    Raises `Invalid` when the user is a person or disabled.
     """
-    token = secrets.token_urlsafe(TOKEN_BYTES)
+    if user.type != "automation":
+        raise Invalid(f'User "{user.username}" is not an automation user and cannot have a token')
+    if user.disabled:
+        raise Invalid(f'User "{user.username}" is disabled and cannot have a token')
+    token = new_token()
     async with database.begin() as connection:
-        user_id = await connection.scalar(
-            insert(users)
-            .values(username=username, type="automation", administrator=administrator)
-            .on_conflict_do_nothing(index_elements=[users.c.username])
-            .returning(users.c.id)
+        token_id = await add(connection, user.id, token, expire_time=expire_time)
+        served_request.about(token_id)
+    return token_id, token
+
+
+async def revoke(database: Database, user_id: int, token_id: int) -> None:
+    """Take a token away; every gateway hears of it at once. Raises `TokenNotFound`."""
+    if not 0 < token_id <= LARGEST_ID:
+        raise TokenNotFound(token_id)
+    async with database.begin() as connection:
+        revoked = await connection.execute(
+            delete(tokens).where(tokens.c.id == token_id, tokens.c.user_id == user_id)
         )
-        if user_id is None:
-            raise UserExists(username)
-        await connection.execute(insert(tokens).values(user_id=user_id, hash=digest(token)))
-    return int(user_id), token
+        if not revoked.rowcount:
+            raise TokenNotFound(token_id)
+        served_request.about(token_id)
+
+
+async def add(
+    connection: AsyncConnection, user_id: int, token: str, *, expire_time: datetime | None = None
+) -> int:
+    """Store what `token` is known by; returns its id."""
+    row = {"user_id": user_id, "hash": digest(token), "expire_time": expire_time}
+    made = await connection.execute(insert(tokens).values(row).returning(tokens.c.id))
+    return int(made.scalar_one())
 
 
 async def ensure_token(
-    database: Database, username: str, token: str, *, administrator: bool = False
+    database: Database, username: str, token: str, *, roles: Sequence[str] = (AUTOMATION,)
 ) -> int:
     """Let `token` be one of the automation user `username`, made if missing; returns its id.
 
@@ -83,7 +116,7 @@ async def ensure_token(
     async with database.begin() as connection:
         await connection.execute(
             insert(users)
-            .values(username=username, type="automation", administrator=administrator)
+            .values(username=username, type="automation")
             .on_conflict_do_nothing(index_elements=[users.c.username])
         )
         found = await connection.execute(
@@ -92,9 +125,7 @@ async def ensure_token(
         user_id, user_type = found.one()
         if user_type != "automation":
             raise Invalid(f'User "{username}" is not an automation user and cannot have a token')
-        await connection.execute(
-            users.update().where(users.c.id == user_id).values(administrator=administrator)
-        )
+        await give(connection, user_id, roles)
         await connection.execute(
             insert(tokens)
             .values(user_id=user_id, hash=digest(token))

@@ -3,43 +3,106 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from typing import Any, Self, TypeAlias
 
-from sqlalchemy import Text, bindparam, select, update
-from sqlalchemy.dialects.postgresql import insert
+from asyncpg import Record
+from sqlalchemy import RowMapping, Text, bindparam, literal_column, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from adapters.errors import Unauthenticated, UserNotFound
+from adapters.permissions import ADMINISTRATOR
 from adapters.store.database import Database
 from adapters.store.passwords import Passwords, hash_password, matches
 from adapters.store.prepared import Prepared
+from adapters.store.roles import give
 from adapters.store.tables import users
 
 FIRST_ADMINISTRATOR = "admin"
+LARGEST_ID = 2**63 - 1
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Network: TypeAlias = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A row of `users` without its secret. `type` is ``normal`` or ``automation``."""
+    """A row of `users` without its secret, and what its roles permit.
+
+    `type` is ``normal`` or ``automation``. `networks` are those from which the user may call; None
+    is any. `token_id` tells by which token the user has come.
+    """
 
     id: int
     username: str
     type: str
-    administrator: bool
     disabled: bool
+    roles: tuple[str, ...]
+    permissions: frozenset[str]
+    networks: tuple[Network, ...] | None
+    token_id: int | None = None
+
+    @classmethod
+    def of(cls, row: RowMapping | Record, token_id: int | None = None) -> Self:
+        """The user of a row with `COLUMNS`."""
+        allowed: list[str] | None = row["allowed_ips"]
+        return cls(
+            id=row["id"],
+            username=row["username"],
+            type=row["type"],
+            disabled=row["disabled"],
+            roles=tuple(row["roles"]),
+            permissions=frozenset(row["permissions"]),
+            networks=None if allowed is None else tuple(ip_network(each) for each in allowed),
+            token_id=token_id,
+        )
+
+    def may_call_from(self, address: Address | None) -> bool:
+        """Whether `address` is in one of the user's networks; an unknown one is in none."""
+        if self.networks is None:
+            return True
+        return address is not None and any(address in network for network in self.networks)
 
 
-COLUMNS = (users.c.id, users.c.username, users.c.type, users.c.administrator, users.c.disabled)
+def _of_roles(expression: str) -> Any:  # noqa: ANN401 - a column of a query is of any type
+    query = (
+        f"ARRAY(SELECT {expression} FROM user_roles JOIN roles ON roles.id = user_roles.role_id"  # noqa: S608 - from this file alone
+        " WHERE user_roles.user_id = users.id ORDER BY 1)"
+    )
+    return literal_column(query, ARRAY(Text))
+
+
+COLUMNS = (
+    users.c.id,
+    users.c.username,
+    users.c.type,
+    users.c.disabled,
+    users.c.allowed_ips,
+    _of_roles("roles.name").label("roles"),
+    _of_roles("DISTINCT unnest(roles.permissions)").label("permissions"),
+)
 """The columns of a `User`, for queries that join it."""
+
+
+async def read_all(database: Database) -> list[User]:
+    """Every user, in the order of their ids."""
+    async with database.read() as connection:
+        rows = await connection.execute(select(*COLUMNS).order_by(users.c.id))
+        return [User.of(row) for row in rows.mappings()]
 
 
 async def read(database: Database, user_id: int) -> User:
     """The user with this id. Raises `UserNotFound`."""
+    if not 0 < user_id <= LARGEST_ID:
+        raise UserNotFound(user_id)
     async with database.read() as connection:
         result = await connection.execute(select(*COLUMNS).where(users.c.id == user_id))
         row = result.mappings().one_or_none()
     if row is None:
         raise UserNotFound(user_id)
-    return User(**row)
+    return User.of(row)
 
 
 async def find(database: Database, username: str) -> User | None:
@@ -49,17 +112,22 @@ async def find(database: Database, username: str) -> User | None:
 
 
 async def authenticate(
-    database: Database, passwords: Passwords, username: str, password: str
+    database: Database,
+    passwords: Passwords,
+    username: str,
+    password: str,
+    *,
+    before: Callable[[], None] = lambda: None,
 ) -> User:
-    """The user with this name and password.
+    """The user with this name and password. `before` is called before the password is computed.
 
     Raises `Unauthenticated`, after the same time whether the user is unknown, disabled, has no
     password, or another one.
     """
     user, password_hash = await _read(database, username)
-    right = await passwords.verify(username, password, password_hash)
+    right = await passwords.verify(username, password, password_hash, before=before)
     if user is None or user.disabled or not right:
-        raise Unauthenticated(Unauthenticated.BAD_PASSWORD)
+        raise Unauthenticated(Unauthenticated.BAD_PASSWORD, None if user is None else user.id)
     return user
 
 
@@ -72,16 +140,12 @@ async def ensure_administrator(database: Database, password: str) -> int:
     async with database.begin() as connection:
         made = await connection.scalar(
             insert(users)
-            .values(
-                username=FIRST_ADMINISTRATOR,
-                type="normal",
-                password_hash=password_hash,
-                administrator=True,
-            )
+            .values(username=FIRST_ADMINISTRATOR, type="normal", password_hash=password_hash)
             .on_conflict_do_nothing(index_elements=[users.c.username])
             .returning(users.c.id)
         )
         if made is not None:
+            await give(connection, made, [ADMINISTRATOR])
             return int(made)
         found = await connection.execute(
             select(users.c.id, users.c.password_hash)
@@ -106,6 +170,4 @@ async def _read(database: Database, username: str) -> tuple[User | None, str | N
     if "\0" in username:
         return None, None  # PostgreSQL's text cannot hold the character, so no user can have it
     row = await database.fetch(_BY_NAME, name=username)
-    if row is None:
-        return None, None
-    return User(**{column.name: row[column.name] for column in COLUMNS}), row["password_hash"]
+    return (None, None) if row is None else (User.of(row), row["password_hash"])

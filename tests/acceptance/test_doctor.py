@@ -93,7 +93,7 @@ def test_a_wrong_token_is_told_after_what_needs_none(system: System) -> None:
 def test_a_token_that_is_no_administrators_is_told(system: System) -> None:
     token = system.post("/rest/ph_user", {"username": "visitor", "type": "automation"})["token"]
     out = doctor(system.home, "--token", token, code=1)
-    assert 'User "visitor" lacks the permission "administrator"' in out
+    assert 'User "visitor" lacks the permission "administer"' in out
 
 
 def test_where_nothing_listens_it_says_what_to_start(tmp_path: Path) -> None:

@@ -16,10 +16,12 @@ from sqlalchemy import insert, update
 from starlette.types import ASGIApp
 
 from adapters.condition import PrefectCondition
+from adapters.permissions import ADMINISTRATOR, AUTOMATION
 from adapters.rest.application import create_application
 from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store import tokens, users
+from adapters.store import accounts, tokens, users
+from adapters.store.accounts import Changes
 from adapters.store.database import Database
 from adapters.store.notices import Notices
 from adapters.store.tables import playbook_runs, playbooks
@@ -40,8 +42,11 @@ class Credentials:
 async def credentials(database: Database) -> Credentials:
     administrator_id = await users.ensure_administrator(database, PASSWORD)
     token = uuid4().hex
-    await tokens.ensure_token(database, "operator", token, administrator=True)
-    automation_id, automation_token = await tokens.create_automation_user(database, "script")
+    await tokens.ensure_token(database, "operator", token, roles=[ADMINISTRATOR])
+    automation_id, automation_token = await accounts.create(
+        database, "script", "automation", Changes(roles=[AUTOMATION])
+    )
+    assert automation_token is not None
     return Credentials(PASSWORD, token, automation_token, administrator_id, automation_id)
 
 

@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from adapters.store import passwords, tokens, users
+from adapters.permissions import ADMINISTRATOR, AUTOMATION
+from adapters.store import accounts, passwords, tokens, users
+from adapters.store.accounts import Changes
 from adapters.store.passwords import Passwords
 from adapters.store.tables import tokens as tokens_table
 from adapters.store.tables import users as users_table
@@ -122,7 +124,7 @@ async def test_delete_is_refused_to_tokens_and_unknown_to_passwords(anonymous, c
 
 
 async def test_an_expired_token_is_refused(get, database):
-    _, token = await tokens.create_automation_user(database, "expired")
+    _, token = await accounts.create(database, "expired", "automation", Changes(roles=[AUTOMATION]))
     assert (await get({"ph-auth-token": token})).status_code == 404
     async with database.begin() as connection:
         await connection.execute(
@@ -248,7 +250,7 @@ async def test_a_token_of_someone_else_cannot_be_claimed(database, credentials):
 
 async def test_ensuring_twice_at_once_is_the_same_as_once(database):
     ids = await asyncio.gather(
-        *(tokens.ensure_token(database, "twice", "same", administrator=True) for _ in range(5)),
+        *(tokens.ensure_token(database, "twice", "same", roles=[ADMINISTRATOR]) for _ in range(5)),
     )
     assert len(set(ids)) == 1
     administrators = await asyncio.gather(

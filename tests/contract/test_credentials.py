@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import func, update
 
 from adapters.errors import Unauthenticated
-from adapters.store import tokens, users
+from adapters.permissions import AUTOMATION
+from adapters.store import accounts, tokens, users
+from adapters.store.accounts import Changes
 from adapters.store.credentials import Credentials
 from adapters.store.database import Database
 from adapters.store.notices import CREDENTIALS, Notices
@@ -40,6 +42,17 @@ async def changed(notices: Notices) -> asyncio.Event:
     return event
 
 
+async def made(database: Database, changed: asyncio.Event, name: str) -> tuple[int, str]:
+    """A new user and its token, after that has been heard of."""
+    user_id, token = await accounts.create(
+        database, name, "automation", Changes(roles=[AUTOMATION])
+    )
+    assert token is not None
+    await changed.wait()
+    changed.clear()
+    return user_id, token
+
+
 async def test_a_token_that_was_right_is_not_looked_up_again(remembering, credentials, monkeypatch):
     user = await remembering.user_of_token(credentials.automation_token)
     monkeypatch.setattr(tokens, "authenticate", None)
@@ -61,7 +74,7 @@ async def test_a_password_that_was_right_is_not_looked_up_again(
 async def test_a_token_that_is_taken_away_is_refused_as_soon_as_that_is_heard(
     remembering, database, changed
 ):
-    _, token = await tokens.create_automation_user(database, "leaver")
+    _, token = await made(database, changed, "leaver")
     await remembering.user_of_token(token)
     async with database.begin() as connection:
         await connection.execute(
@@ -73,7 +86,7 @@ async def test_a_token_that_is_taken_away_is_refused_as_soon_as_that_is_heard(
 
 
 async def test_a_disabled_user_is_refused_as_soon_as_that_is_heard(remembering, database, changed):
-    user_id, token = await tokens.create_automation_user(database, "suspended")
+    user_id, token = await made(database, changed, "suspended")
     await remembering.user_of_token(token)
     async with database.begin() as connection:
         await connection.execute(
@@ -85,7 +98,7 @@ async def test_a_disabled_user_is_refused_as_soon_as_that_is_heard(remembering, 
 
 
 async def test_a_token_is_not_remembered_beyond_its_end(remembering, database, monkeypatch):
-    _, token = await tokens.create_automation_user(database, "visitor")
+    _, token = await accounts.create(database, "visitor", "automation", Changes(roles=[AUTOMATION]))
     async with database.begin() as connection:
         await connection.execute(
             update(tokens.tokens)
@@ -116,7 +129,7 @@ async def test_nothing_is_remembered_while_changes_cannot_be_heard(
 async def test_what_was_read_before_a_change_was_heard_of_is_not_remembered(
     remembering, database, changed, monkeypatch
 ):
-    _, token = await tokens.create_automation_user(database, "late")
+    _, token = await made(database, changed, "late")
     authenticate = tokens.authenticate
 
     async def slow(*values: object) -> object:

@@ -69,7 +69,7 @@ async def test_no_query_is_too_odd_to_be_answered(client):
     dice = random.Random(20261124)
     answered = {200: 0, 400: 0}
     for _ in range(REQUESTS):
-        resource = dice.choice([name for name in RESOURCES if name not in {"log", "pin"}])
+        resource = dice.choice([name for name in RESOURCES if name not in {"log", "pin", "token"}])
         query = _query(dice, resource)
         response = await client.get(f"/rest/{resource}?{query}")
         assert response.status_code in answered, (resource, query, response.text)

@@ -30,7 +30,7 @@ async def test_it_is_for_administrators_only(anonymous, credentials):
     assert (await anonymous.get(PATH)).status_code == 401
     refused = await anonymous.get(PATH, headers={"ph-auth-token": credentials.automation_token})
     assert refused.status_code == 403
-    assert refused.json()["message"] == 'User "script" lacks the permission "administrator"'
+    assert refused.json()["message"] == 'User "script" lacks the permission "administer"'
 
 
 async def test_it_names_postgresql_and_the_newest_schema(health: Health):

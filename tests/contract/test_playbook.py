@@ -121,5 +121,5 @@ async def test_others_lack_the_permission(anonymous, playbook, credentials):
     assert response.status_code == 403
     assert response.json() == {
         "failed": True,
-        "message": 'User "script" lacks the permission "administrator"',
+        "message": 'User "script" lacks the permission "administer"',
     }

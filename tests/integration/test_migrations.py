@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from uuid import uuid4
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
+from adapters.store import accounts, users
+from adapters.store.accounts import Changes
 from adapters.store.database import Database, create_database, database_url
 from adapters.store.schema import MIGRATIONS
 from adapters.store.tables import metadata
@@ -68,3 +71,52 @@ async def test_replicas_that_start_at_once_find_one_migrated_database(postgres_u
         async with replica.begin() as connection:
             assert await connection.run_sync(_differences) == []
         await replica.close()
+
+
+async def test_users_of_a_version_without_roles_may_do_what_they_could(postgres_url: str) -> None:
+    name = f"test_{uuid4().hex}"
+    await create_database(postgres_url, name)
+    before = Database(database_url(postgres_url, name))
+    async with before.begin() as connection:
+        await connection.run_sync(_upgrade, "0007")
+        await connection.execute(
+            text(
+                "INSERT INTO users (username, type, administrator) VALUES"
+                " ('admin', 'normal', true), ('operator', 'automation', true),"
+                " ('script', 'automation', false)"
+            )
+        )
+    await before.close()
+    after = await Database.open(postgres_url, name)
+    roles = {user.username: user.roles for user in await users.read_all(after)}
+    assert roles == {
+        "admin": ("Administrator",),
+        "operator": ("Administrator",),
+        "script": ("Automation",),
+    }
+    await after.close()
+
+
+@pytest.mark.parametrize("taken", ["role of the user", "permission of the role"])
+async def test_a_gateway_of_a_version_without_roles_sees_who_administers(
+    database: Database, taken: str
+) -> None:
+    async def administers(user_id: int) -> bool | None:
+        query = text("SELECT administrator FROM users WHERE id = :id")
+        async with database.begin() as connection:
+            return await connection.scalar(query, {"id": user_id})
+
+    await users.ensure_administrator(database, "changeme")
+    async with database.begin() as connection:
+        made = "INSERT INTO roles (name, permissions) VALUES (:name, '{administer}')"
+        await connection.execute(text(made), {"name": taken})
+    user_id, _ = await accounts.create(database, taken, "automation", Changes(roles=[taken]))
+    assert await administers(user_id) is True
+    if taken == "role of the user":
+        await accounts.change(database, user_id, Changes(roles=["Observer"]))
+    else:
+        async with database.begin() as connection:
+            await connection.execute(
+                text("UPDATE roles SET permissions = '{view}' WHERE name = :name"), {"name": taken}
+            )
+    assert await administers(user_id) is False

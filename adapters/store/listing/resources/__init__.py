@@ -9,7 +9,7 @@ from adapters.store.listing.resources.artifact import ARTIFACT
 from adapters.store.listing.resources.cef import CEF
 from adapters.store.listing.resources.container import CONTAINER
 from adapters.store.listing.resources.nothing_yet import APPROVAL, COMMENT, NOTE, PIN
-from adapters.store.listing.resources.ph_user import PH_USER
+from adapters.store.listing.resources.ph_user import PH_USER, ROLE, TOKEN
 from adapters.store.listing.resources.playbook import PLAYBOOK
 from adapters.store.listing.resources.playbook_run import PLAYBOOK_RUN
 from adapters.store.listing.resources.run_log import RUN_LOG
@@ -19,6 +19,7 @@ RESOURCES: dict[str, Resource] = {
     resource.name: resource
     for resource in (
         *(PLAYBOOK_RUN, ACTION_RUN, APP_RUN, RUN_LOG, CONTAINER, ARTIFACT, PLAYBOOK, PH_USER),
+        *(ROLE, TOKEN),
         *(LABEL, SEVERITY, CONTAINER_STATUS, SCM, CEF, APPROVAL, NOTE, COMMENT, PIN),
     )
 }

@@ -1,0 +1,71 @@
+"""``/rest/role``: roles and their permissions."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.errors import BadField, FieldMissing, NotUpdatable, RoleNotFound
+from adapters.permissions import Permission
+from adapters.rest.body import read_object
+from adapters.rest.fields import Fields, as_identifier
+from adapters.rest.gateway import Gateway
+from adapters.rest.responses import answer
+from adapters.store import roles
+
+LONGEST_NAME = 150
+CHANGEABLE = ("description", "permissions", "delete")
+
+
+async def create(request: Request) -> Response:
+    """Make a role; `name` and `permissions` are required."""
+    body = await read_object(request)
+    fields = Fields(body)
+    name = fields.filled_text("name", longest=LONGEST_NAME)
+    if name is None:
+        raise FieldMissing("name")
+    # A role is named by its id or by its name.
+    if not name.isprintable() or as_identifier(name) is not None:
+        raise BadField("name", name, "printable characters, not only digits")
+    permissions = _permissions(fields)
+    if permissions is None:
+        raise FieldMissing("permissions")
+    description = fields.text("description") or ""
+    role_id = await roles.create(Gateway.of(request).database, name, description, permissions)
+    return answer({"success": True, "id": role_id})
+
+
+async def change(request: Request) -> Response:
+    """Change a role's description or permissions, or delete it with ``"delete": true``."""
+    database, role_id = Gateway.of(request).database, _role_id(request)
+    body = await read_object(request)
+    others = [name for name in body if name not in CHANGEABLE]
+    if others:
+        raise NotUpdatable(others, "role", ", ".join(CHANGEABLE))
+    fields = Fields(body)
+    if fields.asks("delete"):
+        await roles.remove(database, role_id)
+    else:
+        await roles.change(
+            database,
+            role_id,
+            description=fields.text("description"),
+            permissions=_permissions(fields),
+        )
+    return answer({"success": True, "id": role_id})
+
+
+def _permissions(fields: Fields) -> list[Permission] | None:
+    named = fields.texts("permissions")
+    try:
+        return None if named is None else [Permission(each) for each in named]
+    except ValueError as error:
+        raise BadField("permissions", named, f"a list of {', '.join(Permission)}") from error
+
+
+def _role_id(request: Request) -> int:
+    text: str = request.path_params["id"]
+    role_id = as_identifier(text)
+    if role_id is None:
+        raise RoleNotFound(text)
+    return role_id

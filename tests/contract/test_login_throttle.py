@@ -1,0 +1,160 @@
+"""Our decision: who guesses is slowed down, and nobody can lock another one out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+import httpx
+import pytest
+from starlette.types import ASGIApp
+
+from adapters.errors import TooMany, Unauthenticated
+from adapters.rest.address import parse
+from adapters.settings import Settings
+from adapters.store import login_throttle
+from adapters.store.login_throttle import LoginThrottle
+from adapters.store.passwords import VERIFICATIONS_AT_ONCE
+
+pytestmark = pytest.mark.anyio
+
+FAILURES = 3
+Sign = Callable[..., Awaitable[httpx.Response]]
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return Settings(login_failures=FAILURES)
+
+
+@pytest.fixture
+def sign_in(build: Callable[[Settings], ASGIApp], settings: Settings) -> Sign:
+    """Asks a gateway of this test's own for a path, as somebody at some address."""
+    application = build(settings)
+
+    async def sign_in(
+        peer: str, username: str = "", password: str = "", token: str | None = None
+    ) -> httpx.Response:
+        transport = httpx.ASGITransport(application, client=(peer, 5000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as caller:
+            if token is not None:
+                return await caller.get("/rest/role/1", headers={"ph-auth-token": token})
+            return await caller.get("/rest/role/1", auth=(username, password))
+
+    return sign_in
+
+
+async def test_after_some_failures_the_right_password_is_refused_too_for_a_while(
+    sign_in, credentials
+):
+    for _ in range(FAILURES):
+        assert (await sign_in("192.0.2.1", "admin", "guess")).status_code == 401
+    response = await sign_in("192.0.2.1", "admin", credentials.password)
+    assert response.status_code == 429
+    assert 1 <= int(response.headers["retry-after"]) <= 300
+    assert response.json()["failed"] is True
+    assert response.json()["message"].startswith("Too many failed logins; try again in ")
+
+
+async def test_nobody_is_locked_out_by_somebody_at_another_address(sign_in, credentials):
+    for _ in range(FAILURES + 1):
+        await sign_in("192.0.2.1", "admin", "guess")
+    assert (await sign_in("192.0.2.2", "admin", credentials.password)).status_code == 200
+
+
+async def test_at_one_address_other_users_are_served(sign_in, credentials):
+    for _ in range(FAILURES + 1):
+        await sign_in("192.0.2.1", "admin", "guess")
+    assert (await sign_in("192.0.2.1", token=credentials.automation_token)).status_code == 200
+
+
+async def test_who_tries_many_names_is_refused_by_address(sign_in):
+    statuses = [
+        (await sign_in("192.0.2.1", token=f"guess {n}")).status_code
+        for n in range(FAILURES * login_throttle.ADDRESS_FACTOR + 2)
+    ]
+    assert statuses == [401] * (FAILURES * login_throttle.ADDRESS_FACTOR) + [429] * 2
+
+
+async def test_of_ipv6_the_whole_network_of_a_customer_is_one_address(sign_in):
+    for n in range(FAILURES * login_throttle.ADDRESS_FACTOR):
+        await sign_in(f"2001:db8::{n:x}", token=f"guess {n}")
+    assert (await sign_in("2001:db8::ffff", token="another")).status_code == 429
+    assert (await sign_in("2001:db8:0:1::1", token="another")).status_code == 401
+
+
+async def test_who_was_right_before_is_not_held_up_by_the_others_at_the_address(
+    sign_in, credentials
+):
+    assert (await sign_in("192.0.2.1", "admin", credentials.password)).status_code == 200
+    assert (await sign_in("192.0.2.1", token=credentials.automation_token)).status_code == 200
+    for n in range(FAILURES * login_throttle.ADDRESS_FACTOR + 1):
+        await sign_in("192.0.2.1", token=f"guess {n}")
+    assert (await sign_in("192.0.2.1", token="another")).status_code == 429
+    assert (await sign_in("192.0.2.1", "admin", credentials.password)).status_code == 200
+    assert (await sign_in("192.0.2.1", token=credentials.automation_token)).status_code == 200
+
+
+async def test_a_user_who_does_not_exist_is_refused_as_one_who_does(sign_in):
+    for username in ("admin", uuid4().hex):
+        answers = [await sign_in("192.0.2.1", username, "guess") for _ in range(FAILURES + 1)]
+        assert [answer.status_code for answer in answers] == [401] * FAILURES + [429]
+        assert answers[0].json()["message"] == "Invalid username or password"
+
+
+async def test_many_guesses_at_once_are_no_more_than_one_after_the_other(sign_in):
+    guesses = [sign_in("192.0.2.1", "admin", f"guess {n}") for n in range(20)]
+    answers = await asyncio.gather(*guesses)
+    statuses = sorted(answer.status_code for answer in answers)
+    # Those that were being computed when the last one that counts had failed.
+    assert statuses.count(401) < FAILURES + VERIFICATIONS_AT_ONCE
+    assert set(statuses) == {401, 429}
+
+
+async def test_a_throttled_password_is_not_computed(sign_in, monkeypatch):
+    for _ in range(FAILURES):
+        await sign_in("192.0.2.1", "admin", "guess")
+    monkeypatch.setattr("adapters.store.passwords.matches", None)
+    assert (await sign_in("192.0.2.1", "admin", "guess")).status_code == 429
+
+
+def fail(throttle: LoginThrottle, address: str, who: bytes) -> None:
+    def guess() -> None:
+        with throttle.attempt(parse(address), who) as check:
+            check()
+            raise Unauthenticated(Unauthenticated.BAD_PASSWORD)
+
+    with pytest.raises(Unauthenticated):
+        guess()
+
+
+def test_failures_are_forgotten_when_their_time_is_over(monkeypatch):
+    throttle, now = LoginThrottle(failures=2, minutes=5), time.monotonic()
+    monkeypatch.setattr(login_throttle.time, "monotonic", lambda: now)
+    fail(throttle, "192.0.2.1", b"ana")
+    fail(throttle, "192.0.2.1", b"ana")
+    with pytest.raises(TooMany) as refused, throttle.attempt(parse("192.0.2.1"), b"ana") as check:
+        check()
+    assert refused.value.retry_after == 300
+    monkeypatch.setattr(login_throttle.time, "monotonic", lambda: now + 300)
+    fail(throttle, "192.0.2.1", b"ana")
+
+
+def test_a_success_forgets_the_failures_of_that_user_there():
+    throttle = LoginThrottle(failures=2)
+    for _ in range(3):
+        fail(throttle, "192.0.2.1", b"ana")
+        with throttle.attempt(parse("192.0.2.1"), b"ana") as check:
+            check()
+
+
+def test_many_who_fail_do_not_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(login_throttle, "MOST", 10)
+    throttle = LoginThrottle(failures=2)
+    for n in range(100):
+        fail(throttle, f"192.0.2.{n}", b"ana")
+        with throttle.attempt(parse(f"198.51.100.{n}"), b"ana") as check:
+            check()
+    assert len(throttle._failures) == len(throttle._right) == 10

@@ -1,0 +1,174 @@
+"""Our decision: clients that are slow on purpose, and heads without an end, are sent away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.types import ASGIApp
+
+from adapters.rest import protocol
+from adapters.rest.limits import HEAD_BYTES, MOST_HEADERS
+from adapters.rest.protocol import Protocol
+
+pytestmark = pytest.mark.anyio
+
+SOON = 0.2
+LONG = 30.0
+
+
+class Connection:
+    """A connection that says what it is told to, byte by byte."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        server: uvicorn.Server,
+    ) -> None:
+        self.reader, self.writer, self.server = reader, writer, server
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def end(self) -> bytes:
+        """All that comes until the server closes the connection."""
+        async with asyncio.timeout(LONG):
+            return await self.reader.read()
+
+    async def answer(self) -> tuple[int, dict[str, Any]]:
+        """Status and body of an answer."""
+        async with asyncio.timeout(LONG):
+            head = await self.reader.readuntil(b"\r\n\r\n")
+            length = next(
+                int(line.partition(b":")[2])
+                for line in head.split(b"\r\n")
+                if line.lower().startswith(b"content-length:")
+            )
+            return int(head.split()[1]), json.loads(await self.reader.readexactly(length))
+
+
+@asynccontextmanager
+async def served(application: ASGIApp) -> AsyncIterator[Connection]:
+    """A connection to a server of its own."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # soon full
+    config = uvicorn.Config(application, log_config=None, lifespan="off", http=Protocol, ws="none")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve([listener]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    try:
+        yield Connection(reader, writer, server)
+    finally:
+        writer.transport.abort()  # what it could not write would be waited for
+        server.should_exit = server.force_exit = True
+        await serving
+        listener.close()
+
+
+@pytest.fixture
+async def connection(application: ASGIApp) -> AsyncIterator[Connection]:
+    async with served(application) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"",
+        b"\r\n",
+        b"GET / HT",
+        b"GET / HTTP/1.1\r\nHost: gateway\r\nX-Slow: ",
+        b"GET /readyz HTTP/1.1\r\nHost: gateway\r\n\r\n\r\n",
+    ],
+)
+async def test_a_request_that_does_not_come_is_not_waited_for(application, beginning, monkeypatch):
+    monkeypatch.setattr(protocol, "REQUEST_SECONDS", SOON)
+    async with served(application) as connection:
+        await connection.send(beginning)
+        assert (await connection.end()).startswith(b"HTTP/1.1 ")
+
+
+async def test_a_body_that_does_not_come_is_answered_in_the_failed_envelope(
+    application, credentials, monkeypatch
+):
+    monkeypatch.setattr(protocol, "REQUEST_SECONDS", SOON)
+    async with served(application) as connection:
+        head = f"POST /rest/playbook_run HTTP/1.1\r\nHost: x\r\nph-auth-token: {credentials.token}"
+        await connection.send(head.encode() + b"\r\nContent-Length: 100\r\n\r\n{")
+        status, body = await connection.answer()
+        assert status == 408
+        assert body["failed"] is True
+        assert body["message"].startswith("The request was not complete within ")
+        assert await connection.end() == b""
+
+
+async def test_a_client_that_takes_none_of_the_answers_is_cut_off(application, monkeypatch):
+    monkeypatch.setattr(protocol, "ANSWER_SECONDS", SOON)
+    async with served(application) as connection, asyncio.timeout(LONG):
+        await connection.send(b"GET /readyz HTTP/1.1\r\nHost: gateway\r\n\r\n")
+        assert await connection.answer() == (200, {"status": "ready"})
+        request = b"GET /metrics HTTP/1.1\r\nHost: gateway\r\n\r\n"
+        while connection.server.server_state.connections:
+            connection.writer.write(request)
+            await asyncio.sleep(0.001)
+
+
+async def test_a_connection_is_used_again_and_again(connection):
+    for _ in range(3):
+        await connection.send(b"GET /readyz HTTP/1.1\r\nHost: gateway\r\n\r\n")
+        assert await connection.answer() == (200, {"status": "ready"})
+
+
+async def test_requests_that_come_before_they_are_asked_for_are_answered_in_turn(connection):
+    await connection.send(b"GET /readyz HTTP/1.1\r\nHost: gateway\r\n\r\n" * 3)
+    for _ in range(3):
+        assert await connection.answer() == (200, {"status": "ready"})
+
+
+@pytest.mark.parametrize("piece", [b"X-Bomb: 1\r\n", b"x", b"GET"])
+async def test_a_head_without_an_end_is_not_kept(connection, piece):
+    await connection.send(b"GET / HTTP/1.1\r\nX-Long: ")
+    more = piece * (4096 // len(piece))
+    try:
+        for _ in range(1000):
+            await connection.send(more)
+    except ConnectionError:
+        return  # it was closed before all of it was sent
+    pytest.fail("4 MB of a head were taken")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nHost: gateway\r\n" + b"X-Many: 1\r\n" * MOST_HEADERS,
+        b"GET / HTTP/1.1\r\nHost: gateway\r\nX-Long: " + b"x" * HEAD_BYTES + b"\r\n",
+        b"GET /" + b"x" * HEAD_BYTES + b" HTTP/1.1\r\nHost: gateway\r\n",
+        b"GET /?" + b"x" * HEAD_BYTES + b" HTTP/1.1\r\nHost: gateway\r\n",
+    ],
+    ids=["headers", "header", "path", "query"],
+)
+async def test_a_large_head_is_answered_in_the_failed_envelope(connection, head):
+    await connection.send(head + b"\r\n")
+    status, body = await connection.answer()
+    assert status == 431
+    assert body["failed"] is True
+    assert body["message"].startswith("Path and headers of the request are over the limit of ")
+
+
+async def test_a_websocket_is_not_opened(connection):
+    await connection.send(
+        b"GET /rest/playbook_run HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\n"
+        b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    assert (await connection.answer())[0] == 401
