@@ -15,10 +15,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from adapters.errors import UserExists
 from adapters.store import served_request, users
+from adapters.store.account_tables import users as users_table
 from adapters.store.database import Database
 from adapters.store.passwords import hash_password
 from adapters.store.roles import give, keep_an_administrator
-from adapters.store.tables import users as users_table
 from adapters.store.tokens import add, new_token
 from adapters.store.users import User
 

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, insert, select
 
+from adapters.store.account_tables import audit, users
 from adapters.store.database import Database
 from adapters.store.prepared import Prepared
 from adapters.store.served_request import ServedRequest
-from adapters.store.tables import audit, users
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import ContainerNotFound, DuplicateContainer, UnknownOwner
+from adapters.store.account_tables import users
 from adapters.store.database import Database
-from adapters.store.tables import containers, users
+from adapters.store.tables import containers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

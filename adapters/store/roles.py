@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.errors import LastAdministrator, RoleExists, RoleInUse, RoleIsShipped, RoleNotFound
 from adapters.permissions import ADMINISTRATOR, Permission
 from adapters.store import served_request
+from adapters.store.account_tables import roles, user_roles, users
 from adapters.store.database import Database
-from adapters.store.tables import roles, user_roles, users
 
 LARGEST_ID = 2**63 - 1
 

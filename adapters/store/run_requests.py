@@ -29,6 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import ContainerNotFound, Invalid
 from adapters.store import idempotency_keys
+from adapters.store.account_tables import audit
 from adapters.store.containers import lock
 from adapters.store.database import Database
 from adapters.store.idempotency_keys import IdempotencyKey
@@ -36,7 +37,7 @@ from adapters.store.measures import RUNS_ACCEPTED
 from adapters.store.playbooks import LARGEST_ID, PLAYBOOK_ID, find, reference
 from adapters.store.prepared import Prepared
 from adapters.store.served_request import DONE, about, was_noted
-from adapters.store.tables import artifacts, audit, containers, playbooks
+from adapters.store.tables import artifacts, containers, playbooks
 from adapters.store.tables import idempotency_keys as keys
 from adapters.store.tables import playbook_runs as runs
 

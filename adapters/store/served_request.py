@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.store.tables import audit
+from adapters.store.account_tables import audit
 
 DONE = 200
 """The status that a request has in the audit when its change is committed."""

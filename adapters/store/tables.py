@@ -1,23 +1,18 @@
-"""Every table, as the migrations leave it. Times are UTC; ids are integers, as callers expect."""
+"""Every table of what is run, as the migrations leave it. Times are UTC; ids are integers."""
 
 from __future__ import annotations
-
-from datetime import datetime
 
 from sqlalchemy import (
     JSON,
     BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     DateTime,
     Float,
     ForeignKey,
-    Identity,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -25,167 +20,48 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _id() -> Column[int]:
-    return Column("id", BigInteger, Identity(), primary_key=True)
-
-
-def _reference(name: str, target: str, *, null: bool = False, cascade: bool = False) -> Column[int]:
-    key = ForeignKey(target, onupdate="CASCADE", ondelete="CASCADE" if cascade else None)
-    return Column(name, BigInteger, key, nullable=null)
-
-
-def _time(name: str, *, now: bool = True) -> Column[datetime]:
-    if now:
-        return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
-    return Column(name, DateTime(timezone=True), nullable=True)
-
-
-def _text(name: str, default: str | None = "") -> Column[str]:
-    return Column(
-        name,
-        Text,
-        nullable=default is None,
-        server_default=None if default is None else text(f"'{default}'"),
-    )
-
-
-def _flag(name: str, *, default: bool = False) -> Column[bool]:
-    return Column(name, Boolean, nullable=False, server_default=text(str(default).lower()))
-
-
-def _number(name: str, default: int) -> Column[int]:
-    return Column(name, Integer, nullable=False, server_default=text(str(default)))
-
-
-def _json(name: str, default: str) -> Column[object]:
-    return Column(name, JSONB, nullable=False, server_default=text(f"'{default}'::jsonb"))
-
-
-def _partial(name: str, *columns: str, where: str) -> Index:
-    return Index(name, *columns, postgresql_where=text(where))
-
-
-users = Table(
-    "users",
+from adapters.store.columns import (
+    flag,
+    identifier,
+    json,
     metadata,
-    _id(),
-    Column("username", Text, nullable=False, unique=True),
-    Column("type", Text, nullable=False, server_default=text("'normal'")),
-    Column("password_hash", Text),
-    _flag("administrator"),
-    _flag("disabled"),
-    _time("create_time"),
-    Column("allowed_ips", ARRAY(Text)),
-    CheckConstraint("type IN ('normal', 'automation')", name="type"),
+    number,
+    partial,
+    reference,
+    time,
+    words,
 )
-"""People (``normal``, with an argon2 password) and programs (``automation``, with tokens).
-
-``allowed_ips`` are networks from which the user may call; null is any. ``administrator`` is kept
-by a trigger, for gateways of a version without roles.
-"""
-
-roles = Table(
-    "roles",
-    metadata,
-    _id(),
-    Column("name", Text, nullable=False, unique=True),
-    _text("description"),
-    Column("permissions", ARRAY(Text), nullable=False),
-    _flag("immutable"),
-    _time("create_time"),
-)
-"""Named sets of permissions. Those that are shipped are ``immutable``."""
-
-user_roles = Table(
-    "user_roles",
-    metadata,
-    Column(
-        "user_id",
-        BigInteger,
-        ForeignKey("users.id", ondelete="CASCADE", onupdate="CASCADE"),
-        primary_key=True,
-    ),
-    Column(
-        "role_id",
-        BigInteger,
-        ForeignKey("roles.id", ondelete="CASCADE", onupdate="CASCADE"),
-        primary_key=True,
-    ),
-    Index(None, "role_id"),
-)
-"""Who has which roles. A user may do what any of them permits."""
-
-audit = Table(
-    "audit",
-    metadata,
-    _id(),
-    _time("time"),
-    Column("user_id", BigInteger),
-    Column("ip_address", Text),
-    Column("method", Text, nullable=False),
-    Column("path", Text, nullable=False),
-    Column("object_id", BigInteger),
-    Column("status", Integer, nullable=False),
-    _text("message"),
-    Index(None, "time", postgresql_using="brin"),
-)
-"""Changes and requests for runs, and what was refused. A trigger refuses any change of a row.
-
-It refers to no other table: it says what was so, whatever becomes of that later.
-"""
-
-tokens = Table(
-    "tokens",
-    metadata,
-    _id(),
-    _reference("user_id", "users.id", cascade=True),
-    Column("hash", LargeBinary, nullable=False, unique=True),
-    _time("create_time"),
-    _time("expire_time", now=False),
-)
-"""SHA-256 of each 256-bit token; the token itself is shown once and never stored."""
 
 containers = Table(
     "containers",
     metadata,
-    _id(),
-    _text("name"),
-    _text("label"),
+    identifier(),
+    words("name"),
+    words("label"),
     Column("description", Text),
-    _text("status", "new"),
-    _text("severity", "medium"),
-    _text("sensitivity", "amber"),
-    _text("container_type", "default"),
+    words("status", "new"),
+    words("severity", "medium"),
+    words("sensitivity", "amber"),
+    words("container_type", "default"),
     Column("source_data_identifier", Text, nullable=False, unique=True),
     Column("external_id", Text),
     Column("kill_chain", Text),
-    _reference("owner_id", "users.id", null=True),
-    _json("tags", "[]"),
-    _json("custom_fields", "{}"),
-    _json("data", "{}"),
+    reference("owner_id", "users.id", null=True),
+    json("tags", "[]"),
+    json("custom_fields", "{}"),
+    json("data", "{}"),
     Column("hash", Text, nullable=False),
-    _time("create_time"),
-    _time("start_time"),
-    _time("end_time", now=False),
-    _time("due_time", now=False),
-    _time("open_time", now=False),
-    _time("close_time", now=False),
-    _time("artifact_update_time"),
-    _time("container_update_time"),
-    _number("version", 1),
+    time("create_time"),
+    time("start_time"),
+    time("end_time", now=False),
+    time("due_time", now=False),
+    time("open_time", now=False),
+    time("close_time", now=False),
+    time("artifact_update_time"),
+    time("container_update_time"),
+    number("version", 1),
     Index(None, "hash"),
     *(Index(None, name, "id") for name in ("label", "status", "owner_id", "create_time")),
 )
@@ -193,27 +69,27 @@ containers = Table(
 artifacts = Table(
     "artifacts",
     metadata,
-    _id(),
-    _reference("container_id", "containers.id", cascade=True),
-    _text("name"),
-    _text("label"),
+    identifier(),
+    reference("container_id", "containers.id", cascade=True),
+    words("name"),
+    words("label"),
     Column("type", Text),
     Column("description", Text),
-    _text("severity", "medium"),
+    words("severity", "medium"),
     Column("source_data_identifier", Text, nullable=False),
     Column("external_id", Text),
     Column("kill_chain", Text),
-    _reference("owner_id", "users.id", null=True),
-    _json("cef", "{}"),
-    _json("cef_types", "{}"),
-    _json("data", "{}"),
-    _json("tags", "[]"),
+    reference("owner_id", "users.id", null=True),
+    json("cef", "{}"),
+    json("cef_types", "{}"),
+    json("data", "{}"),
+    json("tags", "[]"),
     Column("hash", Text, nullable=False),
-    _time("create_time"),
-    _time("start_time"),
-    _time("end_time", now=False),
-    _time("update_time"),
-    _number("version", 1),
+    time("create_time"),
+    time("start_time"),
+    time("end_time", now=False),
+    time("update_time"),
+    number("version", 1),
     UniqueConstraint("container_id", "source_data_identifier"),
     Index(None, "container_id", "id"),
     Index(None, "hash"),
@@ -224,28 +100,28 @@ artifacts = Table(
 playbooks = Table(
     "playbooks",
     metadata,
-    _id(),
+    identifier(),
     Column("repository", Text, nullable=False),
     Column("name", Text, nullable=False),
-    _text("description"),
-    _text("category"),
-    _json("labels", "[]"),
-    _json("tags", "[]"),
-    _flag("active"),
-    _flag("disabled"),
-    _flag("restartable"),
-    _text("playbook_type", "automation"),
+    words("description"),
+    words("category"),
+    json("labels", "[]"),
+    json("tags", "[]"),
+    flag("active"),
+    flag("disabled"),
+    flag("restartable"),
+    words("playbook_type", "automation"),
     Column("folder", Text),
     Column("entrypoint", Text),
-    _json("parameter_schema", "{}"),
-    _text("error"),
+    json("parameter_schema", "{}"),
+    words("error"),
     Column("deployment_id", Uuid, unique=True),
-    _text("registered_digest"),
-    _time("create_time"),
-    _time("update_time"),
-    _number("version", 1),
-    _text("isolation", "fork"),
-    _text("registered_isolation"),
+    words("registered_digest"),
+    time("create_time"),
+    time("update_time"),
+    number("version", 1),
+    words("isolation", "fork"),
+    words("registered_isolation"),
     UniqueConstraint("repository", "name"),
     CheckConstraint("name !~ '^[0-9]+$'", name="name_not_a_number"),
     CheckConstraint("isolation IN ('fork', 'reused')", name="isolation"),
@@ -255,7 +131,7 @@ playbooks = Table(
 repositories = Table(
     "repositories",
     metadata,
-    _id(),
+    identifier(),
     Column("name", Text, nullable=False, unique=True),
 )
 """The repositories that playbooks were ever found in, with ids for callers to filter by."""
@@ -263,15 +139,15 @@ repositories = Table(
 assets = Table(
     "assets",
     metadata,
-    _id(),
+    identifier(),
     Column("name", Text, nullable=False, unique=True),
     Column("app", Text, nullable=False),
-    _text("description"),
-    _json("settings", "{}"),
-    _flag("disabled"),
-    _time("create_time"),
-    _time("update_time"),
-    _number("version", 1),
+    words("description"),
+    json("settings", "{}"),
+    flag("disabled"),
+    time("create_time"),
+    time("update_time"),
+    number("version", 1),
     Index(None, "app"),
 )
 """Settings of an app for one target, such as host and port of a WHOIS server."""
@@ -279,12 +155,12 @@ assets = Table(
 playbook_runs = Table(
     "playbook_runs",
     metadata,
-    _id(),
-    _reference("playbook_id", "playbooks.id"),
-    _reference("container_id", "containers.id"),
-    _reference("owner_id", "users.id", null=True),
-    _reference("effective_user_id", "users.id", null=True),
-    _reference("parent_run_id", "playbook_runs.id", null=True),
+    identifier(),
+    reference("playbook_id", "playbooks.id"),
+    reference("container_id", "containers.id"),
+    reference("owner_id", "users.id", null=True),
+    reference("effective_user_id", "users.id", null=True),
+    reference("parent_run_id", "playbook_runs.id", null=True),
     # What it was asked to do.
     Column("scope", Text, nullable=False),
     Column("scope_artifact_ids", ARRAY(BigInteger)),
@@ -292,35 +168,35 @@ playbook_runs = Table(
     Column("last_artifact", BigInteger, nullable=False, server_default=text("0")),
     Column("inputs", JSON(none_as_null=True)),
     Column("ip_address", Text),
-    _number("log_level", 1),
-    _flag("test_mode"),
-    _number("version", 1),
+    number("log_level", 1),
+    flag("test_mode"),
+    number("version", 1),
     # What became of it.
-    _text("status", "running"),
-    _text("message"),
+    words("status", "running"),
+    words("message"),
     Column("result", JSON),
     Column("outputs", JSON),
-    _text("cancelled"),
-    _time("start_time"),
-    _time("update_time"),
-    _time("end_time", now=False),
-    _time("cancel_time", now=False),
-    _reference("cancelled_by_id", "users.id", null=True),
+    words("cancelled"),
+    time("start_time"),
+    time("update_time"),
+    time("end_time", now=False),
+    time("cancel_time", now=False),
+    reference("cancelled_by_id", "users.id", null=True),
     # Its way through Prefect.
     Column(
         "dispatch_key", Uuid, nullable=False, unique=True, server_default=func.gen_random_uuid()
     ),
-    _time("queue_time"),
-    _time("dispatch_time", now=False),
+    time("queue_time"),
+    time("dispatch_time", now=False),
     Column("flow_run_id", Uuid, unique=True),
-    _flag("settled"),
+    flag("settled"),
     # The attempt that holds it.
-    _number("attempt", 0),
+    number("attempt", 0),
     Column("claim_id", Uuid),
     Column("attempt_token_hash", LargeBinary, unique=True),
-    _time("claim_time", now=False),
-    _time("lease_expire_time", now=False),
-    _flag("restarting"),
+    time("claim_time", now=False),
+    time("lease_expire_time", now=False),
+    flag("restarting"),
     Column("worker", Text),
     Column("hostname", Text),
     Column("process_id", Integer),
@@ -329,23 +205,23 @@ playbook_runs = Table(
     CheckConstraint("scope IN ('all', 'new', 'artifacts')", name="scope"),
     Index("ix_playbook_runs_mark", "container_id", "playbook_id", "last_artifact"),
     Index(None, "playbook_id"),
-    _partial(
+    partial(
         "ix_playbook_runs_queue",
         *("queue_time", "id"),
         where="status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL",
     ),
-    _partial(
+    partial(
         "ix_playbook_runs_standing",
         "dispatch_time",
         where="status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL",
     ),
-    _partial("ix_playbook_runs_unsettled", "id", where="NOT settled"),
-    _partial("ix_playbook_runs_held", "worker", where="end_time IS NULL AND claim_id IS NOT NULL"),
+    partial("ix_playbook_runs_unsettled", "id", where="NOT settled"),
+    partial("ix_playbook_runs_held", "worker", where="end_time IS NULL AND claim_id IS NOT NULL"),
     # What lists are filtered and sorted by.
     Index("ix_playbook_runs_container_status_time", "container_id", "status", "start_time", "id"),
     Index(None, "start_time", "id"),
-    _partial("ix_playbook_runs_not_success", "status", "id", where="status <> 'success'"),
-    _partial(
+    partial("ix_playbook_runs_not_success", "status", "id", where="status <> 'success'"),
+    partial(
         "ix_playbook_runs_parent_run_id",
         *("parent_run_id", "id"),
         where="parent_run_id IS NOT NULL",
@@ -370,7 +246,7 @@ idempotency_keys = Table(
     Column("key", Text, primary_key=True),
     Column("request_hash", LargeBinary, nullable=False),
     Column("playbook_run_id", BigInteger),
-    _time("create_time"),
+    time("create_time"),
     Index(None, "create_time"),
 )
 """Which run a caller's key got. ``playbook_run_id`` is null only within the transaction that makes
@@ -382,8 +258,8 @@ dispatch_status = Table(
     Column("work_pool", Text, primary_key=True),
     Column("workers", Integer),
     Column("slots", Integer),
-    _flag("paused"),
-    _time("unreachable_time", now=False),
+    flag("paused"),
+    time("unreachable_time", now=False),
 )
 """What Prefect last said of a work pool: its online workers and its slots (null: no limit), and
 since when Prefect has not answered (null: it does). Written only when something has changed."""
@@ -391,20 +267,20 @@ since when Prefect has not answered (null: it does). Written only when something
 action_runs = Table(
     "action_runs",
     metadata,
-    _id(),
-    _reference("playbook_run_id", "playbook_runs.id", cascade=True),
-    _reference("container_id", "containers.id"),
+    identifier(),
+    reference("playbook_run_id", "playbook_runs.id", cascade=True),
+    reference("container_id", "containers.id"),
     Column("start_key", Uuid, nullable=False, unique=True),
-    _number("attempt", 1),
+    number("attempt", 1),
     Column("name", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("app", Text, nullable=False),
-    _text("type", "generic"),
-    _text("status", "running"),
-    _text("message"),
-    _time("create_time"),
-    _time("close_time", now=False),
-    _number("version", 1),
+    words("type", "generic"),
+    words("status", "running"),
+    words("message"),
+    time("create_time"),
+    time("close_time", now=False),
+    number("version", 1),
     CheckConstraint("status IN ('running', 'success', 'failed')", name="status"),
     Index(None, "playbook_run_id", "id"),
     Index(None, "container_id", "id"),
@@ -415,22 +291,22 @@ action_runs = Table(
 app_runs = Table(
     "app_runs",
     metadata,
-    _id(),
-    _reference("action_run_id", "action_runs.id", cascade=True),
-    _reference("playbook_run_id", "playbook_runs.id", cascade=True),
-    _reference("container_id", "containers.id"),
-    _reference("asset_id", "assets.id", null=True),
+    identifier(),
+    reference("action_run_id", "action_runs.id", cascade=True),
+    reference("playbook_run_id", "playbook_runs.id", cascade=True),
+    reference("container_id", "containers.id"),
+    reference("asset_id", "assets.id", null=True),
     Column("asset_name", Text, nullable=False),
     Column("app", Text, nullable=False),
     Column("action", Text, nullable=False),
-    _text("status", "running"),
-    _text("message"),
-    _flag("exception_occured"),
+    words("status", "running"),
+    words("message"),
+    flag("exception_occured"),
     Column("entries", JSON, nullable=False, server_default=text("'[]'::json")),
     Column("result_data", JSON, nullable=False, server_default=text("'[]'::json")),
-    _time("start_time"),
-    _time("end_time", now=False),
-    _number("version", 1),
+    time("start_time"),
+    time("end_time", now=False),
+    number("version", 1),
     CheckConstraint("status IN ('running', 'success', 'failed')", name="status"),
     Index(None, "action_run_id", "id"),
     Index(None, "playbook_run_id"),
@@ -450,7 +326,7 @@ workers = Table(
     Column("slots", Integer, nullable=False),
     Column("taken", Integer, nullable=False),
     Column("start_time", DateTime(timezone=True), nullable=False),
-    _time("seen_time"),
+    time("seen_time"),
 )
 """What each worker last said of itself. ``taken`` of its ``slots`` are in use; ``version`` is that
 of our program; ``start_time`` is by the worker's clock, ``seen_time`` by the database's."""
@@ -458,10 +334,10 @@ of our program; ``start_time`` is by the worker's clock, ``seen_time`` by the da
 run_log = Table(
     "run_log",
     metadata,
-    _id(),
-    _reference("playbook_run_id", "playbook_runs.id", cascade=True),
-    _time("time"),
-    _number("message_type", 1),
+    identifier(),
+    reference("playbook_run_id", "playbook_runs.id", cascade=True),
+    time("time"),
+    number("message_type", 1),
     Column("message", Text, nullable=False),
     Column("attempt", Integer),
     Column("place", Integer),

@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.errors import Invalid, TokenNotFound, Unauthenticated
 from adapters.permissions import AUTOMATION
 from adapters.store import served_request
+from adapters.store.account_tables import tokens, users
 from adapters.store.database import Database
 from adapters.store.prepared import Prepared
 from adapters.store.roles import give
-from adapters.store.tables import tokens, users
 from adapters.store.users import COLUMNS, LARGEST_ID, User
 
 TOKEN_BYTES = 32

@@ -14,11 +14,11 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from adapters.errors import Unauthenticated, UserNotFound
 from adapters.permissions import ADMINISTRATOR
+from adapters.store.account_tables import users
 from adapters.store.database import Database
 from adapters.store.passwords import Passwords, hash_password, matches
 from adapters.store.prepared import Prepared
 from adapters.store.roles import give
-from adapters.store.tables import users
 
 FIRST_ADMINISTRATOR = "admin"
 LARGEST_ID = 2**63 - 1

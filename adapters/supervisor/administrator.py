@@ -6,8 +6,8 @@ from sqlalchemy import Connection, inspect, select
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from adapters.settings import PHANTOM_DATABASE
+from adapters.store.account_tables import users
 from adapters.store.database import database_url
-from adapters.store.tables import users
 
 ADMINISTRATOR = "admin"
 

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from sqlalchemy import func, select, text
 
-from adapters.store.tables import audit, playbook_runs, users
+from adapters.store.account_tables import audit, users
+from adapters.store.tables import playbook_runs
 
 pytestmark = pytest.mark.anyio
 

@@ -11,10 +11,10 @@ from sqlalchemy import update
 
 from adapters.permissions import ADMINISTRATOR, AUTOMATION
 from adapters.store import accounts, passwords, tokens, users
+from adapters.store.account_tables import tokens as tokens_table
+from adapters.store.account_tables import users as users_table
 from adapters.store.accounts import Changes
 from adapters.store.passwords import Passwords
-from adapters.store.tables import tokens as tokens_table
-from adapters.store.tables import users as users_table
 
 pytestmark = pytest.mark.anyio
 

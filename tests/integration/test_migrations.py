@@ -14,9 +14,9 @@ from sqlalchemy import Connection, text
 
 from adapters.store import accounts, users
 from adapters.store.accounts import Changes
+from adapters.store.columns import metadata
 from adapters.store.database import Database, create_database, database_url
 from adapters.store.schema import MIGRATIONS
-from adapters.store.tables import metadata
 
 
 def _differences(connection: Connection) -> list[object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select
 
 from adapters.errors import ContainerNotFound
+from adapters.store.account_tables import users
 from adapters.store.listing.field import (
     Field,
     Kind,
@@ -18,7 +19,7 @@ from adapters.store.listing.field import (
     time,
 )
 from adapters.store.listing.resource import Resource
-from adapters.store.tables import artifacts, containers, users
+from adapters.store.tables import artifacts, containers
 
 CONTAINER = Resource(
     name="container",

@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 
 from adapters.errors import RoleNotFound, TokenNotFound, UserNotFound
+from adapters.store.account_tables import roles, tokens, user_roles, users
 from adapters.store.listing.field import (
     Expression,
     Field,
@@ -30,7 +31,6 @@ from adapters.store.listing.field import (
     time,
 )
 from adapters.store.listing.resource import Resource
-from adapters.store.tables import roles, tokens, user_roles, users
 
 
 def _of_roles(value: ColumnElement[Any]) -> Expression:
