@@ -1,0 +1,139 @@
+"""Every error a caller can see, drawn once; the sentence is built here and nowhere else.
+
+::
+
+    PhantomError
+    ├── Unauthenticated          no or wrong credentials
+    ├── Refused                  known caller, not allowed
+    │   ├── PermissionMissing  TokenOnDelete
+    │   └── ForeignOrigin  ForbiddenAddress
+    ├── NotFound
+    │   ├── PlaybookNotFound  ContainerNotFound  ArtifactNotFound  PlaybookRunNotFound
+    │   ├── UserNotFound  RoleNotFound  TokenNotFound  EntryNotFound
+    │   └── EndpointNotFound
+    ├── MethodNotAllowed
+    ├── BodyTooLarge
+    ├── HeadTooLarge  RequestTooSlow
+    ├── TooMany                  too many requests, or failed logins, from here
+    ├── Invalid                  the request cannot be carried out as it was sent
+    │   ├── BadBody  FieldMissing  BadField  NotRequested  NotUpdatable
+    │   ├── UnknownLabel  UnknownOwner  NoSuchPage  UserExists
+    │   ├── RoleExists  RoleIsShipped  RoleInUse  LastAdministrator
+    │   ├── UnknownField  UnknownLookup  BadFilter  BadPattern  BadQuery  TooCostly
+    │   ├── DuplicateContainer  DuplicateArtifact
+    │   └── AlreadyFinished
+    ├── KeyReused                an Idempotency-Key came with two different requests
+    ├── Unavailable              the database does not answer
+    └── Superseded               a stale or refused attempt of a run (runtime API only)
+
+The base classes carry no status code: `adapters.rest.failures` maps them, so that the store can
+raise them without knowing HTTP.
+"""
+
+from __future__ import annotations
+
+from adapters.errors.caller import (
+    ForbiddenAddress,
+    ForeignOrigin,
+    PermissionMissing,
+    Refused,
+    TokenOnDelete,
+    TooMany,
+    Unauthenticated,
+)
+from adapters.errors.path import (
+    ArtifactNotFound,
+    ContainerNotFound,
+    EndpointNotFound,
+    EntryNotFound,
+    MethodNotAllowed,
+    NotFound,
+    PlaybookNotFound,
+    PlaybookRunNotFound,
+    RoleNotFound,
+    TokenNotFound,
+    UserNotFound,
+)
+from adapters.errors.query import (
+    BadFilter,
+    BadPattern,
+    BadQuery,
+    NoSuchPage,
+    TooCostly,
+    UnknownField,
+    UnknownLookup,
+)
+from adapters.errors.request import (
+    BadBody,
+    BadField,
+    BodyTooLarge,
+    DuplicateArtifact,
+    DuplicateContainer,
+    FieldMissing,
+    HeadTooLarge,
+    Invalid,
+    LastAdministrator,
+    NotRequested,
+    NotUpdatable,
+    RequestTooSlow,
+    RoleExists,
+    RoleInUse,
+    RoleIsShipped,
+    UnknownLabel,
+    UnknownOwner,
+    UserExists,
+)
+from adapters.errors.root import PhantomError
+from adapters.errors.state import AlreadyFinished, KeyReused, NotReady, Superseded, Unavailable
+
+__all__ = [
+    "AlreadyFinished",
+    "ArtifactNotFound",
+    "BadBody",
+    "BadField",
+    "BadFilter",
+    "BadPattern",
+    "BadQuery",
+    "BodyTooLarge",
+    "ContainerNotFound",
+    "DuplicateArtifact",
+    "DuplicateContainer",
+    "EndpointNotFound",
+    "EntryNotFound",
+    "FieldMissing",
+    "ForbiddenAddress",
+    "ForeignOrigin",
+    "HeadTooLarge",
+    "Invalid",
+    "KeyReused",
+    "LastAdministrator",
+    "MethodNotAllowed",
+    "NoSuchPage",
+    "NotFound",
+    "NotReady",
+    "NotRequested",
+    "NotUpdatable",
+    "PermissionMissing",
+    "PhantomError",
+    "PlaybookNotFound",
+    "PlaybookRunNotFound",
+    "Refused",
+    "RequestTooSlow",
+    "RoleExists",
+    "RoleInUse",
+    "RoleIsShipped",
+    "RoleNotFound",
+    "Superseded",
+    "TokenNotFound",
+    "TokenOnDelete",
+    "TooCostly",
+    "TooMany",
+    "Unauthenticated",
+    "Unavailable",
+    "UnknownField",
+    "UnknownLabel",
+    "UnknownLookup",
+    "UnknownOwner",
+    "UserExists",
+    "UserNotFound",
+]

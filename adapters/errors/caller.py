@@ -1,0 +1,66 @@
+"""Who is not known, or may not do what is asked for."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from adapters.errors.root import PhantomError
+
+
+class Unauthenticated(PhantomError):
+    """Credentials are missing or wrong (HTTP 401). `user_id` is whose they claimed to be."""
+
+    def __init__(self, message: str, user_id: int | None = None) -> None:
+        super().__init__(message)
+        self.user_id = user_id
+
+    MISSING: ClassVar[str] = "No supported auth information provided in request"
+    """Recorded from a running SOAR."""
+    BAD_TOKEN: ClassVar[str] = "Invalid automation token"  # noqa: S105
+    """Recorded from a running SOAR."""
+    BAD_PASSWORD: ClassVar[str] = "Invalid username or password"  # noqa: S105
+
+
+class Refused(PhantomError):
+    """The caller is known and may not do this (HTTP 403)."""
+
+
+class PermissionMissing(Refused):
+    """The caller's user lacks a permission. Our decision: the text names it."""
+
+    def __init__(self, username: str, permission: str) -> None:
+        super().__init__(f'User "{username}" lacks the permission "{permission}"')
+
+
+class TokenOnDelete(Refused):
+    """The vendor's page allows DELETE with a user's password only."""
+
+    def __init__(self) -> None:
+        super().__init__("DELETE is refused to automation tokens; use a user's name and password")
+
+
+class ForeignOrigin(Refused):
+    """A browser sent the request from another site (HTTP 403)."""
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(f"Requests from another site are refused: {origin}")
+
+
+class ForbiddenAddress(Refused):
+    """The caller's user may not call from this address (HTTP 403)."""
+
+    def __init__(self, username: str, ip_address: str | None) -> None:
+        where = ip_address or "an address that is not known"
+        super().__init__(f'User "{username}" may not call from {where}')
+
+
+class TooMany(PhantomError):
+    """Too much comes from here; later it will be right again (HTTP 429)."""
+
+    REQUESTS: ClassVar[str] = "Too many requests"
+    FAILURES: ClassVar[str] = "Too many failed logins"
+
+    def __init__(self, what: str, retry_after: float) -> None:
+        self.retry_after = max(1, math.ceil(retry_after))
+        super().__init__(f"{what}; try again in {self.retry_after} s")

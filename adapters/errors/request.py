@@ -1,0 +1,151 @@
+"""What a request says that cannot be carried out."""
+
+from __future__ import annotations
+
+import json
+
+from adapters.errors.root import PhantomError, shown
+
+
+class BodyTooLarge(PhantomError):
+    """The body is over the limit (HTTP 413)."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request body is larger than the limit of {limit} bytes")
+
+
+class HeadTooLarge(PhantomError):
+    """Path or headers are over their limits (HTTP 431)."""
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(f"Path and headers of the request are over the limit of {limit}")
+
+
+class RequestTooSlow(PhantomError):
+    """The request was not complete in time (HTTP 408)."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The request was not complete within {seconds:.0f} s")
+
+
+class Invalid(PhantomError):
+    """The request cannot be carried out as it was sent (HTTP 400)."""
+
+
+class BadBody(Invalid):
+    """The body cannot be read as one JSON object; the reason says which rule it breaks."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The request body {reason}")
+
+
+class FieldMissing(Invalid):
+    """A required field is absent or null."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is required")
+
+
+class BadField(Invalid):
+    """A field holds something that is not accepted there; names the value and what is."""
+
+    def __init__(self, name: str, value: object, accepted: str) -> None:
+        super().__init__(f"{name} must be {accepted}, not {shown(value)}")
+
+
+class NotRequested(Invalid):
+    """``run`` or ``cancel`` is missing or not true, so there is nothing to do."""
+
+    def __init__(self, name: str, *, updating: bool = False) -> None:
+        others = ", and no other field can be updated" if updating else ""
+        super().__init__(
+            f'The request does not ask for a {name}: "{name}": true is missing{others}'
+        )
+
+
+class NotUpdatable(Invalid):
+    """The vendor's page: no other fields can be updated."""
+
+    def __init__(self, names: list[str], thing: str, updatable: str) -> None:
+        super().__init__(
+            f"No other field can be updated: {shown(names)}; a {thing} takes {updatable}"
+        )
+
+
+class UnknownLabel(Invalid):
+    """The text is recorded from a running SOAR."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(f'Label "{label}" is not a known label.')
+
+
+class UnknownOwner(Invalid):
+    """Begins with the words that published clients of SOAR look for."""
+
+    def __init__(self, owner_id: int) -> None:
+        super().__init__(f'"owner_id" Not found: no user has the id {owner_id}')
+
+
+class UserExists(Invalid):
+    """A new user's name is taken."""
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f'User "{username}" already exists')
+
+
+class RoleExists(Invalid):
+    """A new role's name is taken."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'Role "{name}" already exists')
+
+
+class RoleIsShipped(Invalid):
+    """The vendor's documentation: default roles can neither be edited nor deleted."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'Role "{name}" is shipped and cannot be changed')
+
+
+class RoleInUse(Invalid):
+    """A role that users have is not deleted, since nobody would see what they lose."""
+
+    def __init__(self, name: str, users: int) -> None:
+        super().__init__(f'Role "{name}" cannot be deleted while users have it: {users}')
+
+
+class LastAdministrator(Invalid):
+    """Nobody would be left who could undo the change."""
+
+    def __init__(self) -> None:
+        super().__init__("The change would leave nobody with a password who may administer")
+
+
+class DuplicateContainer(Invalid):
+    """A container with this ``source_data_identifier`` exists."""
+
+    def __init__(self, source_data_identifier: str, existing: int) -> None:
+        super().__init__(
+            f"duplicate container with source_data_identifier {json.dumps(source_data_identifier)}"
+        )
+        self.existing = existing
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """The id of the container that is already there."""
+        return {"existing_container_id": self.existing}
+
+
+class DuplicateArtifact(Invalid):
+    """The container has an artifact with this ``source_data_identifier``."""
+
+    def __init__(self, source_data_identifier: str, existing: int) -> None:
+        super().__init__(
+            f"duplicate artifact with source_data_identifier {json.dumps(source_data_identifier)}"
+        )
+        self.existing = existing
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """The id of the artifact that is already there."""
+        return {"existing_artifact_id": self.existing}

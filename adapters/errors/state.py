@@ -1,0 +1,63 @@
+"""What stands in the way of a request that is right in itself."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from adapters.errors.request import Invalid
+from adapters.errors.root import PhantomError, shown
+
+
+class AlreadyFinished(Invalid):
+    """Cancel came after the end of the run. Nothing changes."""
+
+    def __init__(self, playbook_run: int, status: str, cancelled: str) -> None:
+        super().__init__(
+            f"Playbook run {playbook_run} was already cancelled"
+            if cancelled
+            else f'Playbook run {playbook_run} already finished with status "{status}"'
+        )
+
+
+class KeyReused(PhantomError):
+    """An ``Idempotency-Key`` stands for another request already (HTTP 409)."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"Idempotency-Key {shown(key)} was sent before with another request; "
+            "a new request needs a new key"
+        )
+
+
+class Unavailable(PhantomError):
+    """The database does not answer (HTTP 503). Nothing was accepted, unless it is uncertain."""
+
+    RETRY_AFTER_SECONDS: ClassVar[int] = 5
+
+    def __init__(self, *, uncertain: bool = False) -> None:
+        super().__init__(
+            "The connection to the database broke, and what was asked for may have been done; "
+            "sent again with the same Idempotency-Key it is not done twice"
+            if uncertain
+            else "The database does not answer; nothing was accepted, try again later"
+        )
+
+
+class NotReady(Unavailable):
+    """The answer is not known yet; asking again soon is right (HTTP 503, runtime API only)."""
+
+    def __init__(self, message: str) -> None:
+        PhantomError.__init__(self, message)
+
+
+class Superseded(PhantomError):
+    """An attempt may not go on: the run is over, cancelled, or held by another process."""
+
+    def __init__(self, message: str, *, held_elsewhere: bool = False) -> None:
+        super().__init__(message)
+        self.held_elsewhere = held_elsewhere
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """Whether another process holds the run, so that its Prefect state is not this one's."""
+        return {"held_elsewhere": self.held_elsewhere}
