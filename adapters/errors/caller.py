@@ -17,9 +17,9 @@ class Unauthenticated(PhantomError):
 
     MISSING: ClassVar[str] = "No supported auth information provided in request"
     """Recorded from a running SOAR."""
-    BAD_TOKEN: ClassVar[str] = "Invalid automation token"  # noqa: S105
+    BAD_AUTOMATION: ClassVar[str] = "Invalid automation token"
     """Recorded from a running SOAR."""
-    BAD_PASSWORD: ClassVar[str] = "Invalid username or password"  # noqa: S105
+    BAD_LOGIN: ClassVar[str] = "Invalid username or password"
 
 
 class Refused(PhantomError):

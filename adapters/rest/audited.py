@@ -84,7 +84,7 @@ class Audited:
         except Exception as trouble:
             if not is_outage(trouble):
                 raise
-            logger.error("A refused request could not be noted: %r", trouble)  # noqa: TRY400
+            logger.warning("A refused request could not be noted: %r", trouble)
 
 
 class Allowance:

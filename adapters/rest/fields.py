@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from adapters.errors import BadField, FieldMissing
+from adapters.errors import BadField, FieldMissing, NotUpdatable
 from adapters.moment import moment
 
 LARGEST_ID = 2**63 - 1
@@ -16,6 +17,12 @@ class Fields:
 
     def __init__(self, body: dict[str, object]) -> None:
         self.body = body
+
+    def refuse_others(self, updatable: Sequence[str], thing: str) -> None:
+        """Raise `NotUpdatable` when the body has any other field than these."""
+        others = [name for name in self.body if name not in updatable]
+        if others:
+            raise NotUpdatable(others, thing, ", ".join(updatable))
 
     def require(self, name: str) -> None:
         """Raise `FieldMissing` when the field is absent or null."""

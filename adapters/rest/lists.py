@@ -10,8 +10,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from adapters.rest.fields import as_identifier
 from adapters.rest.gateway import Gateway
+from adapters.rest.path_identifier import path_identifier
 from adapters.rest.query.list_query import read_list_query
 from adapters.rest.resources import Handler
 from adapters.rest.responses import answer, compact
@@ -65,7 +65,7 @@ class Lists:
         """Handler of ``/rest/<parent>/<id>/<things>``: those that belong to that one."""
 
         async def index(request: Request) -> Response:
-            identifier = _identifier(request, parent.resource)
+            identifier = path_identifier(request, parent.resource.missing)
             await self._listing(request, parent.resource).require(identifier)
             wanted = read_list_query(request).where(parent.resource.name, identifier)
             return await self._answer(request, wanted)
@@ -104,7 +104,7 @@ class Lists:
         return content
 
     async def _one(self, request: Request) -> dict[str, Any]:
-        identifier = _identifier(request, self.resource)
+        identifier = path_identifier(request, self.resource.missing)
         pretty = read_list_query(request).pretty
         row = await self._listing(request, self.resource).read_one(identifier, pretty=pretty)
         return self._object(request, row, pretty=pretty)
@@ -112,14 +112,6 @@ class Lists:
     @staticmethod
     def _listing(request: Request, resource: Resource) -> Listing:
         return Listing(Gateway.of(request).database, resource, RESOURCES)
-
-
-def _identifier(request: Request, resource: Resource) -> int:
-    text: str = request.path_params["id"]
-    identifier = as_identifier(text)
-    if identifier is None:
-        raise resource.missing(text)
-    return identifier
 
 
 async def _chain(first: str, rest: AsyncIterator[str]) -> AsyncIterator[str]:

@@ -8,11 +8,12 @@ from ipaddress import ip_network
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import BadField, FieldMissing, Invalid, NotUpdatable, UserNotFound
+from adapters.errors import BadField, FieldMissing, Invalid, UserNotFound
 from adapters.permissions import AUTOMATION, OBSERVER
 from adapters.rest.body import read_object
 from adapters.rest.fields import Fields, as_identifier
 from adapters.rest.gateway import Gateway
+from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
 from adapters.store import accounts, users
 from adapters.store.accounts import Changes
@@ -57,24 +58,13 @@ async def create(request: Request) -> Response:
 
 async def change(request: Request) -> Response:
     """Change a user's password, roles or addresses, or whether the user is active."""
-    database, changed = Gateway.of(request).database, user_id(request)
+    database, changed = Gateway.of(request).database, path_identifier(request, UserNotFound)
     body = await read_object(request)
-    others = [name for name in body if name not in CHANGEABLE]
-    if others:
-        raise NotUpdatable(others, "user", ", ".join(CHANGEABLE))
+    Fields(body).refuse_others(CHANGEABLE, "user")
     changes = _changes(body)
     _check_password((await users.read(database, changed)).type, changes.password)
     user = await accounts.change(database, changed, changes)
     return answer({"success": True, "id": user.id})
-
-
-def user_id(request: Request) -> int:
-    """The id in the path. Raises `UserNotFound`."""
-    text: str = request.path_params["id"]
-    found = as_identifier(text)
-    if found is None:
-        raise UserNotFound(text)
-    return found
 
 
 def time_to_come(fields: Fields, name: str) -> datetime | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import NotRequested, NotUpdatable, PlaybookRunNotFound
+from adapters.errors import NotRequested, PlaybookRunNotFound
 from adapters.rest.address import address_of
 from adapters.rest.body import read_object
-from adapters.rest.fields import Fields, as_identifier
+from adapters.rest.fields import Fields
 from adapters.rest.gateway import Gateway, caller
 from adapters.rest.idempotency_key import read_idempotency_key
+from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
 from adapters.rest.run_object import run_object
 from adapters.rest.run_request import read_run_request
@@ -44,7 +45,7 @@ async def start(request: Request) -> Response:
 async def show(request: Request) -> Response:
     """The run as it stands, without any envelope around it (vendor's page)."""
     gateway = Gateway.of(request)
-    run = await playbook_runs.read(gateway.database, _playbook_run_id(request))
+    run = await playbook_runs.read(gateway.database, path_identifier(request, PlaybookRunNotFound))
     waiting = None
     if run.waits:
         # The one status that needs a second read.
@@ -61,7 +62,7 @@ async def cancel(request: Request) -> Response:
     the user's name in the run's `cancelled`.
     """
     gateway = Gateway.of(request)
-    playbook_run_id = _playbook_run_id(request)
+    playbook_run_id = path_identifier(request, PlaybookRunNotFound)
     reason = _read_reason(await read_object(request))
     user = caller(request)
     text = f"Cancelled by {user.username}"
@@ -82,19 +83,9 @@ async def cancel(request: Request) -> Response:
 
 def _read_reason(body: dict[str, object]) -> str | None:
     """Check that `body` asks for a cancel and nothing else; returns its reason."""
-    others = [name for name in body if name not in UPDATABLE]
-    if others:
-        raise NotUpdatable(others, "playbook run", "cancel, and a reason for it")
     fields = Fields(body)
+    fields.refuse_others(UPDATABLE, "playbook run")
     reason = fields.text("reason")
     if not fields.asks("cancel"):
         raise NotRequested("cancel", updating=True)
     return reason
-
-
-def _playbook_run_id(request: Request) -> int:
-    text: str = request.path_params["id"]
-    playbook_run_id = as_identifier(text)
-    if playbook_run_id is None:
-        raise PlaybookRunNotFound(text)
-    return playbook_run_id

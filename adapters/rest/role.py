@@ -5,11 +5,12 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import BadField, FieldMissing, NotUpdatable, RoleNotFound
+from adapters.errors import BadField, FieldMissing, RoleNotFound
 from adapters.permissions import Permission
 from adapters.rest.body import read_object
 from adapters.rest.fields import Fields, as_identifier
 from adapters.rest.gateway import Gateway
+from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
 from adapters.store import roles
 
@@ -37,12 +38,9 @@ async def create(request: Request) -> Response:
 
 async def change(request: Request) -> Response:
     """Change a role's description or permissions, or delete it with ``"delete": true``."""
-    database, role_id = Gateway.of(request).database, _role_id(request)
-    body = await read_object(request)
-    others = [name for name in body if name not in CHANGEABLE]
-    if others:
-        raise NotUpdatable(others, "role", ", ".join(CHANGEABLE))
-    fields = Fields(body)
+    database, role_id = Gateway.of(request).database, path_identifier(request, RoleNotFound)
+    fields = Fields(await read_object(request))
+    fields.refuse_others(CHANGEABLE, "role")
     if fields.asks("delete"):
         await roles.remove(database, role_id)
     else:
@@ -61,11 +59,3 @@ def _permissions(fields: Fields) -> list[Permission] | None:
         return None if named is None else [Permission(each) for each in named]
     except ValueError as error:
         raise BadField("permissions", named, f"a list of {', '.join(Permission)}") from error
-
-
-def _role_id(request: Request) -> int:
-    text: str = request.path_params["id"]
-    role_id = as_identifier(text)
-    if role_id is None:
-        raise RoleNotFound(text)
-    return role_id

@@ -339,4 +339,4 @@ def _require_key(request: Request) -> None:
     key = request.app.state.settings.runtime_key
     expected = key.get_secret_value() if key else ""
     if not expected or not hmac.compare_digest(_bearer(request).encode(), expected.encode()):
-        raise Unauthenticated(Unauthenticated.BAD_TOKEN)
+        raise Unauthenticated(Unauthenticated.BAD_AUTOMATION)

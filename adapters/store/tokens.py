@@ -58,9 +58,9 @@ async def authenticate(database: Database, token: str) -> tuple[User, float | No
     wanted = digest(token)
     row = await database.fetch(_FIND, hash=wanted)
     if row is None or not hmac.compare_digest(row["hash"], wanted):
-        raise Unauthenticated(Unauthenticated.BAD_TOKEN)
+        raise Unauthenticated(Unauthenticated.BAD_AUTOMATION)
     if row["disabled"]:
-        raise Unauthenticated(Unauthenticated.BAD_TOKEN, row["id"])
+        raise Unauthenticated(Unauthenticated.BAD_AUTOMATION, row["id"])
     expires_in = None if row["expires_in"] is None else float(row["expires_in"])
     return User.of(row, row["token_id"]), expires_in
 

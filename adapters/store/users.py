@@ -9,12 +9,12 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 from typing import Any, Self, TypeAlias
 
 from asyncpg import Record
-from sqlalchemy import RowMapping, Text, bindparam, literal_column, select, update
+from sqlalchemy import ColumnElement, RowMapping, Text, bindparam, cast, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from adapters.errors import Unauthenticated, UserNotFound
 from adapters.permissions import ADMINISTRATOR
-from adapters.store.account_tables import users
+from adapters.store.account_tables import roles, user_roles, users
 from adapters.store.database import Database
 from adapters.store.passwords import Passwords, hash_password, matches
 from adapters.store.prepared import Prepared
@@ -66,12 +66,10 @@ class User:
         return address is not None and any(address in network for network in self.networks)
 
 
-def _of_roles(expression: str) -> Any:  # noqa: ANN401 - a column of a query is of any type
-    query = (
-        f"ARRAY(SELECT {expression} FROM user_roles JOIN roles ON roles.id = user_roles.role_id"  # noqa: S608 - from this file alone
-        " WHERE user_roles.user_id = users.id ORDER BY 1)"
-    )
-    return literal_column(query, ARRAY(Text))
+def _of_roles(found: ColumnElement[Any]) -> ColumnElement[Any]:
+    of_user = select(found).distinct().join_from(user_roles, roles).order_by(text("1"))
+    query = of_user.where(user_roles.c.user_id == users.c.id).correlate(users)
+    return cast(func.array(query.scalar_subquery()), ARRAY(Text))
 
 
 COLUMNS = (
@@ -80,8 +78,8 @@ COLUMNS = (
     users.c.type,
     users.c.disabled,
     users.c.allowed_ips,
-    _of_roles("roles.name").label("roles"),
-    _of_roles("DISTINCT unnest(roles.permissions)").label("permissions"),
+    _of_roles(roles.c.name).label("roles"),
+    _of_roles(func.unnest(roles.c.permissions)).label("permissions"),
 )
 """The columns of a `User`, for queries that join it."""
 
@@ -127,7 +125,7 @@ async def authenticate(
     user, password_hash = await _read(database, username)
     right = await passwords.verify(username, password, password_hash, before=before)
     if user is None or user.disabled or not right:
-        raise Unauthenticated(Unauthenticated.BAD_PASSWORD, None if user is None else user.id)
+        raise Unauthenticated(Unauthenticated.BAD_LOGIN, None if user is None else user.id)
     return user
 
 

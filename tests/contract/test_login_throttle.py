@@ -124,7 +124,7 @@ def fail(throttle: LoginThrottle, address: str, who: bytes) -> None:
     def guess() -> None:
         with throttle.attempt(parse(address), who) as check:
             check()
-            raise Unauthenticated(Unauthenticated.BAD_PASSWORD)
+            raise Unauthenticated(Unauthenticated.BAD_LOGIN)
 
     with pytest.raises(Unauthenticated):
         guess()

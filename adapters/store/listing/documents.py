@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from adapters.errors import BadFilter
 from adapters.store.listing.field import Kind
+from adapters.store.listing.fitting import LONGEST_INTEGER
 from adapters.store.listing.lookups import compare, flag, is_textual, several, textual
 from adapters.store.listing.request import Given
 
@@ -108,7 +109,8 @@ def _number(content: object) -> object:
     if content in {"true", "false"}:
         return content == "true"
     try:
-        return int(content) if content.isascii() and len(content) <= 20 else None  # noqa: PLR2004
+        short = len(content) <= LONGEST_INTEGER and content.isascii()
+        return int(content) if short else None
     except ValueError:
         return None
 

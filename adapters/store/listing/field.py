@@ -84,8 +84,8 @@ def document(name: str, *, expensive: bool = False) -> Field:
 
 def reference(name: str, resource: str) -> Field:
     """A column with the ids of something else."""
-    link: Link = lambda mine, theirs: mine.c[name] == theirs.c.id  # noqa: E731 - it is a value
-    return Field(Kind.INTEGER, column(name), to=Relation(resource, link))
+    to = Relation(resource, lambda mine, theirs: mine.c[name] == theirs.c.id)
+    return Field(Kind.INTEGER, column(name), to=to)
 
 
 def having(name: str, resource: str) -> Relation:

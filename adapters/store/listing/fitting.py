@@ -69,6 +69,9 @@ def _integer(given: Given) -> int:
 
 
 def _text(given: Given) -> str:
-    if isinstance(given.content, list | dict):
-        raise ValueError(given.text)  # noqa: TRY004 - of what a caller sent, not of ours
-    return given.content if isinstance(given.content, str) else given.text
+    match given.content:
+        case str() as content:
+            return content
+        case list() | dict():
+            raise ValueError(given.text)
+    return given.text

