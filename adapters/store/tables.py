@@ -183,9 +183,7 @@ playbook_runs = Table(
     time("cancel_time", now=False),
     reference("cancelled_by_id", "users.id", null=True),
     # Its way through Prefect.
-    Column(
-        "dispatch_key", Uuid, nullable=False, unique=True, server_default=func.gen_random_uuid()
-    ),
+    Column("dispatch_key", Uuid, nullable=False, server_default=func.gen_random_uuid()),
     time("queue_time"),
     time("dispatch_time", now=False),
     Column("flow_run_id", Uuid, unique=True),
@@ -218,7 +216,7 @@ playbook_runs = Table(
     partial("ix_playbook_runs_unsettled", "id", where="NOT settled"),
     partial("ix_playbook_runs_held", "worker", where="end_time IS NULL AND claim_id IS NOT NULL"),
     # What lists are filtered and sorted by.
-    Index("ix_playbook_runs_container_status_time", "container_id", "status", "start_time", "id"),
+    Index(None, "container_id", "id"),
     Index(None, "start_time", "id"),
     partial("ix_playbook_runs_not_success", "status", "id", where="status <> 'success'"),
     partial(
