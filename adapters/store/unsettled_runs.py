@@ -68,7 +68,7 @@ async def read_page(
             ended_age.label("ended_age"),
         )
         .where(
-            runs.c.settled.is_(False),
+            ~runs.c.settled,  # not "IS false": only this is known to fit the index
             runs.c.flow_run_id.is_not(None),
             runs.c.id > after,
             chosen[which],

@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import errno
+import random
 import socket
 from contextlib import ExitStack
 
 from adapters.supervisor.failure import CannotStart
 
+CHOSEN = range(20_000, 32_000)
+"""Below those that systems give to outgoing connections, one of which could have taken the port
+by the time that the part it is meant for listens."""
+
 
 def free_ports(host: str, count: int) -> list[int]:
     """Return `count` different ports that are free on `host` now.
 
-    Raises `CannotStart` when `host` is no address of this machine.
+    Raises `CannotStart` when `host` is no address of this machine, or when all are in use.
     """
     with ExitStack() as sockets:  # all are held open until the last is found, so none comes twice
-        listeners = [sockets.enter_context(_bound(host, 0, "--host")) for _ in range(count)]
+        listeners = [sockets.enter_context(_free(host)) for _ in range(count)]
         return [int(listener.getsockname()[1]) for listener in listeners]
 
 
 def require_free(host: str, port: int, option: str) -> None:
     """Raise `CannotStart` when `port` cannot be listened on; `option` is what changes it."""
     _bound(host, port, option).close()
+
+
+def _free(host: str) -> socket.socket:
+    # One that fails for another reason than that its port is in use fails with any port.
+    _bound(host, 0, "--host").close()
+    for port in random.sample(CHOSEN, len(CHOSEN)):
+        try:
+            return _bound(host, port, "--host")
+        except CannotStart:
+            continue
+    raise CannotStart(f"No port of {host} from {CHOSEN[0]} to {CHOSEN[-1]} is free")
 
 
 def _bound(host: str, port: int, option: str) -> socket.socket:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
+from adapters.store import dispatch_queue, idempotency_keys, leases, measures, unsettled_runs
 from adapters.store.database import Database
 from adapters.store.listing.page import Listing
 from adapters.store.listing.request import Condition, Given, ListRequest
 from adapters.store.listing.resources import RESOURCES
 from adapters.store.prepared import Prepared
 from adapters.store.run_requests import RunRequest, accept
+from adapters.store.unsettled_runs import Which
 
 RUNS = 50_000
 NEW = 200
@@ -80,11 +83,13 @@ async def many(database: Database) -> Database:
             ),
             f"""
             INSERT INTO playbook_runs (playbook_id, container_id, owner_id, scope, status, end_time,
-                start_time, result, settled)
+                start_time, result, settled, flow_run_id)
             SELECT 1 + n % 50, CASE WHEN n % 3 = 0 THEN 42 ELSE 1 + n % 5000 END, 1, 'all',
                 CASE WHEN n > {RUNS} - 5 THEN 'running' WHEN n % 50 = 7 OR n % 150 = 0
-                THEN 'failed' ELSE 'success' END, now(),
-                '2026-01-01'::timestamptz + n * interval '1 minute', '[]', true
+                THEN 'failed' ELSE 'success' END,
+                CASE WHEN n <= {RUNS} - 5 THEN now() END,
+                '2026-01-01'::timestamptz + n * interval '1 minute', '[]', n <= {RUNS} - 5,
+                gen_random_uuid()
             FROM generate_series(1, {RUNS}) n
             """,
         ):
@@ -162,6 +167,48 @@ async def test_results_are_not_read_for_a_list(many):
     statement = str(listing._select(ListRequest()))
     assert "playbook_runs.result" not in statement
     assert "playbook_runs.result" in str(listing._select(ListRequest(expensive=True)))
+
+
+ROUND = {
+    **{
+        f"what Prefect says of runs: {which}": partial(
+            unsettled_runs.read_page, which=which, after=0, limit=100
+        )
+        for which in Which
+    },
+    "dispatch": partial(dispatch_queue.take, window=4),
+    "runs that wait too long": partial(dispatch_queue.end_overdue, hours=100_000),
+    "leases that are over": leases.end_expired,
+    "runs of a worker that has gone": partial(
+        leases.end_held_by, worker="gone", reason="", final=True
+    ),
+    "keys that are old": idempotency_keys.delete_old,
+    "measures": measures.read,
+}
+"""What a gateway asks all the time, whether there is anything to do or not."""
+
+
+@pytest.mark.parametrize("ask", ROUND.values(), ids=ROUND)
+async def test_what_is_asked_all_the_time_reads_no_run_that_is_over(many, ask):
+    database = Database(many.url, pool_size=1)
+    before = await _read_runs(database)
+    await ask(database)
+    assert await _read_runs(database) - before < 2 * PAGE
+    await database.close()
+
+
+async def _read_runs(database):
+    """How many rows of runs have been read so far, from the table or by an index."""
+    await database.fetch(Prepared(select(func.pg_stat_force_next_flush())))
+    async with database.begin() as connection:
+        await connection.execute(text("SELECT pg_stat_force_next_flush()"))
+    async with database.begin() as connection:
+        return await connection.scalar(
+            text(
+                "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables"
+                " WHERE relname = 'playbook_runs'"
+            )
+        )
 
 
 async def test_a_new_run_writes_to_few_pages_however_many_runs_there_are(many):
