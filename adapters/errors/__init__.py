@@ -17,6 +17,7 @@
     ├── TooMany                  too many requests, or failed logins, from here
     ├── Invalid                  the request cannot be carried out as it was sent
     │   ├── BadBody  FieldMissing  BadField  NotRequested  NotUpdatable
+    │   ├── NothingToChange  NoneWorked
     │   ├── UnknownLabel  UnknownOwner  NoSuchPage  UserExists
     │   ├── RoleExists  RoleIsShipped  RoleInUse  LastAdministrator
     │   ├── UnknownField  UnknownLookup  BadFilter  BadPattern  BadQuery  TooCostly
@@ -73,6 +74,8 @@ from adapters.errors.request import (
     HeadTooLarge,
     Invalid,
     LastAdministrator,
+    NoneWorked,
+    NothingToChange,
     NotRequested,
     NotUpdatable,
     RequestTooSlow,
@@ -109,10 +112,12 @@ __all__ = [
     "LastAdministrator",
     "MethodNotAllowed",
     "NoSuchPage",
+    "NoneWorked",
     "NotFound",
     "NotReady",
     "NotRequested",
     "NotUpdatable",
+    "NothingToChange",
     "PermissionMissing",
     "PhantomError",
     "PlaybookNotFound",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from adapters.errors.root import PhantomError, shown
 
@@ -39,6 +40,14 @@ class BadBody(Invalid):
         super().__init__(f"The request body {reason}")
 
 
+class NoneWorked(Invalid):
+    """Of an array of things none could be made; `results` say why, one each."""
+
+    def __init__(self, results: list[dict[str, object]]) -> None:
+        super().__init__(f"None of the {len(results)} items could be carried out")
+        self.results = results
+
+
 class FieldMissing(Invalid):
     """A required field is absent or null."""
 
@@ -72,6 +81,16 @@ class NotUpdatable(Invalid):
         )
 
 
+class NothingToChange(Invalid):
+    """An update names nothing that can be changed; it would look as if it had worked."""
+
+    def __init__(self, thing: str, changeable: Sequence[str]) -> None:
+        super().__init__(
+            f"The request names nothing that can be changed; a {thing} takes "
+            f"{', '.join(changeable)}"
+        )
+
+
 class UnknownLabel(Invalid):
     """The text is recorded from a running SOAR."""
 
@@ -82,8 +101,9 @@ class UnknownLabel(Invalid):
 class UnknownOwner(Invalid):
     """Begins with the words that published clients of SOAR look for."""
 
-    def __init__(self, owner_id: int) -> None:
-        super().__init__(f'"owner_id" Not found: no user has the id {owner_id}')
+    def __init__(self, owner: int | str) -> None:
+        what = "id" if isinstance(owner, int) else "name"
+        super().__init__(f'"owner_id" Not found: no user has the {what} {shown(owner)}')
 
 
 class UserExists(Invalid):

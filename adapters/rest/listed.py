@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from adapters.permissions import Permission
 from adapters.rest import artifact, container, ph_user, playbook, playbook_run, role, token
+from adapters.rest.bulk import one_or_many
 from adapters.rest.gateway import Gateway
 from adapters.rest.lists import Lists, Row
 from adapters.rest.resources import FieldRoute, resource
@@ -73,16 +74,20 @@ ROUTES = [
     resource("/rest/action_run/{id}/app_runs", get=(VIEW, APP_RUNS.within(ACTION_RUNS))),
     *_read_only(ACTION_RUNS),
     *_read_only(APP_RUNS),
-    resource("/rest/container", get=(VIEW, CONTAINERS.index), post=(EDIT, container.create)),
-    resource("/rest/container/{id}", get=(VIEW, CONTAINERS.show)),
+    resource(
+        "/rest/container", get=(VIEW, CONTAINERS.index), post=(EDIT, one_or_many(container.create))
+    ),
+    resource("/rest/container/{id}", get=(VIEW, CONTAINERS.show), post=(EDIT, container.change)),
     resource("/rest/container/{id}/artifacts", get=(VIEW, ARTIFACTS.within(CONTAINERS))),
     resource("/rest/container/{id}/playbook_runs", get=(VIEW, RUNS.within(CONTAINERS))),
     resource("/rest/container/{id}/comments", get=(VIEW, COMMENTS.within(CONTAINERS))),
     resource("/rest/container/{id}/notes", get=(VIEW, NOTES.within(CONTAINERS))),
     resource("/rest/container/{id}/pins", get=(VIEW, PINS.within(CONTAINERS))),
     _fields(CONTAINERS),
-    resource("/rest/artifact", get=(VIEW, ARTIFACTS.index), post=(EDIT, artifact.create)),
-    resource("/rest/artifact/{id}", get=(VIEW, ARTIFACTS.show)),
+    resource(
+        "/rest/artifact", get=(VIEW, ARTIFACTS.index), post=(EDIT, one_or_many(artifact.create))
+    ),
+    resource("/rest/artifact/{id}", get=(VIEW, ARTIFACTS.show), post=(EDIT, artifact.change)),
     _fields(ARTIFACTS),
     resource("/rest/playbook", get=(VIEW, PLAYBOOKS.index)),
     resource("/rest/playbook/{id}", get=(VIEW, PLAYBOOKS.show), post=(ADMINISTER, playbook.set_id)),
