@@ -86,8 +86,7 @@ class NothingToChange(Invalid):
 
     def __init__(self, thing: str, changeable: Sequence[str]) -> None:
         super().__init__(
-            f"The request names nothing that can be changed; a {thing} takes "
-            f"{', '.join(changeable)}"
+            f"The request names nothing that can be changed; {thing} takes {', '.join(changeable)}"
         )
 
 

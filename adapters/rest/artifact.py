@@ -30,8 +30,10 @@ async def change(request: Request) -> Response:
     artifact_id = path_identifier(request, ArtifactNotFound)
     body = await read_object(request)
     changes = artifact_fields(body)
-    nulls = Fields(body).cleared(changes, CLEARABLE, "artifact")
-    await artifacts.change(Gateway.of(request).database, artifact_id, changes, nulls)
+    nulls = Fields(body).cleared(changes, CLEARABLE, "an artifact")
+    container_id = Fields(body).identifier("container_id")
+    database = Gateway.of(request).database
+    await artifacts.change(database, artifact_id, changes, nulls, container_id=container_id)
     return answer({"success": True, "id": artifact_id})
 
 

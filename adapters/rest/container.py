@@ -50,7 +50,7 @@ async def change(request: Request) -> Response:
         raise BadField("artifacts", body["artifacts"], accepted)
     fields = Fields(body)
     changes = _container_fields(request, fields)
-    nulls = fields.cleared(changes, CLEARABLE, "container")
+    nulls = fields.cleared(changes, CLEARABLE, "a container")
     await containers.change(Gateway.of(request).database, container_id, changes, nulls)
     return answer({"success": True, "id": container_id})
 

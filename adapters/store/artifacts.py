@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.errors import ArtifactNotFound, DuplicateArtifact
+from adapters.errors import ArtifactNotFound, BadField, DuplicateArtifact
 from adapters.store.containers import given, lock, owner
 from adapters.store.database import Database
 from adapters.store.served_request import about
@@ -85,23 +85,36 @@ async def add(connection: AsyncConnection, container_id: int, new: ArtifactField
 
 
 async def change(
-    database: Database, artifact_id: int, changes: ArtifactFields, cleared: Collection[str]
+    database: Database,
+    artifact_id: int,
+    changes: ArtifactFields,
+    cleared: Collection[str],
+    *,
+    container_id: int | None = None,
 ) -> None:
     """Replace fields of an artifact, `cef` as a whole like all others.
 
-    The fields named in `cleared` become null. Raises `ArtifactNotFound`, `DuplicateArtifact` and
-    `UnknownOwner`.
+    The fields named in `cleared` become null. `container_id` is where the caller takes it to be.
+
+    Raises:
+        ArtifactNotFound: no artifact has this id.
+        BadField: it is in another container; what runs have seen there stays there.
+        DuplicateArtifact: another one of its container has the identifier.
+        UnknownOwner: no user has this id or name.
     """
     fields = given(asdict(changes)) | dict.fromkeys(cleared, null())
     async with database.begin() as connection:
         query = select(artifacts.c.container_id).where(artifacts.c.id == artifact_id)
-        container_id: int | None = await connection.scalar(query)
-        if container_id is None:
+        home: int | None = await connection.scalar(query)
+        if home is None:
             raise ArtifactNotFound(artifact_id)
-        await lock(connection, container_id)
+        if container_id not in {None, home}:
+            accepted = f"{home}, where the artifact stays, or left out"
+            raise BadField("container_id", container_id, accepted)
+        await lock(connection, home)
         fields |= await owner(connection, changes.owner_id)
         if (identifier := changes.source_data_identifier) is not None:
-            holder = await connection.scalar(_with_identifier(container_id, identifier))
+            holder = await connection.scalar(_with_identifier(home, identifier))
             if holder is not None and holder != artifact_id:
                 raise DuplicateArtifact(identifier, holder)
         await connection.execute(
@@ -109,7 +122,7 @@ async def change(
             .where(artifacts.c.id == artifact_id)
             .values(update_time=func.now(), **fields)
         )
-        await _note_in_container(connection, container_id)
+        await _note_in_container(connection, home)
         about(artifact_id)
 
 
