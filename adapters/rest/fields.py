@@ -107,10 +107,14 @@ class Fields:
         return value
 
     def flag(self, name: str) -> bool | None:
-        """A boolean."""
+        """True or false, each in the spellings of `asks`. Any other value is refused."""
         value = self.body.get(name)
-        if value is None or isinstance(value, bool):
-            return value
+        if value is None or self.asks(name):
+            return None if value is None else True
+        if isinstance(value, str) and value.lower() in {"0", "false"}:
+            return False
+        if isinstance(value, int) and value == 0:
+            return False
         raise BadField(name, value, "true or false")
 
     def cleared(

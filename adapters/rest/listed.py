@@ -90,7 +90,7 @@ ROUTES = [
     resource("/rest/artifact/{id}", get=(VIEW, ARTIFACTS.show), post=(EDIT, artifact.change)),
     _fields(ARTIFACTS),
     resource("/rest/playbook", get=(VIEW, PLAYBOOKS.index)),
-    resource("/rest/playbook/{id}", get=(VIEW, PLAYBOOKS.show), post=(ADMINISTER, playbook.set_id)),
+    resource("/rest/playbook/{id}", get=(VIEW, PLAYBOOKS.show), post=(ADMINISTER, playbook.change)),
     _fields(PLAYBOOKS),
     resource("/rest/ph_user", get=(VIEW, _users), post=(ADMINISTER, ph_user.create)),
     resource("/rest/ph_user/{id}", get=(VIEW, USERS.show), post=(ADMINISTER, ph_user.change)),
