@@ -9,8 +9,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters.permissions import Permission
-from adapters.rest import artifact, container, ph_user, playbook, playbook_run, role, token
+from adapters.rest import (
+    artifact,
+    container,
+    container_entry,
+    ph_user,
+    playbook,
+    playbook_run,
+    role,
+    token,
+)
 from adapters.rest.bulk import one_or_many
+from adapters.rest.container_entry import EntryHandlers
 from adapters.rest.gateway import Gateway
 from adapters.rest.lists import Lists, Row
 from adapters.rest.resources import FieldRoute, resource
@@ -40,7 +50,7 @@ ROLES = Lists(RESOURCES["role"])
 TOKENS = Lists(RESOURCES["token"])
 NOTES = Lists(RESOURCES["note"])
 COMMENTS = Lists(RESOURCES["container_comment"])
-PINS = Lists(RESOURCES["pin"])
+PINS = Lists(RESOURCES["container_pin"])
 SMALL = ("label", "severity", "container_status", "scm", "cef", "approval")
 
 
@@ -61,6 +71,20 @@ def _read_only(lists: Lists) -> list[Route]:
     return [
         resource(path, get=(VIEW, lists.index)),
         resource(f"{path}/{{id}}", get=(VIEW, lists.show)),
+        _fields(lists),
+    ]
+
+
+def _entries(lists: Lists, handlers: EntryHandlers) -> list[Route]:
+    path = f"/rest/{lists.resource.name}"
+    return [
+        resource(path, get=(VIEW, lists.index), post=(EDIT, one_or_many(handlers.create))),
+        resource(
+            f"{path}/{{id}}",
+            get=(VIEW, lists.show),
+            post=(EDIT, handlers.change),
+            delete=(EDIT, handlers.remove),
+        ),
         _fields(lists),
     ]
 
@@ -105,6 +129,13 @@ ROUTES = [
     resource("/rest/role/{id}", get=(VIEW, ROLES.show), post=(ADMINISTER, role.change)),
     _fields(ROLES),
     *(route for name in SMALL for route in _read_only(Lists(RESOURCES[name]))),
-    *_read_only(NOTES),
-    *_read_only(COMMENTS),
+    *_entries(NOTES, container_entry.NOTES),
+    resource(
+        "/rest/container_comment",
+        get=(VIEW, COMMENTS.index),
+        post=(EDIT, one_or_many(container_entry.COMMENTS.create)),
+    ),
+    resource("/rest/container_comment/{id}", get=(VIEW, COMMENTS.show)),
+    _fields(COMMENTS),
+    *_entries(PINS, container_entry.PINS),
 ]

@@ -8,7 +8,8 @@ from adapters.store.listing.resources.app_run import APP_RUN
 from adapters.store.listing.resources.artifact import ARTIFACT
 from adapters.store.listing.resources.cef import CEF
 from adapters.store.listing.resources.container import CONTAINER
-from adapters.store.listing.resources.nothing_yet import APPROVAL, COMMENT, NOTE, PIN
+from adapters.store.listing.resources.container_entry import COMMENT, NOTE, PIN
+from adapters.store.listing.resources.nothing_yet import APPROVAL
 from adapters.store.listing.resources.ph_user import PH_USER, ROLE, TOKEN
 from adapters.store.listing.resources.playbook import PLAYBOOK
 from adapters.store.listing.resources.playbook_run import PLAYBOOK_RUN
