@@ -19,6 +19,7 @@
     │   ├── BadBody  FieldMissing  BadField  NotRequested  NotUpdatable
     │   ├── NothingToChange  NoneWorked
     │   ├── UnknownLabel  UnknownOwner  NoSuchPage  UserExists
+    │   ├── DecidedListExists
     │   ├── RoleExists  RoleIsShipped  RoleInUse  LastAdministrator
     │   ├── UnknownField  UnknownLookup  BadFilter  BadPattern  BadQuery  TooCostly
     │   ├── DuplicateContainer  DuplicateArtifact
@@ -68,6 +69,7 @@ from adapters.errors.request import (
     BadBody,
     BadField,
     BodyTooLarge,
+    DecidedListExists,
     DuplicateArtifact,
     DuplicateContainer,
     FieldMissing,
@@ -99,6 +101,7 @@ __all__ = [
     "BadQuery",
     "BodyTooLarge",
     "ContainerNotFound",
+    "DecidedListExists",
     "DuplicateArtifact",
     "DuplicateContainer",
     "EndpointNotFound",

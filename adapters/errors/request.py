@@ -119,6 +119,13 @@ class RoleExists(Invalid):
         super().__init__(f'Role "{name}" already exists')
 
 
+class DecidedListExists(Invalid):
+    """A custom list's name is taken."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Custom list {shown(name)} already exists")
+
+
 class RoleIsShipped(Invalid):
     """The vendor's documentation: default roles can neither be edited nor deleted."""
 

@@ -13,6 +13,7 @@ from adapters.rest import (
     artifact,
     container,
     container_entry,
+    decided_list,
     ph_user,
     playbook,
     playbook_run,
@@ -51,6 +52,7 @@ TOKENS = Lists(RESOURCES["token"])
 NOTES = Lists(RESOURCES["note"])
 COMMENTS = Lists(RESOURCES["container_comment"])
 PINS = Lists(RESOURCES["container_pin"])
+DECIDED_LISTS = Lists(RESOURCES["decided_list"], locate=decided_list.locate)
 SMALL = ("label", "severity", "container_status", "scm", "cef", "approval")
 
 
@@ -138,4 +140,17 @@ ROUTES = [
     resource("/rest/container_comment/{id}", get=(VIEW, COMMENTS.show)),
     _fields(COMMENTS),
     *_entries(PINS, container_entry.PINS),
+    resource(
+        "/rest/decided_list", get=(VIEW, DECIDED_LISTS.index), post=(EDIT, decided_list.create)
+    ),
+    resource(
+        "/rest/decided_list/{id}",
+        get=(VIEW, DECIDED_LISTS.show),
+        post=(EDIT, decided_list.change),
+        delete=(EDIT, decided_list.remove),
+    ),
+    resource(
+        "/rest/decided_list/{id}/formatted_content", get=(VIEW, decided_list.formatted_content)
+    ),
+    _fields(DECIDED_LISTS),
 ]

@@ -37,11 +37,9 @@ class Entries:
         """
         async with database.begin() as connection:
             await _require(connection, container_id, values.get("artifact_id"))
-            made: int = await connection.scalar(
-                insert(self.table)
-                .values(container_id=container_id, **values)
-                .returning(self.table.c.id)
-            )
+            query = insert(self.table).values(container_id=container_id, **values)
+            row = await connection.execute(query.returning(self.table.c.id))
+            made: int = row.scalar_one()
             about(made)
         return made
 

@@ -9,6 +9,7 @@ from adapters.store.listing.resources.artifact import ARTIFACT
 from adapters.store.listing.resources.cef import CEF
 from adapters.store.listing.resources.container import CONTAINER
 from adapters.store.listing.resources.container_entry import COMMENT, NOTE, PIN
+from adapters.store.listing.resources.decided_list import DECIDED_LIST
 from adapters.store.listing.resources.nothing_yet import APPROVAL
 from adapters.store.listing.resources.ph_user import PH_USER, ROLE, TOKEN
 from adapters.store.listing.resources.playbook import PLAYBOOK
@@ -20,7 +21,7 @@ RESOURCES: dict[str, Resource] = {
     resource.name: resource
     for resource in (
         *(PLAYBOOK_RUN, ACTION_RUN, APP_RUN, RUN_LOG, CONTAINER, ARTIFACT, PLAYBOOK, PH_USER),
-        *(ROLE, TOKEN),
+        *(ROLE, TOKEN, DECIDED_LIST),
         *(LABEL, SEVERITY, CONTAINER_STATUS, SCM, CEF, APPROVAL, NOTE, COMMENT, PIN),
     )
 }
