@@ -16,7 +16,7 @@ class Permission(StrEnum):
     CANCEL = "cancel"
     """Cancel playbook runs, whoever started them."""
     ADMINISTER = "administer"
-    """Users, roles, tokens, playbooks' ids and the audit."""
+    """Users, roles, tokens, playbooks' ids, assets and the audit."""
 
 
 ADMINISTRATOR = "Administrator"

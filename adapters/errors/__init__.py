@@ -19,7 +19,7 @@
     │   ├── BadBody  FieldMissing  BadField  NotRequested  NotUpdatable
     │   ├── NothingToChange  NoneWorked
     │   ├── UnknownLabel  UnknownOwner  NoSuchPage  UserExists
-    │   ├── DecidedListExists
+    │   ├── DecidedListExists  AssetExists  SecretSetting
     │   ├── RoleExists  RoleIsShipped  RoleInUse  LastAdministrator
     │   ├── UnknownField  UnknownLookup  BadFilter  BadPattern  BadQuery  TooCostly
     │   ├── DuplicateContainer  DuplicateArtifact
@@ -66,6 +66,7 @@ from adapters.errors.query import (
     UnknownLookup,
 )
 from adapters.errors.request import (
+    AssetExists,
     BadBody,
     BadField,
     BodyTooLarge,
@@ -84,6 +85,7 @@ from adapters.errors.request import (
     RoleExists,
     RoleInUse,
     RoleIsShipped,
+    SecretSetting,
     UnknownLabel,
     UnknownOwner,
     UserExists,
@@ -94,6 +96,7 @@ from adapters.errors.state import AlreadyFinished, KeyReused, NotReady, Supersed
 __all__ = [
     "AlreadyFinished",
     "ArtifactNotFound",
+    "AssetExists",
     "BadBody",
     "BadField",
     "BadFilter",
@@ -131,6 +134,7 @@ __all__ = [
     "RoleInUse",
     "RoleIsShipped",
     "RoleNotFound",
+    "SecretSetting",
     "Superseded",
     "TokenNotFound",
     "TokenOnDelete",

@@ -126,6 +126,23 @@ class DecidedListExists(Invalid):
         super().__init__(f"Custom list {shown(name)} already exists")
 
 
+class AssetExists(Invalid):
+    """An asset's name is taken."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Asset {shown(name)} already exists")
+
+
+class SecretSetting(Invalid):
+    """A setting of an asset looks secret. The sentence has its place, never its value."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{shown(path)} looks secret and is not stored: "
+            "settings of assets are shown to everybody who may look"
+        )
+
+
 class RoleIsShipped(Invalid):
     """The vendor's documentation: default roles can neither be edited nor deleted."""
 

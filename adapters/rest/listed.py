@@ -11,6 +11,7 @@ from starlette.routing import Route
 from adapters.permissions import Permission
 from adapters.rest import (
     artifact,
+    asset,
     container,
     container_entry,
     decided_list,
@@ -53,7 +54,8 @@ NOTES = Lists(RESOURCES["note"])
 COMMENTS = Lists(RESOURCES["container_comment"])
 PINS = Lists(RESOURCES["container_pin"])
 DECIDED_LISTS = Lists(RESOURCES["decided_list"], locate=decided_list.locate)
-SMALL = ("label", "severity", "container_status", "scm", "cef", "approval")
+ASSETS = Lists(RESOURCES["asset"])
+SMALL = ("app", "label", "severity", "container_status", "scm", "cef", "approval")
 
 
 async def _users(request: Request) -> Response:
@@ -118,6 +120,9 @@ ROUTES = [
     resource("/rest/playbook", get=(VIEW, PLAYBOOKS.index)),
     resource("/rest/playbook/{id}", get=(VIEW, PLAYBOOKS.show), post=(ADMINISTER, playbook.change)),
     _fields(PLAYBOOKS),
+    resource("/rest/asset", get=(VIEW, ASSETS.index), post=(ADMINISTER, asset.create)),
+    resource("/rest/asset/{id}", get=(VIEW, ASSETS.show), post=(ADMINISTER, asset.change)),
+    _fields(ASSETS),
     resource("/rest/ph_user", get=(VIEW, _users), post=(ADMINISTER, ph_user.create)),
     resource("/rest/ph_user/{id}", get=(VIEW, USERS.show), post=(ADMINISTER, ph_user.change)),
     resource(
