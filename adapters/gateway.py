@@ -31,7 +31,7 @@ from adapters.rest.runtime import create_runtime_application
 from adapters.sample.data import insert_sample_data
 from adapters.settings import PHANTOM_DATABASE, Settings
 from adapters.signal import Signal
-from adapters.store import tokens, users
+from adapters.store import labels, tokens, users
 from adapters.store.database import Database
 from adapters.store.notices import Notices
 from adapters.sweeper import Sweeper
@@ -75,6 +75,8 @@ async def _prepare(database: Database, settings: Settings) -> None:
         await users.ensure_administrator(database, settings.admin_password.get_secret_value())
     if token := os.environ.pop("PREFECT_PHANTOM_OPERATOR_TOKEN", None):
         await tokens.ensure_token(database, OPERATOR, token, roles=[ADMINISTRATOR])
+    if settings.labels:
+        await labels.save(database, settings.labels)
     if settings.sample_data:
         port = int(os.environ.get("PREFECT_PHANTOM_SAMPLE_WHOIS_PORT", "43"))
         async with database.begin() as connection:

@@ -11,12 +11,12 @@ class Permission(StrEnum):
     VIEW = "view"
     """Read whatever the contract shows, except what is for administrators."""
     EDIT_CONTAINERS = "edit_containers"
-    """Make and change containers, artifacts and what belongs to them."""
+    """Make and change containers, artifacts and what belongs to them, and custom lists."""
     RUN_PLAYBOOKS = "run_playbooks"
     CANCEL = "cancel"
     """Cancel playbook runs, whoever started them."""
     ADMINISTER = "administer"
-    """Users, roles, tokens, playbooks' ids and the audit."""
+    """Users, roles, tokens, playbooks' ids, assets and the audit."""
 
 
 ADMINISTRATOR = "Administrator"

@@ -17,7 +17,9 @@
     ├── TooMany                  too many requests, or failed logins, from here
     ├── Invalid                  the request cannot be carried out as it was sent
     │   ├── BadBody  FieldMissing  BadField  NotRequested  NotUpdatable
+    │   ├── NothingToChange  NoneWorked
     │   ├── UnknownLabel  UnknownOwner  NoSuchPage  UserExists
+    │   ├── DecidedListExists  AssetExists  SecretSetting
     │   ├── RoleExists  RoleIsShipped  RoleInUse  LastAdministrator
     │   ├── UnknownField  UnknownLookup  BadFilter  BadPattern  BadQuery  TooCostly
     │   ├── DuplicateContainer  DuplicateArtifact
@@ -64,21 +66,26 @@ from adapters.errors.query import (
     UnknownLookup,
 )
 from adapters.errors.request import (
+    AssetExists,
     BadBody,
     BadField,
     BodyTooLarge,
+    DecidedListExists,
     DuplicateArtifact,
     DuplicateContainer,
     FieldMissing,
     HeadTooLarge,
     Invalid,
     LastAdministrator,
+    NoneWorked,
+    NothingToChange,
     NotRequested,
     NotUpdatable,
     RequestTooSlow,
     RoleExists,
     RoleInUse,
     RoleIsShipped,
+    SecretSetting,
     UnknownLabel,
     UnknownOwner,
     UserExists,
@@ -89,6 +96,7 @@ from adapters.errors.state import AlreadyFinished, KeyReused, NotReady, Supersed
 __all__ = [
     "AlreadyFinished",
     "ArtifactNotFound",
+    "AssetExists",
     "BadBody",
     "BadField",
     "BadFilter",
@@ -96,6 +104,7 @@ __all__ = [
     "BadQuery",
     "BodyTooLarge",
     "ContainerNotFound",
+    "DecidedListExists",
     "DuplicateArtifact",
     "DuplicateContainer",
     "EndpointNotFound",
@@ -109,10 +118,12 @@ __all__ = [
     "LastAdministrator",
     "MethodNotAllowed",
     "NoSuchPage",
+    "NoneWorked",
     "NotFound",
     "NotReady",
     "NotRequested",
     "NotUpdatable",
+    "NothingToChange",
     "PermissionMissing",
     "PhantomError",
     "PlaybookNotFound",
@@ -123,6 +134,7 @@ __all__ = [
     "RoleInUse",
     "RoleIsShipped",
     "RoleNotFound",
+    "SecretSetting",
     "Superseded",
     "TokenNotFound",
     "TokenOnDelete",

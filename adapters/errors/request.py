@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from adapters.errors.root import PhantomError, shown
 
@@ -39,6 +40,14 @@ class BadBody(Invalid):
         super().__init__(f"The request body {reason}")
 
 
+class NoneWorked(Invalid):
+    """Of an array of things none could be made; `results` say why, one each."""
+
+    def __init__(self, results: list[dict[str, object]]) -> None:
+        super().__init__(f"None of the {len(results)} items could be carried out")
+        self.results = results
+
+
 class FieldMissing(Invalid):
     """A required field is absent or null."""
 
@@ -72,6 +81,15 @@ class NotUpdatable(Invalid):
         )
 
 
+class NothingToChange(Invalid):
+    """An update names nothing that can be changed; it would look as if it had worked."""
+
+    def __init__(self, thing: str, changeable: Sequence[str]) -> None:
+        super().__init__(
+            f"The request names nothing that can be changed; {thing} takes {', '.join(changeable)}"
+        )
+
+
 class UnknownLabel(Invalid):
     """The text is recorded from a running SOAR."""
 
@@ -82,8 +100,9 @@ class UnknownLabel(Invalid):
 class UnknownOwner(Invalid):
     """Begins with the words that published clients of SOAR look for."""
 
-    def __init__(self, owner_id: int) -> None:
-        super().__init__(f'"owner_id" Not found: no user has the id {owner_id}')
+    def __init__(self, owner: int | str) -> None:
+        what = "id" if isinstance(owner, int) else "name"
+        super().__init__(f'"owner_id" Not found: no user has the {what} {shown(owner)}')
 
 
 class UserExists(Invalid):
@@ -98,6 +117,30 @@ class RoleExists(Invalid):
 
     def __init__(self, name: str) -> None:
         super().__init__(f'Role "{name}" already exists')
+
+
+class DecidedListExists(Invalid):
+    """A custom list's name is taken."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Custom list {shown(name)} already exists")
+
+
+class AssetExists(Invalid):
+    """An asset's name is taken."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Asset {shown(name)} already exists")
+
+
+class SecretSetting(Invalid):
+    """A setting of an asset looks secret. The sentence has its place, never its value."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{shown(path)} looks secret and is not stored: "
+            "settings of assets are shown to everybody who may look"
+        )
 
 
 class RoleIsShipped(Invalid):

@@ -65,7 +65,7 @@ VIEW, CANCEL, ADMINISTER = Permission.VIEW, Permission.CANCEL, Permission.ADMINI
 ROUTES = [
     # The first that fits is taken: what is asked for most comes first.
     resource(
-        "/rest/playbook_run/{id}", get=(VIEW, playbook_run.show), post=(CANCEL, playbook_run.cancel)
+        "/rest/playbook_run/{id}", get=(VIEW, playbook_run.show), post=(CANCEL, playbook_run.change)
     ),
     *listed.ROUTES,
     resource("/", get=(EVERYONE, health.front)),

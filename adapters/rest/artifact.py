@@ -1,45 +1,63 @@
-"""``/rest/artifact``: add an artifact to a container. Its lists are in `lists.py`."""
+"""``/rest/artifact``: add artifacts to containers, and change them. Lists are in `listed.py`."""
 
 from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapters.errors import ArtifactNotFound
 from adapters.rest.body import read_object
-from adapters.rest.container import LONGEST_IDENTIFIER
-from adapters.rest.fields import Fields
+from adapters.rest.fields import LONGEST_INDEXED, Fields
 from adapters.rest.gateway import Gateway
+from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
 from adapters.store import artifacts
-from adapters.store.artifacts import NewArtifact
+from adapters.store.artifacts import ArtifactFields
 
-DEFAULT_NAME = "artifact"
-DEFAULT_LABEL = "event"
+CLEARABLE = ("type", "description", "external_id", "kill_chain", "owner_id", "end_time")
 
 
-async def create(request: Request) -> Response:
+async def create(request: Request, body: dict[str, object]) -> dict[str, object]:
     """Add an artifact; only `container_id` is required (our decision)."""
-    new = _new_artifact(await read_object(request))
-    artifact_id = await artifacts.create(Gateway.of(request).database, new)
-    return answer({"id": artifact_id, "success": True})
+    container_id = Fields(body).required_identifier("container_id")
+    new = artifact_fields(body)
+    made = await artifacts.create(Gateway.of(request).database, container_id, new)
+    return {"id": made, "success": True}
 
 
-def _new_artifact(body: dict[str, object]) -> NewArtifact:
-    """The artifact that `body` describes. Further fields are ignored (our decision)."""
+async def change(request: Request) -> Response:
+    """Change what is named; `cef` is replaced as a whole (recorded). Further fields are ignored."""
+    artifact_id = path_identifier(request, ArtifactNotFound)
+    body = await read_object(request)
+    changes = artifact_fields(body)
+    nulls = Fields(body).cleared(changes, CLEARABLE, "an artifact")
+    container_id = Fields(body).identifier("container_id")
+    database = Gateway.of(request).database
+    await artifacts.change(database, artifact_id, changes, nulls, container_id=container_id)
+    return answer({"success": True, "id": artifact_id})
+
+
+def artifact_fields(body: dict[str, object]) -> ArtifactFields:
+    """What `body` says of an artifact. Further fields are ignored (our decision).
+
+    `severity_id` with a name in it is another spelling of `severity` (sent by published clients).
+    """
     fields = Fields(body)
-    return NewArtifact(
-        container_id=fields.required_identifier("container_id"),
-        name=fields.filled_text("name") or DEFAULT_NAME,
-        label=fields.filled_text("label") or DEFAULT_LABEL,
+    severity = fields.filled_text("severity")
+    if severity is None and isinstance(body.get("severity_id"), str):
+        severity = fields.filled_text("severity_id")
+    return ArtifactFields(
+        name=fields.filled_text("name"),
+        label=fields.filled_text("label"),
         type=fields.text("type"),
         description=fields.text("description"),
-        severity=fields.filled_text("severity"),
+        severity=severity,
         source_data_identifier=fields.filled_text(
-            "source_data_identifier", longest=LONGEST_IDENTIFIER
+            "source_data_identifier", longest=LONGEST_INDEXED
         ),
         external_id=fields.text("external_id"),
         kill_chain=fields.text("kill_chain"),
-        owner_id=fields.identifier("owner_id"),
+        owner_id=fields.user("owner_id"),
         cef=fields.mapping("cef"),
         cef_types=fields.mapping("cef_types"),
         data=fields.mapping("data"),

@@ -1,4 +1,4 @@
-"""Request bodies: raw bytes, read as one JSON object whatever the content type says.
+"""Request bodies: raw bytes, read as JSON objects whatever the content type says.
 
 The vendor's own curl lines send JSON as a form, and published clients send it without any type.
 Refused, each with a sentence that says which rule was broken (our decisions):
@@ -37,14 +37,33 @@ async def read_object(request: Request) -> dict[str, object]:
     return parse_object(await read_body(request, settings.body_limit), depth=settings.body_depth)
 
 
+async def read_object_or_array(request: Request) -> dict[str, object] | list[object]:
+    """The JSON object or array in the body. Raises `BodyTooLarge` and `BadBody`."""
+    settings = Gateway.of(request).settings
+    content = _parse(await read_body(request, settings.body_limit), settings.body_depth)
+    if not isinstance(content, dict | list):
+        raise BadBody(f"must be a JSON object or an array of them, not {_kind(content)}")
+    _check(content, settings.body_depth)
+    return content
+
+
 def parse_object(raw: bytes | str, *, depth: int) -> dict[str, object]:
     """The JSON object in `raw`, nested at most `depth` levels, itself included.
 
     Raises `BadBody`, whose reason begins with a verb: it is told of "the request body".
     """
+    content = _parse(raw, depth)
+    if not isinstance(content, dict):
+        raise BadBody(f"must be a JSON object, not {_kind(content)}")
+    _check(content, depth)
+    return content
+
+
+def _parse(raw: bytes | str, depth: int) -> object:
+    """Any JSON value. Raises `BadBody`; when it is far too deep it says so of `depth`."""
     try:
         text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
-        content = json.loads(
+        content: object = json.loads(
             text,
             object_pairs_hook=_unique,
             parse_constant=_no_constant,
@@ -58,9 +77,6 @@ def parse_object(raw: bytes | str, *, depth: int) -> dict[str, object]:
         raise BadBody(f"is not JSON: {error.msg} at {where}") from error
     except RecursionError as error:
         raise BadBody(_too_deep(depth)) from error
-    if not isinstance(content, dict):
-        raise BadBody(f"must be a JSON object, not {_kind(content)}")
-    _check(content, depth)
     return content
 
 

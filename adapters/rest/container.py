@@ -1,56 +1,80 @@
-"""``/rest/container``: make a container. Its lists are in `lists.py`."""
+"""``/rest/container``: make and change containers. Their lists are in `listed.py`."""
 
 from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import BadField, UnknownLabel
+from adapters.errors import BadField, ContainerNotFound, Invalid, UnknownLabel
+from adapters.rest.artifact import artifact_fields
 from adapters.rest.body import read_object
-from adapters.rest.fields import Fields
+from adapters.rest.bulk import as_object, failed
+from adapters.rest.fields import LONGEST_INDEXED, Fields
 from adapters.rest.gateway import Gateway
+from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
-from adapters.store import containers
-from adapters.store.containers import NewContainer
+from adapters.store import containers, new_containers
+from adapters.store.artifacts import ArtifactFields
+from adapters.store.containers import ContainerFields
 
-LONGEST_IDENTIFIER = 512
-"""Characters of what is looked up by an index; PostgreSQL can index no more than 2.7 kB."""
-
-
-async def create(request: Request) -> Response:
-    """Make a container; `name` and `label` are required (vendor's documentation)."""
-    gateway = Gateway.of(request)
-    new = _new_container(await read_object(request))
-    labels = gateway.settings.labels
-    if labels is not None and new.label not in labels:
-        raise UnknownLabel(new.label)
-    container_id = await containers.create(gateway.database, new)
-    return answer({"success": True, "id": container_id})
+CLEARABLE = (
+    *("description", "external_id", "kill_chain", "owner_id"),
+    *("end_time", "due_time", "open_time", "close_time"),
+)
 
 
-def _new_container(body: dict[str, object]) -> NewContainer:
-    """The container that `body` describes. Further fields are ignored (our decision)."""
+async def create(request: Request, body: dict[str, object]) -> dict[str, object]:
+    """Make a container; `name` and `label` are required (vendor's documentation).
+
+    Its `artifacts` are made with it; the answer says of each what became of it.
+    """
     fields = Fields(body)
     fields.require("name")
     fields.require("label")
+    new = _container_fields(request, fields)
+    given = [_artifact_fields(each) for each in _artifacts(fields)]
+    made, outcomes = await new_containers.create(Gateway.of(request).database, new, given)
+    results = [
+        {"id": each} if isinstance(each, int) else each.fields or failed(each) for each in outcomes
+    ]
+    return {"success": True, "id": made} | ({"artifacts": results} if results else {})
+
+
+async def change(request: Request) -> Response:
+    """Change what is named; further fields are ignored, as when one is made."""
+    container_id = path_identifier(request, ContainerNotFound)
+    body = await read_object(request)
     if body.get("artifacts"):
         # Ignoring these would lose evidence without a word.
-        accepted = "left out: artifacts are posted to /rest/artifact one by one"
+        accepted = "left out: artifacts of a container that exists are posted to /rest/artifact"
         raise BadField("artifacts", body["artifacts"], accepted)
-    return NewContainer(
-        name=fields.filled_text("name") or "",
-        label=fields.filled_text("label", longest=LONGEST_IDENTIFIER) or "",
+    fields = Fields(body)
+    changes = _container_fields(request, fields)
+    nulls = fields.cleared(changes, CLEARABLE, "a container")
+    await containers.change(Gateway.of(request).database, container_id, changes, nulls)
+    return answer({"success": True, "id": container_id})
+
+
+def _container_fields(request: Request, fields: Fields) -> ContainerFields:
+    """What is said of a container. Further fields are ignored (our decision)."""
+    label = fields.filled_text("label", longest=LONGEST_INDEXED)
+    labels = Gateway.of(request).settings.labels
+    if label is not None and labels is not None and label not in labels:
+        raise UnknownLabel(label)
+    return ContainerFields(
+        name=fields.filled_text("name"),
+        label=label,
         description=fields.text("description"),
-        status=fields.filled_text("status", longest=LONGEST_IDENTIFIER),
+        status=fields.filled_text("status", longest=LONGEST_INDEXED),
         severity=fields.filled_text("severity"),
         sensitivity=fields.filled_text("sensitivity"),
         container_type=fields.filled_text("container_type"),
         source_data_identifier=fields.filled_text(
-            "source_data_identifier", longest=LONGEST_IDENTIFIER
+            "source_data_identifier", longest=LONGEST_INDEXED
         ),
         external_id=fields.text("external_id"),
         kill_chain=fields.text("kill_chain"),
-        owner_id=fields.identifier("owner_id"),
+        owner_id=fields.user("owner_id"),
         tags=fields.texts("tags"),
         custom_fields=fields.mapping("custom_fields"),
         data=fields.mapping("data"),
@@ -60,3 +84,19 @@ def _new_container(body: dict[str, object]) -> NewContainer:
         open_time=fields.time("open_time"),
         close_time=fields.time("close_time"),
     )
+
+
+def _artifacts(fields: Fields) -> list[object]:
+    given = fields.body.get("artifacts")
+    if given is None:
+        return []
+    if not isinstance(given, list):
+        raise BadField("artifacts", given, "a list of objects")
+    return given
+
+
+def _artifact_fields(given: object) -> ArtifactFields | Invalid:
+    try:
+        return artifact_fields(as_object(given))
+    except Invalid as error:
+        return error

@@ -14,6 +14,7 @@ from adapters.errors import (
     Invalid,
     KeyReused,
     MethodNotAllowed,
+    NoneWorked,
     NotFound,
     PhantomError,
     Refused,
@@ -23,7 +24,7 @@ from adapters.errors import (
     Unauthenticated,
     Unavailable,
 )
-from adapters.rest.responses import failure
+from adapters.rest.responses import answer, failure
 from adapters.store.availability import is_outage, is_uncertain
 
 logger = logging.getLogger("prefect_phantom.failures")
@@ -87,6 +88,8 @@ def _refusal(error: PhantomError) -> Response:
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(Unavailable.RETRY_AFTER_SECONDS)
+    if isinstance(error, NoneWorked):
+        return answer(error.results, status_of(error))
     return failure(str(error), status_of(error), headers, error.fields)
 
 

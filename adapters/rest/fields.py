@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from adapters.errors import BadField, FieldMissing, NotUpdatable
+from adapters.errors import BadField, FieldMissing, NothingToChange, NotUpdatable
 from adapters.moment import moment
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 LARGEST_ID = 2**63 - 1
 IDENTIFIER = "an integer id, or a string of its digits"
+LONGEST_INDEXED = 512
+"""Characters of what is looked up by an index; PostgreSQL can index no more than 2.7 kB."""
 
 
 class Fields:
@@ -53,6 +60,16 @@ class Fields:
             raise FieldMissing(name)
         return number
 
+    def user(self, name: str) -> int | str | None:
+        """A user's id, or username (sent by published clients). Empty is none."""
+        value = self.body.get(name)
+        if value is None or value == "":
+            return None
+        number = as_identifier(value)
+        if number is None and not isinstance(value, str):
+            raise BadField(name, value, "a user's id or username")
+        return value if number is None and isinstance(value, str) else number
+
     def text(self, name: str, *, longest: int | None = None) -> str | None:
         """A string of at most `longest` characters."""
         value = self.body.get(name)
@@ -88,6 +105,36 @@ class Fields:
         if not isinstance(value, dict):
             raise BadField(name, value, "an object")
         return value
+
+    def flag(self, name: str) -> bool | None:
+        """True or false, each in the spellings of `asks`. Any other value is refused."""
+        value = self.body.get(name)
+        if value is None or self.asks(name):
+            return None if value is None else True
+        if isinstance(value, str) and value.lower() in {"0", "false"}:
+            return False
+        if isinstance(value, int) and value == 0:
+            return False
+        raise BadField(name, value, "true or false")
+
+    def cleared(
+        self, changes: DataclassInstance, clearable: Sequence[str], thing: str
+    ) -> list[str]:
+        """Which of the `clearable` fields a change sets to null; an empty owner is nobody, too.
+
+        `changes` is what was read from the body. Raises `NothingToChange` when neither it nor
+        what is cleared says anything.
+        """
+        empty = [
+            name
+            for name in clearable
+            if name in self.body
+            and (self.body[name] is None or (name == "owner_id" and self.body[name] == ""))
+        ]
+        names = [each.name for each in fields(changes)]
+        if not empty and all(getattr(changes, name) is None for name in names):
+            raise NothingToChange(thing, names)
+        return empty
 
     def time(self, name: str) -> datetime | None:
         """An ISO 8601 time."""

@@ -9,7 +9,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters.permissions import Permission
-from adapters.rest import artifact, container, ph_user, playbook, playbook_run, role, token
+from adapters.rest import (
+    artifact,
+    asset,
+    container,
+    container_entry,
+    decided_list,
+    ph_user,
+    playbook,
+    playbook_run,
+    role,
+    token,
+)
+from adapters.rest.bulk import one_or_many
+from adapters.rest.container_entry import EntryHandlers
 from adapters.rest.gateway import Gateway
 from adapters.rest.lists import Lists, Row
 from adapters.rest.resources import FieldRoute, resource
@@ -39,8 +52,10 @@ ROLES = Lists(RESOURCES["role"])
 TOKENS = Lists(RESOURCES["token"])
 NOTES = Lists(RESOURCES["note"])
 COMMENTS = Lists(RESOURCES["container_comment"])
-PINS = Lists(RESOURCES["pin"])
-SMALL = ("label", "severity", "container_status", "scm", "cef", "approval")
+PINS = Lists(RESOURCES["container_pin"])
+DECIDED_LISTS = Lists(RESOURCES["decided_list"], locate=decided_list.locate)
+ASSETS = Lists(RESOURCES["asset"])
+SMALL = ("app", "label", "severity", "container_status", "scm", "cef", "approval")
 
 
 async def _users(request: Request) -> Response:
@@ -64,6 +79,20 @@ def _read_only(lists: Lists) -> list[Route]:
     ]
 
 
+def _entries(lists: Lists, handlers: EntryHandlers) -> list[Route]:
+    path = f"/rest/{lists.resource.name}"
+    return [
+        resource(path, get=(VIEW, lists.index), post=(EDIT, one_or_many(handlers.create))),
+        resource(
+            f"{path}/{{id}}",
+            get=(VIEW, lists.show),
+            post=(EDIT, handlers.change),
+            delete=(EDIT, handlers.remove),
+        ),
+        _fields(lists),
+    ]
+
+
 ROUTES = [
     resource("/rest/playbook_run", get=(VIEW, RUNS.index), post=(RUN, playbook_run.start)),
     resource("/rest/playbook_run/{id}/log", get=(VIEW, LOG.within(RUNS))),
@@ -73,20 +102,27 @@ ROUTES = [
     resource("/rest/action_run/{id}/app_runs", get=(VIEW, APP_RUNS.within(ACTION_RUNS))),
     *_read_only(ACTION_RUNS),
     *_read_only(APP_RUNS),
-    resource("/rest/container", get=(VIEW, CONTAINERS.index), post=(EDIT, container.create)),
-    resource("/rest/container/{id}", get=(VIEW, CONTAINERS.show)),
+    resource(
+        "/rest/container", get=(VIEW, CONTAINERS.index), post=(EDIT, one_or_many(container.create))
+    ),
+    resource("/rest/container/{id}", get=(VIEW, CONTAINERS.show), post=(EDIT, container.change)),
     resource("/rest/container/{id}/artifacts", get=(VIEW, ARTIFACTS.within(CONTAINERS))),
     resource("/rest/container/{id}/playbook_runs", get=(VIEW, RUNS.within(CONTAINERS))),
     resource("/rest/container/{id}/comments", get=(VIEW, COMMENTS.within(CONTAINERS))),
     resource("/rest/container/{id}/notes", get=(VIEW, NOTES.within(CONTAINERS))),
     resource("/rest/container/{id}/pins", get=(VIEW, PINS.within(CONTAINERS))),
     _fields(CONTAINERS),
-    resource("/rest/artifact", get=(VIEW, ARTIFACTS.index), post=(EDIT, artifact.create)),
-    resource("/rest/artifact/{id}", get=(VIEW, ARTIFACTS.show)),
+    resource(
+        "/rest/artifact", get=(VIEW, ARTIFACTS.index), post=(EDIT, one_or_many(artifact.create))
+    ),
+    resource("/rest/artifact/{id}", get=(VIEW, ARTIFACTS.show), post=(EDIT, artifact.change)),
     _fields(ARTIFACTS),
     resource("/rest/playbook", get=(VIEW, PLAYBOOKS.index)),
-    resource("/rest/playbook/{id}", get=(VIEW, PLAYBOOKS.show), post=(ADMINISTER, playbook.set_id)),
+    resource("/rest/playbook/{id}", get=(VIEW, PLAYBOOKS.show), post=(ADMINISTER, playbook.change)),
     _fields(PLAYBOOKS),
+    resource("/rest/asset", get=(VIEW, ASSETS.index), post=(ADMINISTER, asset.create)),
+    resource("/rest/asset/{id}", get=(VIEW, ASSETS.show), post=(ADMINISTER, asset.change)),
+    _fields(ASSETS),
     resource("/rest/ph_user", get=(VIEW, _users), post=(ADMINISTER, ph_user.create)),
     resource("/rest/ph_user/{id}", get=(VIEW, USERS.show), post=(ADMINISTER, ph_user.change)),
     resource(
@@ -100,6 +136,26 @@ ROUTES = [
     resource("/rest/role/{id}", get=(VIEW, ROLES.show), post=(ADMINISTER, role.change)),
     _fields(ROLES),
     *(route for name in SMALL for route in _read_only(Lists(RESOURCES[name]))),
-    *_read_only(NOTES),
-    *_read_only(COMMENTS),
+    *_entries(NOTES, container_entry.NOTES),
+    resource(
+        "/rest/container_comment",
+        get=(VIEW, COMMENTS.index),
+        post=(EDIT, one_or_many(container_entry.COMMENTS.create)),
+    ),
+    resource("/rest/container_comment/{id}", get=(VIEW, COMMENTS.show)),
+    _fields(COMMENTS),
+    *_entries(PINS, container_entry.PINS),
+    resource(
+        "/rest/decided_list", get=(VIEW, DECIDED_LISTS.index), post=(EDIT, decided_list.create)
+    ),
+    resource(
+        "/rest/decided_list/{id}",
+        get=(VIEW, DECIDED_LISTS.show),
+        post=(EDIT, decided_list.change),
+        delete=(EDIT, decided_list.remove),
+    ),
+    resource(
+        "/rest/decided_list/{id}/formatted_content", get=(VIEW, decided_list.formatted_content)
+    ),
+    _fields(DECIDED_LISTS),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ from adapters.store.listing.resources import RESOURCES
 
 Row = Mapping[str, Any]
 Render = Callable[[Request, Row], dict[str, Any]]
+Locate = Callable[[Request], Awaitable[int]]
 
 
 def render(_: Request, row: Row) -> dict[str, Any]:
@@ -34,11 +35,14 @@ def render(_: Request, row: Row) -> dict[str, Any]:
 
 
 class Lists:
-    """The handlers of one resource."""
+    """The handlers of one resource. `locate` finds the id that a path means, by default its own."""
 
-    def __init__(self, resource: Resource, render: Render = render) -> None:
+    def __init__(
+        self, resource: Resource, render: Render = render, locate: Locate | None = None
+    ) -> None:
         self.resource = resource
         self._render = render
+        self.locate = locate or self._by_id
 
     async def index(self, request: Request) -> Response:
         """``/rest/<type>``: a page of the list envelope ``count``, ``num_pages``, ``data``."""
@@ -65,7 +69,7 @@ class Lists:
         """Handler of ``/rest/<parent>/<id>/<things>``: those that belong to that one."""
 
         async def index(request: Request) -> Response:
-            identifier = path_identifier(request, parent.resource.missing)
+            identifier = await parent.locate(request)
             await self._listing(request, parent.resource).require(identifier)
             wanted = read_list_query(request).where(parent.resource.name, identifier)
             return await self._answer(request, wanted)
@@ -104,10 +108,13 @@ class Lists:
         return content
 
     async def _one(self, request: Request) -> dict[str, Any]:
-        identifier = path_identifier(request, self.resource.missing)
+        identifier = await self.locate(request)
         pretty = read_list_query(request).pretty
         row = await self._listing(request, self.resource).read_one(identifier, pretty=pretty)
         return self._object(request, row, pretty=pretty)
+
+    async def _by_id(self, request: Request) -> int:
+        return path_identifier(request, self.resource.missing)
 
     @staticmethod
     def _listing(request: Request, resource: Resource) -> Listing:

@@ -1,24 +1,56 @@
-"""``/rest/playbook``: give one the id that callers wrote down. Its lists are in `lists.py`."""
+"""``/rest/playbook``: change what callers and administrators say of one. Lists are elsewhere."""
 
 from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import PlaybookNotFound
+from adapters.errors import AlreadyFinished, PlaybookNotFound, PlaybookRunNotFound
+from adapters.permissions import Permission
 from adapters.rest.body import read_object
+from adapters.rest.cancel import cancel
 from adapters.rest.fields import Fields
-from adapters.rest.gateway import Gateway
+from adapters.rest.gateway import Gateway, require
 from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
-from adapters.store import playbooks
+from adapters.store import playbook_runs, playbooks
+
+CHANGEABLE = ("active", "cancel_runs")
+DONE = {"message": "Operation successful", "success": True}
+"""The vendor's answer."""
 
 
-async def set_id(request: Request) -> Response:
-    """Give a playbook another id; for administrators. The field `id` and its effect are ours."""
+async def change(request: Request) -> Response:
+    """Make a playbook active or not, cancel its runs, or give it another id (ours)."""
     playbook_id = path_identifier(request, PlaybookNotFound)
     fields = Fields(await read_object(request))
-    fields.refuse_others(["id"], "playbook")
+    if "id" in fields.body:
+        return await _set_id(request, playbook_id, fields)
+    fields.refuse_others(CHANGEABLE, "playbook")
+    active = fields.flag("active")
+    cancels = fields.flag("cancel_runs")
+    if cancels:
+        require(request, Permission.CANCEL)
+    elif active is None:
+        fields.require("active")
+    await playbooks.set_active(Gateway.of(request).database, playbook_id, active)
+    if cancels:
+        await _cancel_runs(request, playbook_id)
+    return answer(DONE)
+
+
+async def _cancel_runs(request: Request, playbook_id: int) -> None:
+    """Cancel the runs that are open now, each as if it alone were cancelled."""
+    for run_id in await playbook_runs.open_runs(Gateway.of(request).database, playbook_id):
+        try:
+            await cancel(request, run_id)
+        except (AlreadyFinished, PlaybookRunNotFound):
+            continue  # meanwhile, which is just as good
+
+
+async def _set_id(request: Request, playbook_id: int, fields: Fields) -> Response:
+    """Give a playbook another id. The field `id` and its effect are ours."""
+    fields.refuse_others(["id"], "playbook that gets another id")
     new_id = fields.required_identifier("id")
     await playbooks.set_id(Gateway.of(request).database, playbook_id, new_id)
     return answer({"success": True, "id": new_id})

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from adapters.errors import NotRequested, PlaybookRunNotFound
 from adapters.rest.address import address_of
 from adapters.rest.body import read_object
+from adapters.rest.cancel import cancel
 from adapters.rest.fields import Fields
 from adapters.rest.gateway import Gateway, caller
 from adapters.rest.idempotency_key import read_idempotency_key
@@ -55,28 +56,14 @@ async def show(request: Request) -> Response:
     return answer(run_object(run, gateway.settings.message_parameter, waiting))
 
 
-async def cancel(request: Request) -> Response:
+async def change(request: Request) -> Response:
     """Cancel a run that has not ended; answered when the cancel is durable.
 
     Asking again while it is carried out gets the same answer. `reason` is ours: its text follows
     the user's name in the run's `cancelled`.
     """
-    gateway = Gateway.of(request)
     playbook_run_id = path_identifier(request, PlaybookRunNotFound)
-    reason = _read_reason(await read_object(request))
-    user = caller(request)
-    text = f"Cancelled by {user.username}"
-    flow_run_id = await playbook_runs.request_cancel(
-        gateway.database,
-        playbook_run_id,
-        user_id=user.id,
-        text=f"{text}: {reason}" if reason else text,
-    )
-    if flow_run_id is not None:
-        # Whatever is slow or away meanwhile, the worker hears of it now.
-        gateway.stop(flow_run_id)
-    gateway.reconcile.notify()
-    gateway.dispatch.notify()
+    await cancel(request, playbook_run_id, _read_reason(await read_object(request)))
     message = f"Playbook run {playbook_run_id} is being cancelled"
     return answer({"cancelled": True, "message": message})
 

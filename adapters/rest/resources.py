@@ -66,7 +66,11 @@ def resource(
     *,
     get: Permitted | None = None,
     post: Permitted | None = None,
+    delete: Permitted | None = None,
 ) -> Route:
-    """The route of a resource with these handlers."""
-    handlers = {"GET": get, "POST": post}
+    """The route of a resource with these handlers.
+
+    Tokens are refused on DELETE before any route is looked for.
+    """
+    handlers = {"GET": get, "POST": post, "DELETE": delete}
     return Route(path, Resource({name: h for name, h in handlers.items() if h is not None}))

@@ -1,9 +1,9 @@
-"""Answers: compact JSON objects, keys in the order in which they were given."""
+"""Answers: compact JSON, keys in the order in which they were given."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.responses import Response
 
@@ -14,7 +14,7 @@ def compact(content: object) -> str:
 
 
 def answer(
-    content: Mapping[str, object],
+    content: Mapping[str, object] | Sequence[object],
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:

@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.errors import DuplicateArtifact
-from adapters.store.containers import given, lock, require_owner
+from adapters.errors import ArtifactNotFound, BadField, DuplicateArtifact
+from adapters.store.containers import given, lock, owner
 from adapters.store.database import Database
+from adapters.store.served_request import about
 from adapters.store.tables import artifacts, containers
+
+DEFAULT_NAME = "artifact"
+DEFAULT_LABEL = "event"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewArtifact:
-    """What a caller may say of an artifact; None leaves the table's default. Times are aware."""
+class ArtifactFields:
+    """What a caller says of an artifact; None says nothing. Times are aware.
 
-    container_id: int
-    name: str
-    label: str
+    An owner is named by id or by username.
+    """
+
+    name: str | None = None
+    label: str | None = None
     type: str | None = None
     description: str | None = None
     severity: str | None = None
     source_data_identifier: str | None = None
     external_id: str | None = None
     kill_chain: str | None = None
-    owner_id: int | None = None
+    owner_id: int | str | None = None
     cef: dict[str, object] | None = None
     cef_types: dict[str, object] | None = None
     data: dict[str, object] | None = None
@@ -37,36 +45,97 @@ class NewArtifact:
     end_time: datetime | None = None
 
 
-async def create(database: Database, new: NewArtifact) -> int:
+async def create(database: Database, container_id: int, new: ArtifactFields) -> int:
     """Add an artifact to its container; returns its id.
 
-    Without a ``source_data_identifier`` it gets a random one. Raises `ContainerNotFound`,
-    `UnknownOwner`, and `DuplicateArtifact` when the container has one with that identifier.
+    Raises `ContainerNotFound`, `UnknownOwner` and `DuplicateArtifact`.
     """
-    fields = given(asdict(new))
-    identifier: str = fields.setdefault("source_data_identifier", str(uuid.uuid4()))
     async with database.begin() as connection:
-        await lock(connection, new.container_id)
-        await require_owner(connection, new.owner_id)
-        made = await connection.scalar(
-            insert(artifacts)
-            .values(hash=uuid.uuid4().hex, **fields)
-            .on_conflict_do_nothing(
-                index_elements=[artifacts.c.container_id, artifacts.c.source_data_identifier]
-            )
-            .returning(artifacts.c.id)
+        await lock(connection, container_id)
+        made = await add(connection, container_id, new)
+        await _note_in_container(connection, container_id)
+        about(made)
+    return made
+
+
+async def add(connection: AsyncConnection, container_id: int, new: ArtifactFields) -> int:
+    """Add an artifact to a container that is locked, or that is made in this transaction.
+
+    Without a ``source_data_identifier`` it gets a random one. Raises `DuplicateArtifact` when the
+    container has one with that identifier, and `UnknownOwner`. What was added before stays.
+    """
+    fields = given(asdict(new)) | await owner(connection, new.owner_id)
+    identifier: str = fields.setdefault("source_data_identifier", str(uuid.uuid4()))
+    made: int | None = await connection.scalar(
+        insert(artifacts)
+        .values(
+            container_id=container_id,
+            hash=uuid.uuid4().hex,
+            **{"name": DEFAULT_NAME, "label": DEFAULT_LABEL} | fields,
         )
-        if made is None:
-            existing = await connection.execute(
-                select(artifacts.c.id).where(
-                    artifacts.c.container_id == new.container_id,
-                    artifacts.c.source_data_identifier == identifier,
-                )
-            )
-            raise DuplicateArtifact(identifier, existing.scalar_one())
+        .on_conflict_do_nothing(
+            index_elements=[artifacts.c.container_id, artifacts.c.source_data_identifier]
+        )
+        .returning(artifacts.c.id)
+    )
+    if made is None:
+        existing = await connection.execute(_with_identifier(container_id, identifier))
+        raise DuplicateArtifact(identifier, existing.scalar_one())
+    return made
+
+
+async def change(
+    database: Database,
+    artifact_id: int,
+    changes: ArtifactFields,
+    cleared: Collection[str],
+    *,
+    container_id: int | None = None,
+) -> None:
+    """Replace fields of an artifact, `cef` as a whole like all others.
+
+    The fields named in `cleared` become null. `container_id` is where the caller takes it to be.
+
+    Raises:
+        ArtifactNotFound: no artifact has this id.
+        BadField: it is in another container; what runs have seen there stays there.
+        DuplicateArtifact: another one of its container has the identifier.
+        UnknownOwner: no user has this id or name.
+    """
+    fields = given(asdict(changes)) | dict.fromkeys(cleared, null())
+    async with database.begin() as connection:
+        query = select(artifacts.c.container_id).where(artifacts.c.id == artifact_id)
+        home: int | None = await connection.scalar(query)
+        if home is None:
+            raise ArtifactNotFound(artifact_id)
+        if container_id not in {None, home}:
+            accepted = f"{home}, where the artifact stays, or left out"
+            raise BadField("container_id", container_id, accepted)
+        await lock(connection, home)
+        fields |= await owner(connection, changes.owner_id)
+        if (identifier := changes.source_data_identifier) is not None:
+            holder = await connection.scalar(_with_identifier(home, identifier))
+            if holder is not None and holder != artifact_id:
+                raise DuplicateArtifact(identifier, holder)
         await connection.execute(
-            update(containers)
-            .where(containers.c.id == new.container_id)
-            .values(artifact_update_time=func.now())
+            update(artifacts)
+            .where(artifacts.c.id == artifact_id)
+            .values(update_time=func.now(), **fields)
         )
-    return int(made)
+        await _note_in_container(connection, home)
+        about(artifact_id)
+
+
+def _with_identifier(container_id: int, identifier: str) -> Select[tuple[int]]:
+    return select(artifacts.c.id).where(
+        artifacts.c.container_id == container_id,
+        artifacts.c.source_data_identifier == identifier,
+    )
+
+
+async def _note_in_container(connection: AsyncConnection, container_id: int) -> None:
+    await connection.execute(
+        update(containers)
+        .where(containers.c.id == container_id)
+        .values(artifact_update_time=func.now())
+    )

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, case, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import ContainerNotFound, DuplicateContainer, UnknownOwner
 from adapters.store.account_tables import users
 from adapters.store.database import Database
+from adapters.store.served_request import about
 from adapters.store.tables import containers
+
+CLOSED = "closed"
+"""The status that gives a container its close time, unless it comes with one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewContainer:
-    """What a caller may say of a container; None leaves the table's default. Times are aware."""
+class ContainerFields:
+    """What a caller says of a container; None says nothing. Times are aware.
 
-    name: str
-    label: str
+    An owner is named by id or by username.
+    """
+
+    name: str | None = None
+    label: str | None = None
     description: str | None = None
     status: str | None = None
     severity: str | None = None
@@ -31,7 +40,7 @@ class NewContainer:
     source_data_identifier: str | None = None
     external_id: str | None = None
     kill_chain: str | None = None
-    owner_id: int | None = None
+    owner_id: int | str | None = None
     tags: list[str] | None = None
     custom_fields: dict[str, object] | None = None
     data: dict[str, object] | None = None
@@ -42,28 +51,63 @@ class NewContainer:
     close_time: datetime | None = None
 
 
-async def create(database: Database, new: NewContainer) -> int:
-    """Store a container; returns its id.
+async def add(connection: AsyncConnection, new: ContainerFields) -> int:
+    """Store a container with at least `name` and `label`; returns its id.
 
     Without a ``source_data_identifier`` it gets a random one. Raises `DuplicateContainer` when
     another container has it, also when both came at the same moment, and `UnknownOwner`.
     """
-    fields = given(asdict(new))
+    fields = given(asdict(new)) | await owner(connection, new.owner_id)
     identifier: str = fields.setdefault("source_data_identifier", str(uuid.uuid4()))
-    async with database.begin() as connection:
-        await require_owner(connection, new.owner_id)
-        made = await connection.scalar(
-            insert(containers)
-            .values(hash=uuid.uuid4().hex, **fields)
-            .on_conflict_do_nothing(index_elements=[containers.c.source_data_identifier])
-            .returning(containers.c.id)
-        )
-        if made is None:
-            existing = await connection.execute(
-                select(containers.c.id).where(containers.c.source_data_identifier == identifier)
+    if new.status == CLOSED:
+        fields.setdefault("close_time", func.now())
+    made: int | None = await connection.scalar(
+        insert(containers)
+        .values(hash=uuid.uuid4().hex, **fields)
+        .on_conflict_do_nothing(index_elements=[containers.c.source_data_identifier])
+        .returning(containers.c.id)
+    )
+    if made is None:
+        existing = await connection.execute(_with_identifier(identifier))
+        raise DuplicateContainer(identifier, existing.scalar_one())
+    about(made)
+    return made
+
+
+async def change(
+    database: Database, container_id: int, changes: ContainerFields, cleared: Collection[str]
+) -> None:
+    """Change a container: `custom_fields` are merged into those that it has, all else replaced.
+
+    The fields named in `cleared` become null. With the status `CLOSED` it gets its close time,
+    with any other it loses it, where neither is given. Raises `ContainerNotFound`,
+    `DuplicateContainer` and `UnknownOwner`.
+    """
+    fields = given(asdict(changes)) | dict.fromkeys(cleared, null())
+    if changes.custom_fields is not None:
+        # In one statement, so that of two merges at once neither is lost.
+        fields["custom_fields"] = containers.c.custom_fields.concat(changes.custom_fields)
+    if changes.status is not None:
+        closed_before = containers.c.status == CLOSED
+        time = case((closed_before, containers.c.close_time), else_=func.now())
+        fields.setdefault("close_time", time if changes.status == CLOSED else null())
+    try:
+        async with database.begin() as connection:
+            fields |= await owner(connection, changes.owner_id)
+            query = update(containers).where(containers.c.id == container_id)
+            done = await connection.execute(
+                query.values(container_update_time=func.now(), **fields)
             )
-            raise DuplicateContainer(identifier, existing.scalar_one())
-    return int(made)
+            if not done.rowcount:
+                raise ContainerNotFound(container_id)
+            about(container_id)
+    except IntegrityError as error:
+        identifier = changes.source_data_identifier or ""
+        async with database.read() as connection:
+            existing = await connection.scalar(_with_identifier(identifier))
+        if existing is None:
+            raise
+        raise DuplicateContainer(identifier, existing) from error
 
 
 async def lock(connection: AsyncConnection, container_id: int) -> None:
@@ -82,14 +126,21 @@ async def lock(connection: AsyncConnection, container_id: int) -> None:
         raise ContainerNotFound(container_id)
 
 
-async def require_owner(connection: AsyncConnection, owner_id: int | None) -> None:
-    """Check that the user exists; None is no owner. Raises `UnknownOwner`."""
-    if owner_id is None:
-        return
-    if await connection.scalar(select(users.c.id).where(users.c.id == owner_id)) is None:
-        raise UnknownOwner(owner_id)
+async def owner(connection: AsyncConnection, named: int | str | None) -> dict[str, int]:
+    """The column of the owner who is named by id or username, if any. Raises `UnknownOwner`."""
+    if named is None:
+        return {}
+    column = users.c.id if isinstance(named, int) else users.c.username
+    found: int | None = await connection.scalar(select(users.c.id).where(column == named))
+    if found is None:
+        raise UnknownOwner(named)
+    return {"owner_id": found}
 
 
 def given(fields: dict[str, Any]) -> dict[str, Any]:
-    """`fields` without those that were left to the table's defaults."""
+    """`fields` without those of which nothing is said."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _with_identifier(identifier: str) -> Select[tuple[int]]:
+    return select(containers.c.id).where(containers.c.source_data_identifier == identifier)

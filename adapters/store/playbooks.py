@@ -171,6 +171,22 @@ async def set_id(database: Database, playbook_id: int, new_id: int) -> None:
         raise Invalid(message) from error
 
 
+async def set_active(database: Database, playbook_id: int, active: bool | None) -> None:
+    """Let automation start a playbook, or no longer; None leaves it as it is.
+
+    Raises `PlaybookNotFound`, also when nothing is to be changed.
+    """
+    query = update(playbooks).where(playbooks.c.id == playbook_id)
+    if active is None:
+        query = query.values(active=playbooks.c.active)
+    else:
+        query = query.values(active=active, update_time=func.now())
+    async with database.begin() as connection:
+        if not (await connection.execute(query)).rowcount:
+            raise PlaybookNotFound(playbook_id)
+        about(playbook_id)
+
+
 async def save_found(
     database: Database,
     found: Sequence[FoundPlaybook],

@@ -8,8 +8,10 @@ it. Statements that are run by `Database.fetch` take care of it themselves.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -40,6 +42,22 @@ def about(object_id: int) -> None:
     request = SERVING.get()
     if request is not None:
         request.object_id = object_id
+
+
+@contextmanager
+def part() -> Iterator[None]:
+    """One of several changes that a request makes, each in a transaction and a row of its own."""
+    request = SERVING.get()
+    if request is None:
+        yield
+        return
+    mine = replace(request, object_id=None, noted=False)
+    before = SERVING.set(mine)
+    try:
+        yield
+    finally:
+        SERVING.reset(before)
+        request.noted = request.noted or mine.noted
 
 
 def was_noted() -> None:

@@ -150,7 +150,7 @@ async def test_a_change_that_fails_leaves_no_note_that_it_was_made(
         raise RuntimeError
 
     before = {entry["id"] for entry in await new_entries()}
-    monkeypatch.setattr(containers, "create", broken)
+    monkeypatch.setattr(containers, "add", broken)
     container = {"name": "lost", "label": "events"}
     assert (await client.post("/rest/container", json=container)).status_code == 500
     [entry] = [entry for entry in await new_entries() if entry["id"] not in before]

@@ -84,7 +84,9 @@ async def test_a_byte_order_mark_and_white_space_are_skipped(client):
     ],
     ids=lambda value: value[:24] if isinstance(value, bytes) else None,
 )
-@pytest.mark.parametrize("path", ["/rest/playbook_run", "/rest/playbook_run/1", "/rest/container"])
+@pytest.mark.parametrize(
+    "path", ["/rest/playbook_run", "/rest/playbook_run/1", "/rest/container/1"]
+)
 async def test_a_body_that_is_no_such_object_is_refused(client, path, body, reason):
     response = await client.post(path, content=body)
     assert response.status_code == 400

@@ -100,7 +100,7 @@ async def test_the_id_of_another_playbook_is_refused(client, shelf, playbook):
     assert response.status_code == 400
 
 
-@pytest.mark.parametrize("body", [{}, {"id": None}, {"id": "x"}, {"id": 0}, {"id": 2**62}])
+@pytest.mark.parametrize("body", [{"id": None}, {"id": "x"}, {"id": 0}, {"id": 2**62}])
 async def test_what_is_no_id_is_refused(client, playbook, body):
     response = await client.post(f"/rest/playbook/{playbook}", json=body)
     assert response.status_code == 400

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.store import containers, playbooks
-from adapters.store.containers import NewContainer
+from adapters.store import new_containers, playbooks
+from adapters.store.containers import ContainerFields
 from adapters.store.playbooks import FoundPlaybook
 from tests.integration.shop import Shop
 
@@ -14,5 +14,6 @@ from tests.integration.shop import Shop
 async def shop(database) -> Shop:
     hunt = FoundPlaybook("local", "hunt", folder="/p", entrypoint="hunt.py:hunt")
     await playbooks.save_found(database, [hunt], ids={})
-    new = NewContainer(name="incident", label="events")
-    return Shop(database, await containers.create(database, new))
+    new = ContainerFields(name="incident", label="events")
+    container_id, _ = await new_containers.create(database, new)
+    return Shop(database, container_id)

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 
 from adapters.store import action_runs, artifacts, attempts, playbook_runs, run_requests
 from adapters.store.action_runs import ActionStart, AppRunEnd
-from adapters.store.artifacts import NewArtifact
+from adapters.store.artifacts import ArtifactFields
 from adapters.store.attempts import Claim, ClaimRequest
 from adapters.store.run_requests import RunRequest
 from adapters.store.tables import playbook_runs as runs
@@ -87,8 +87,7 @@ class Shop:
             return (await connection.execute(select(runs).where(runs.c.id == run_id))).one()
 
     async def add_artifact(self) -> int:
-        new = NewArtifact(container_id=self.container_id, name="a", label="event")
-        return await artifacts.create(self.database, new)
+        return await artifacts.create(self.database, self.container_id, ArtifactFields(name="a"))
 
 
 async def cancel(database, run_id: int) -> None:

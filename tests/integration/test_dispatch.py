@@ -20,8 +20,8 @@ from adapters.prefect.deployments import Deployments
 from adapters.prefect.dispatch import Dispatcher
 from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store import containers, playbook_runs, playbooks, run_requests
-from adapters.store.containers import NewContainer
+from adapters.store import new_containers, playbook_runs, playbooks, run_requests
+from adapters.store.containers import ContainerFields
 from adapters.store.dispatch_queue import TAKEOVER_SECONDS
 from adapters.store.playbooks import FoundPlaybook
 from adapters.store.run_requests import RunRequest
@@ -75,7 +75,8 @@ async def request_(database) -> RunRequest:
         for each in ("hunt", "other")
     ]
     await playbooks.save_found(database, found, ids={})
-    container_id = await containers.create(database, NewContainer(name="c", label="events"))
+    new = ContainerFields(name="c", label="events")
+    container_id, _ = await new_containers.create(database, new)
     return RunRequest(container_id=container_id, playbook=f"{name}/hunt", scope="all")
 
 

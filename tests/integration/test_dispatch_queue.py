@@ -12,14 +12,14 @@ import pytest
 from sqlalchemy import func, insert, select, text, update
 
 from adapters.store import (
-    containers,
     dispatch_queue,
+    new_containers,
     playbook_runs,
     playbooks,
     run_requests,
     unsettled_runs,
 )
-from adapters.store.containers import NewContainer
+from adapters.store.containers import ContainerFields
 from adapters.store.dispatch_queue import BATCH, TAKEOVER_SECONDS
 from adapters.store.playbooks import FoundPlaybook
 from adapters.store.run_requests import RunRequest
@@ -33,7 +33,8 @@ PATIENCE = 10.0
 async def request_(database) -> RunRequest:
     hunt = FoundPlaybook(repository="local", name="hunt", folder="/p", entrypoint="hunt.py:hunt")
     await playbooks.save_found(database, [hunt], ids={})
-    container_id = await containers.create(database, NewContainer(name="c", label="events"))
+    new = ContainerFields(name="c", label="events")
+    container_id, _ = await new_containers.create(database, new)
     return RunRequest(container_id=container_id, playbook="hunt", scope="all")
 
 

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import insert, select, text, update
 
 from adapters.errors import Invalid, PlaybookNotFound
-from adapters.store import containers, playbook_runs, playbooks, run_requests
-from adapters.store.containers import NewContainer
+from adapters.store import new_containers, playbook_runs, playbooks, run_requests
+from adapters.store.containers import ContainerFields
 from adapters.store.playbooks import FoundPlaybook
 from adapters.store.run_requests import RunRequest
 from adapters.store.tables import playbook_runs as runs
@@ -170,7 +170,8 @@ async def test_a_deployment_is_remembered_with_what_was_registered(database, sav
 
 async def test_runs_move_along_with_the_id_of_their_playbook(database, save):
     ids = await save(found("a"))
-    container_id = await containers.create(database, NewContainer(name="c", label="events"))
+    new = ContainerFields(name="c", label="events")
+    container_id, _ = await new_containers.create(database, new)
     request = RunRequest(container_id=container_id, playbook="a", scope="all")
     open_run, ended = [
         await run_requests.accept(database, request, repositories=["local"]) for _ in range(2)

@@ -10,7 +10,7 @@ import pytest
 import requests
 from soarsdk.client import PhantomClient
 from soarsdk.exceptions import PlaybookException
-from soarsdk.objects import Artifact, Container, Playbook
+from soarsdk.objects import Artifact, Container, Note, Playbook
 from splunk_soar_mcp.app import SoarApp
 from splunk_soar_mcp.config import Settings
 from splunk_soar_mcp.server import build_server
@@ -113,6 +113,52 @@ def test_soarsdk_finds_containers_by_hash_and_by_playbook(soarsdk, whois_contain
     [latest] = soarsdk.find_containers_from_playbook(playbook)
     assert latest.id == whois_container.id
     assert soarsdk.get_enriched_containers({"_filter_id": whois_container.id}) == [None]
+
+
+def test_soarsdk_writes_on_a_container_and_changes_it(soarsdk) -> None:
+    artifacts = [Artifact(name="ioc", label="event", cef={"fileHash": "x"}), Artifact(name="other")]
+    container = Container(name="with artifacts", label="events", artifacts=artifacts)
+    soarsdk.create_container(container)
+    assert sorted(container.artifact_names) == ["ioc", "other"]
+    container.name, container.severity, container.status = "changed", "high", "closed"
+    container.custom_fields = {"ticket": "T-1"}
+    soarsdk.modify_container_values(container)
+    soarsdk.add_comment(container, "looks benign")
+    soarsdk.create_note(container, Note(title="summary", content="all clear"))
+    [found] = soarsdk.get_containers(params={"_filter_id": container.id})
+    assert (found.name, found.severity, found.status) == ("changed", "high", "closed")
+    assert found.custom_fields == {"ticket": "T-1"}
+    assert found.close_time
+    soarsdk.update_container_values(container)
+    assert container.comments == ["looks benign"]
+    assert [(note.title, note.content, note.format) for note in container.notes] == [
+        ("summary", "all clear", "markdown")
+    ]
+
+
+async def test_splunk_soar_mcp_writes_on_a_container_and_changes_it(call, system) -> None:
+    made = system.post("/rest/container", {"name": "worked on", "label": "events"})["id"]
+    await call("soar_update_container", container_id=made, status="open", owner="admin", name="n")
+    assert "admin" in await call("soar_get_container", container_id=made)
+    await call("soar_update_container", container_id=made, owner="")
+    assert system.get(f"/rest/container/{made}")["owner"] is None
+    await call("soar_add_comment", container_id=made, comment="looks benign")
+    assert "looks benign" in await call("soar_list_comments", container_id=made)
+    await call("soar_add_note", container_id=made, title="summary", content="all clear")
+    assert "all clear" in await call("soar_list_notes", container_id=made)
+
+
+async def test_splunk_soar_mcp_keeps_custom_lists(call) -> None:
+    name = f"blocked {uuid4().hex}"
+    await call("soar_create_custom_list", name=name, rows=[["192.0.2.1", "a"], ["192.0.2.2", "b"]])
+    assert name in await call("soar_list_custom_lists", query=name.upper())
+    await call("soar_append_to_custom_list", list_ref=name, row=["192.0.2.3", "c"])
+    await call("soar_update_custom_list_row", list_ref=name, row_index=0, row=["192.0.2.9", "A"])
+    rows = json.loads(await call("soar_get_custom_list", list_ref=name, as_json=True))
+    assert rows == [["192.0.2.9", "A"], ["192.0.2.2", "b"], ["192.0.2.3", "c"]]
+    await call("soar_replace_custom_list", list_ref=name, rows=[])
+    assert "is empty" in await call("soar_get_custom_list", list_ref=name)
+    assert "deleted" in await call("soar_delete_custom_list", list_ref=name, confirm_name=name)
 
 
 async def test_splunk_soar_mcp_makes_a_container_and_runs_a_playbook_on_it(call, system) -> None:

@@ -11,7 +11,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 from adapters.client import AsyncPhantom
-from tests.system import PASSWORD, RUN_SECONDS, System, flow_run_of
+from tests.system import PASSWORD, RUN_SECONDS, System, flow_run_of, is_alive
 
 
 async def test_my_playbook_ends_in_success_with_both_actions_in_its_message(
@@ -110,3 +110,16 @@ async def test_the_python_client_runs_waits_and_cancels(system: System) -> None:
         ended = await phantom.wait(waiting, timeout=60)
         assert ended.was_cancelled
         assert ended.cancelled == "Cancelled by admin: tested"
+
+
+def test_the_runs_of_a_playbook_are_cancelled_together_and_their_processes_are_gone(
+    system: System,
+) -> None:
+    waiting = [system.start("wait", inputs={"seconds": 300}) for _ in range(2)]
+    processes = [system.executing(run_id)["misc"]["process_id"] for run_id in waiting]
+    playbook = system.get(f"/rest/playbook_run/{waiting[0]}")["playbook"]
+    system.post(f"/rest/playbook/{playbook}", {"active": False, "cancel_runs": True})
+    for run_id in waiting:
+        run = system.ended(run_id)
+        assert (run["status"], run["cancelled"]) == ("failed", "Cancelled by admin")
+    assert [is_alive(process) for process in processes] == [False, False]

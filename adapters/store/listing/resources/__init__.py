@@ -6,9 +6,12 @@ from adapters.store.listing.resource import Resource
 from adapters.store.listing.resources.action_run import ACTION_RUN
 from adapters.store.listing.resources.app_run import APP_RUN
 from adapters.store.listing.resources.artifact import ARTIFACT
+from adapters.store.listing.resources.asset import APP, ASSET
 from adapters.store.listing.resources.cef import CEF
 from adapters.store.listing.resources.container import CONTAINER
-from adapters.store.listing.resources.nothing_yet import APPROVAL, COMMENT, NOTE, PIN
+from adapters.store.listing.resources.container_entry import COMMENT, NOTE, PIN
+from adapters.store.listing.resources.decided_list import DECIDED_LIST
+from adapters.store.listing.resources.nothing_yet import APPROVAL
 from adapters.store.listing.resources.ph_user import PH_USER, ROLE, TOKEN
 from adapters.store.listing.resources.playbook import PLAYBOOK
 from adapters.store.listing.resources.playbook_run import PLAYBOOK_RUN
@@ -19,7 +22,7 @@ RESOURCES: dict[str, Resource] = {
     resource.name: resource
     for resource in (
         *(PLAYBOOK_RUN, ACTION_RUN, APP_RUN, RUN_LOG, CONTAINER, ARTIFACT, PLAYBOOK, PH_USER),
-        *(ROLE, TOKEN),
+        *(ROLE, TOKEN, DECIDED_LIST, ASSET, APP),
         *(LABEL, SEVERITY, CONTAINER_STATUS, SCM, CEF, APPROVAL, NOTE, COMMENT, PIN),
     )
 }

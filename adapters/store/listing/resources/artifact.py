@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from sqlalchemy import exists
+
 from adapters.errors import ArtifactNotFound
+from adapters.store.case_tables import notes
 from adapters.store.listing.field import (
+    Field,
     Kind,
     column,
     constant,
@@ -45,7 +49,9 @@ ARTIFACT = Resource(
         "update_time": time("update_time"),
         "version": integer("version"),
         "in_case": constant(Kind.BOOLEAN, value=False),
-        "has_note": constant(Kind.BOOLEAN, value=False),
+        "has_note": Field(
+            Kind.BOOLEAN, lambda row: exists().where(notes.c.artifact_id == row.c.id)
+        ),
         "parent_container": constant(Kind.INTEGER),
         "parent_artifact": constant(Kind.INTEGER),
         "data": document("data"),

@@ -82,5 +82,8 @@ CONTAINER = Resource(
         "playbook_run": having("container_id", "playbook_run"),
         "actionrun": having("container_id", "action_run"),
         "action_run": having("container_id", "action_run"),
+        "note": having("container_id", "note"),
+        "container_comment": having("container_id", "container_comment"),
+        "container_pin": having("container_id", "container_pin"),
     },
 )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
-
 from adapters.errors import EntryNotFound
+from adapters.store.case_tables import labels
 from adapters.store.listing.field import Kind, Relation, column, constant, integer, text
 from adapters.store.listing.resource import Resource, fixed
-from adapters.store.tables import containers, repositories
+from adapters.store.tables import repositories
 
 SEVERITY = fixed(
     "severity",
@@ -25,9 +24,7 @@ CONTAINER_STATUS = fixed(
 """The vendor's three. Containers may have any other status, too."""
 LABEL = Resource(
     name="label",
-    source=select(func.min(containers.c.id).label("id"), containers.c.label.label("name"))
-    .group_by(containers.c.label)
-    .subquery("labels"),
+    source=labels,
     missing=lambda identifier: EntryNotFound("Label", identifier),
     title=column("name"),
     fields={
@@ -36,7 +33,7 @@ LABEL = Resource(
         "disabled": constant(Kind.BOOLEAN, value=False),
     },
 )
-"""The labels that containers have; the id is that of the first such container."""
+"""The labels that containers have or had, and those of the setting."""
 SCM = Resource(
     name="scm",
     source=repositories,
