@@ -144,7 +144,7 @@ async def request_cancel(
 async def open_runs(database: Database, playbook_id: int) -> list[int]:
     """The ids of a playbook's runs that have not ended, in their order."""
     # Of a playbook with a million ended runs, by the index of those few that are not settled.
-    still_open = (runs.c.settled.is_(False), runs.c.status == "running")
+    still_open = (~runs.c.settled, runs.c.status == "running")
     query = select(runs.c.id).where(runs.c.playbook_id == playbook_id, *still_open)
     async with database.read() as connection:
         return list(await connection.scalars(query.order_by(runs.c.id)))

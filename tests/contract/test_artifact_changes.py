@@ -85,6 +85,8 @@ async def test_an_artifact_stays_in_its_container(client, change, show, containe
 async def test_of_many_changes_to_one_identifier_only_one_is_made(client, container):
     items = [{"container_id": container, "source_data_identifier": f"{n}"} for n in range(8)]
     made = [each["id"] for each in (await client.post("/rest/artifact", json=items)).json()]
+    # Each has a connection already, or they would come one after the other.
+    await asyncio.gather(*(client.get(f"/rest/artifact/{each}") for each in made))
     wanted = {"source_data_identifier": "wanted by all"}
     responses = await asyncio.gather(
         *(client.post(f"/rest/artifact/{each}", json=wanted) for each in made)
