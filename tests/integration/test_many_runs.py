@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text
 
-from adapters.store import dispatch_queue, idempotency_keys, leases, measures, unsettled_runs
+from adapters.store import (
+    dispatch_queue,
+    idempotency_keys,
+    leases,
+    measures,
+    playbook_runs,
+    unsettled_runs,
+)
 from adapters.store.database import Database
 from adapters.store.listing.page import Listing
 from adapters.store.listing.request import Condition, Given, ListRequest
@@ -184,8 +191,9 @@ ROUND = {
     ),
     "keys that are old": idempotency_keys.delete_old,
     "measures": measures.read,
+    "runs that a playbook's cancel is for": partial(playbook_runs.open_runs, playbook_id=1),
 }
-"""What a gateway asks all the time, whether there is anything to do or not."""
+"""What a gateway asks all the time, whether there is anything to do or not; the last at a call."""
 
 
 @pytest.mark.parametrize("ask", ROUND.values(), ids=ROUND)
