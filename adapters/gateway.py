@@ -28,6 +28,7 @@ from adapters.prefect.work_pool_watch import WorkPoolWatch
 from adapters.rest.application import create_application
 from adapters.rest.protocol import Protocol
 from adapters.rest.runtime import create_runtime_application
+from adapters.retention import Retention
 from adapters.sample.data import insert_sample_data
 from adapters.settings import PHANTOM_DATABASE, Settings
 from adapters.signal import Signal
@@ -112,6 +113,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             hints=hints,
         )
         sweeper = Sweeper(database=database, settings=settings, reconcile=reconcile)
+        retention = Retention(database=database, settings=settings)
         watch = WorkPoolWatch(database=database, client=client, settings=settings)
         events = Events(hints=hints, reconciler=reconciler)
         loops = [
@@ -122,6 +124,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             asyncio.create_task(_keep("events", events.run)),
             asyncio.create_task(_keep("sweeper", sweeper.run)),
             asyncio.create_task(_keep("notices", notices.run)),
+            asyncio.create_task(_keep("retention", retention.run)),
         ]
         contract = create_application(
             database=database,

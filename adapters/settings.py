@@ -83,6 +83,19 @@ class Settings(BaseSettings):
     login_minutes: float = Field(default=5.0, gt=0)
     """How long after the first of them they are refused."""
 
+    keep_run_days: float | None = Field(default=None, gt=0)
+    """Runs that ended longer ago are removed, with their actions and logs; unset keeps them all."""
+    keep_runs: int | None = Field(default=None, gt=0)
+    """Ended runs before the newest so many are removed."""
+    keep_log_days: float | None = Field(default=None, gt=0)
+    """Lines of the logs of ended runs are removed when they are older, and the runs stay."""
+    keep_log_lines: int | None = Field(default=None, gt=0)
+    """Lines before the newest so many, of all runs together, are removed."""
+    keep_audit_days: float | None = Field(default=None, gt=0)
+    """Entries of the audit that are older are removed, which the audit says."""
+    keep_audit_entries: int | None = Field(default=None, gt=0)
+    """Entries before the newest so many are removed."""
+
     dispatch_window: int = Field(default=100, gt=0, le=200)
     """Most flow runs that may stand in Prefect without having started."""
     dispatch_seconds: float = Field(default=2.0, gt=0)

@@ -25,6 +25,7 @@ from flows.runtime import Attempt, Claim, Superseded
 Body = Callable[[PlaybookRun], object]
 Scope = Literal["all", "new"] | list[int]
 Isolation = Literal["fork", "reused"]
+RUN_TAG = "playbook_run:"
 Flow = prefect.Flow[..., State[Any] | None]
 
 
@@ -138,7 +139,13 @@ def _define(
 
 def run_tags(playbook_run_id: int, container_id: int) -> list[str]:
     """Tags by which a run is found in Prefect."""
-    return [f"playbook_run:{playbook_run_id}", f"container:{container_id}"]
+    return [f"{RUN_TAG}{playbook_run_id}", f"container:{container_id}"]
+
+
+def _tagged(tags: Sequence[str]) -> int | None:
+    """The id in the tags of a flow run that began in Prefect and has been a run before."""
+    ids = (tag.removeprefix(RUN_TAG) for tag in tags if tag.startswith(RUN_TAG))
+    return next((int(each) for each in ids if each.isdecimal()), None)
 
 
 def _flow(function: Body, definition: Definition) -> Flow:
@@ -188,6 +195,7 @@ def _execute(
             scope=scope,
             inputs=inputs,
             playbook_run_id=playbook_run_id,
+            former_id=None if playbook_run_id else _tagged(flow_run.tags),
         )
         claim = attempt.claim
         run = PlaybookRun(

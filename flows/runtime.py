@@ -90,10 +90,12 @@ class Attempt:
         scope: str | list[int],
         inputs: dict[str, Any] | None,
         playbook_run_id: int | None,
+        former_id: int | None = None,
     ) -> Self:
         """Claim the run for this process before anything else happens.
 
-        Without `playbook_run_id` the run began in Prefect, and its row is made now.
+        Without `playbook_run_id` the run began in Prefect, and its row is made now, unless it had
+        one before: then `former_id` is what its tags say.
 
         Raises:
             Superseded: the run is over, cancelled, or held by another process.
@@ -120,6 +122,7 @@ class Attempt:
                 "hostname": socket.gethostname(),
                 "process_id": process.pid,
                 "process_start": process.create_time(),
+                **({} if former_id is None else {"former_id": former_id}),
             },
         )
         return cls(client, Claim.model_validate(answer))

@@ -28,6 +28,7 @@ from adapters.store import measures
 from adapters.store.availability import ANSWER_SECONDS, is_outage
 from adapters.store.database import Database
 from adapters.store.measures import RUNS_ACCEPTED, RUNS_ENDED, Measures
+from adapters.store.retention import REMOVED
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER_METHOD = "OTHER"
@@ -56,6 +57,7 @@ LATENCY = Histogram(
 )
 REGISTRY.register(RUNS_ACCEPTED)
 REGISTRY.register(RUNS_ENDED)
+REGISTRY.register(REMOVED)
 ProcessCollector(registry=REGISTRY)
 
 

@@ -59,6 +59,7 @@ class _Claim(_Message):
     hostname: str
     process_id: int = Field(ge=0, lt=2**31)
     process_start: float
+    former_id: int | None = Field(default=None, ge=0, lt=2**63)
 
 
 class _ActionStart(_Message):

@@ -28,6 +28,9 @@ from adapters.store.unsettled_runs import unsettle
 
 OVER = "Playbook run {id} has ended and does not run again; start the playbook once more"
 CANCELLED = "Playbook run {id} was cancelled"
+REMOVED = (
+    "Playbook run {id} has been removed; start the playbook once more, without the tag of that run"
+)
 HELD = "Playbook run {id} is held by another process"
 
 
@@ -36,7 +39,8 @@ class ClaimRequest:
     """A process asks for the right to carry out a flow run.
 
     `claim_id` is made by the process, so that asking again after a lost answer is recognised.
-    Without `playbook_run_id` the run began in Prefect and gets its row now.
+    Without `playbook_run_id` the run began in Prefect and gets its row now. `former_id` is the id
+    that its flow run's tags show, which they do when it, or one that it is a copy of, has run.
     """
 
     claim_id: UUID
@@ -51,6 +55,7 @@ class ClaimRequest:
     hostname: str
     process_id: int
     process_start: float
+    former_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +184,18 @@ async def _insert(
     )
     if request.playbook.isdigit():
         raise PlaybookNotFound(request.playbook)
+    if request.former_id is not None and not await _exists(connection, request.former_id):
+        raise Superseded(REMOVED.format(id=request.former_id))
     run_id = await insert_run(
         connection, new, repositories=repositories, flow_run_id=request.flow_run_id
     )
     RUNS_ACCEPTED.labels("prefect").inc()
     return run_id
+
+
+async def _exists(connection: AsyncConnection, playbook_run_id: int) -> bool:
+    query = select(runs.c.id).where(runs.c.id == playbook_run_id)
+    return (await connection.execute(query)).one_or_none() is not None
 
 
 async def _container(connection: AsyncConnection, container_id: int) -> dict[str, Any]:

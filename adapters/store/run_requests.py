@@ -37,7 +37,7 @@ from adapters.store.measures import RUNS_ACCEPTED
 from adapters.store.playbooks import LARGEST_ID, PLAYBOOK_ID, find, reference
 from adapters.store.prepared import Prepared
 from adapters.store.served_request import DONE, about, was_noted
-from adapters.store.tables import artifacts, containers, playbooks
+from adapters.store.tables import artifacts, containers, playbooks, scope_marks
 from adapters.store.tables import idempotency_keys as keys
 from adapters.store.tables import playbook_runs as runs
 
@@ -216,13 +216,20 @@ _ACCEPT_ONCE = _accept_once()
 
 
 async def _mark(connection: AsyncConnection, container_id: int, playbook_id: int) -> int:
-    """The newest artifact that any run of the playbook on the container has had in its scope."""
+    """The newest artifact that any run of the playbook on the container has had in its scope.
+
+    One statement for runs and for what is kept of removed ones: retention moves it in between.
+    """
     mark = select(func.max(runs.c.last_artifact)).where(
         runs.c.container_id == container_id,
         runs.c.playbook_id == playbook_id,
         runs.c.scope.in_(("all", "new")),
     )
-    return (await connection.execute(mark)).scalar() or 0
+    kept = select(scope_marks.c.last_artifact).where(
+        scope_marks.c.container_id == container_id, scope_marks.c.playbook_id == playbook_id
+    )
+    newest = select(func.greatest(mark.scalar_subquery(), kept.scalar_subquery()))
+    return (await connection.execute(newest)).scalar() or 0
 
 
 async def _check_artifacts(connection: AsyncConnection, container_id: int, ids: list[int]) -> None:

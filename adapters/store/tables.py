@@ -237,6 +237,23 @@ playbook_runs = Table(
 - settled: Prefect has been brought to, or seen in, a final state as well
 """
 
+scope_marks = Table(
+    "scope_marks",
+    metadata,
+    *(
+        Column(
+            f"{name}_id",
+            BigInteger,
+            ForeignKey(f"{name}s.id", onupdate="CASCADE", ondelete="CASCADE"),
+            primary_key=True,
+        )
+        for name in ("container", "playbook")
+    ),
+    Column("last_artifact", BigInteger, nullable=False),
+)
+"""What retention keeps of removed runs of scope ``all`` and ``new``: the newest artifact that a
+playbook has had on a container, so that it is never new to that playbook again."""
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

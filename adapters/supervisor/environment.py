@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from adapters.settings import Settings
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.home import Home
 from adapters.supervisor.installation import Installation
@@ -57,6 +58,10 @@ SECRET_NAMES = frozenset(
 """Never given to a run, even when asked for."""
 
 
+LEAST_RETENTION_SECONDS = 3601
+"""Prefect keeps a flow run for more than an hour."""
+
+
 def refuse_secrets(names: Iterable[str]) -> None:
     """Raise `CannotStart` when the setting ``run_environment`` names something secret."""
     refused = SECRET_NAMES.intersection(names)
@@ -88,6 +93,7 @@ def prefect_environment(installation: Installation) -> dict[str, str]:
             "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
             "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "50",
         }
+        | _retention(installation.settings)
         | chosen
         | _base(installation.home, installation.surroundings, "Prefect server")
         | {
@@ -175,6 +181,17 @@ def worker_environment(installation: Installation) -> dict[str, str]:
 def whois_environment(installation: Installation) -> dict[str, str]:
     """Sample WHOIS responder: the machine's variables alone."""
     return _base(installation.home, installation.surroundings, "sample WHOIS")
+
+
+def _retention(settings: Settings) -> dict[str, str]:
+    """Prefect's own removal of flow runs with their logs, for as long as we keep ours."""
+    if settings.keep_run_days is None:
+        return {}
+    seconds = max(settings.keep_run_days * 86400, LEAST_RETENTION_SECONDS)
+    return {
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(int(seconds)),
+    }
 
 
 def _base(home: Home, surroundings: Mapping[str, str], part: str) -> dict[str, str]:

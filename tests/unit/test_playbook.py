@@ -8,7 +8,7 @@ from prefect.exceptions import ParameterTypeError
 from prefect.utilities.callables import parameter_schema
 
 from flows import PlaybookRun, playbook
-from flows.playbook import definition_of, prefect_name
+from flows.playbook import _tagged, definition_of, prefect_name
 
 REFUSED_BY_PREFECT = "/%&<>"
 
@@ -164,3 +164,16 @@ def test_a_scope_that_is_offered_is_taken(scope):
 def test_parameters_that_do_not_fit_are_refused(parameters):
     with pytest.raises(ParameterTypeError):
         hunt.validate_parameters(parameters)
+
+
+@pytest.mark.parametrize(
+    ("tags", "run_id"),
+    [
+        (["container:42", "playbook_run:7"], 7),
+        (["playbook_run:"], None),
+        (["playbook_run:x", "mine"], None),
+        ([], None),
+    ],
+)
+def test_the_tags_of_a_flow_run_say_which_run_it_was(tags: list[str], run_id: int | None) -> None:
+    assert _tagged(tags) == run_id
