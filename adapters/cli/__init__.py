@@ -11,6 +11,8 @@ app = cyclopts.App(name="prefect-phantom", help="Phantom's REST contract, carrie
 app.command("adapters.cli.up:up", help="Start all parts on this machine.")
 app.command("adapters.cli.gateway:gateway", help="Serve the REST contract and the runtime API.")
 app.command("adapters.cli.worker:app", name="worker", help="Run playbooks.")
+app.command("adapters.cli.backup:backup", help="Write a home into one file.")
+app.command("adapters.cli.restore:restore", help="Make a home from the file of a backup.")
 app.command("adapters.cli.doctor:doctor", help="Check every part and say what to do.")
 app.command(playbook.app)
 app.command(run.app)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from pydantic import ValidationError
 
+from adapters.cli.connection import fail
 from adapters.settings import Settings
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.installation import Installation
@@ -69,6 +70,15 @@ def up(
         else:
             return
     raise SystemExit(1)
+
+
+def given_settings(home: Path | None, database_url: str | None) -> Settings:
+    """The settings, with what is given on the command line; what is wrong ends the command."""
+    given: dict[str, Any] = {"home": home, "database_url": database_url}
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        fail(_sentence(error))
 
 
 def _show(installation: Installation, progress: Progress) -> None:

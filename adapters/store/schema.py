@@ -22,10 +22,14 @@ class Schema:
     head: str
 
 
+def head() -> str:
+    """The newest revision that this program knows."""
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head() or ""
+
+
 async def read(database: Database) -> Schema:
     """Read them."""
     query = text("SELECT current_setting('server_version'), version_num FROM alembic_version")
     async with database.read() as connection:
         version, revision = (await connection.execute(query)).one()
-    head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
-    return Schema(version.split()[0], revision, head or "")
+    return Schema(version.split()[0], revision, head())

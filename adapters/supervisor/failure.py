@@ -9,6 +9,10 @@ class CannotStart(Exception):
     """A part or the installation cannot start. ``str(error)`` is the sentence to show."""
 
 
+class BackupFailed(Exception):
+    """A backup cannot be made or restored. ``str(error)`` is the sentence to show."""
+
+
 class HomeInUse(CannotStart):
     """Another `up` works on this home."""
 

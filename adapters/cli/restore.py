@@ -1,0 +1,43 @@
+"""``restore``: make a new home from the file of a backup."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from adapters.cli.connection import fail
+from adapters.cli.up import given_settings
+from adapters.supervisor.failure import BackupFailed, CannotStart
+from adapters.supervisor.restore import Waiting
+from adapters.supervisor.restore import restore as make_home
+
+
+def restore(
+    file: Annotated[Path, Parameter(help="File that `backup` has written.")],
+    *,
+    home: Annotated[Path | None, Parameter(help="Folder to make; it must be empty.")] = None,
+    database_url: Annotated[
+        str | None, Parameter(help="PostgreSQL server to use instead of the embedded one.")
+    ] = None,
+    waiting: Annotated[
+        Waiting | None,
+        Parameter(
+            help="What becomes of runs that were not over: by default they fail when the home was"
+            " in use at the backup, since they may have run after it, and run otherwise."
+        ),
+    ] = None,
+) -> None:
+    """Make a home from FILE. Start it with `prefect-phantom up` afterwards."""
+    settings = given_settings(home, database_url)
+    try:
+        manifest, settled = asyncio.run(make_home(settings, file, waiting=waiting))
+    except (BackupFailed, CannotStart) as error:
+        fail(str(error))
+    sys.stdout.write(
+        f"{settings.home}: as it was at {manifest.time:%Y-%m-%d %H:%M:%S} UTC;"
+        f" {settled.failed} open runs were ended\n"
+    )

@@ -1,0 +1,37 @@
+"""The embedded PostgreSQL of a home by itself, while nothing else works on that home."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from adapters.supervisor.environment import postgres_environment
+from adapters.supervisor.home import Home
+from adapters.supervisor.part import Part, State
+from adapters.supervisor.postgres import Postgres
+
+STOP_SECONDS = 60.0
+"""It writes its memory to the disk, so that the next start has nothing to recover."""
+
+
+@asynccontextmanager
+async def postgres_alone(home: Home, binaries: Path | None = None) -> AsyncIterator[str]:
+    """Run it until the end of the block; the URL of the server. The caller holds the home's lock.
+
+    Raises `CannotStart`.
+    """
+    postgres = Postgres(home, postgres_environment(home, os.environ), binaries)
+    await postgres.prepare()
+    part = Part(postgres.definition(), home.path, _report)
+    try:
+        await part.start()
+        yield postgres.url
+    finally:
+        await part.stop(asyncio.get_running_loop().time() + STOP_SECONDS)
+
+
+def _report(_part: str, _state: State, _words: str) -> None:
+    """Nobody watches it start."""

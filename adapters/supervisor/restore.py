@@ -1,0 +1,158 @@
+"""Making a home from the file of a backup, and settling what was under way when it was made."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import asyncpg
+
+from adapters.prefect import restored as restored_prefect
+from adapters.settings import PHANTOM_DATABASE, PREFECT_DATABASE, Settings
+from adapters.store import restored
+from adapters.store.database import Database, create_database, database_url, dsn
+from adapters.store.restored import Settled
+from adapters.supervisor.alone import postgres_alone
+from adapters.supervisor.archive import HOME, Manifest, read
+from adapters.supervisor.dump import load
+from adapters.supervisor.failure import BackupFailed
+from adapters.supervisor.home import PRIVATE_FILE, PRIVATE_FOLDER, Home
+from adapters.supervisor.leftover import end_leftovers
+from adapters.supervisor.postgres import own_binaries
+
+Waiting = Literal["run", "fail"]
+
+
+async def restore(
+    settings: Settings, file: Path, *, waiting: Waiting | None = None
+) -> tuple[Manifest, Settled]:
+    """Make the home of `settings` from `file`. It is there as a whole or not at all.
+
+    `waiting` says whether runs that were not over at the backup may still be carried out. What ran
+    on after its backup may have carried them out, so by default they fail then, and run when
+    nothing ran.
+
+    Raises:
+        BackupFailed, CannotStart: with the sentence to show.
+    """
+    home = Home(settings.home)
+    _refuse_used(home)
+    with read(file) as (archive, manifest):
+        manifest.refuse_newer()
+        draft = Home(home.path.with_name(f".{home.path.name}.restoring"))
+        await _clear(draft)
+        try:
+            draft.prepare()
+            _write_files(draft, archive)
+            if not manifest.stopped:
+                # A worker ends what one of its name and key has left: that of the first home may
+                # be alive, and on this machine.
+                draft.runtime_key_file.unlink(missing_ok=True)
+            filling = _Filling(
+                archive, manifest, waiting or ("run" if manifest.stopped else "fail")
+            )
+            if settings.database_url is not None:
+                settled = await filling.fill(settings.database_url)
+            else:
+                with draft.lock():
+                    async with postgres_alone(draft) as server:
+                        settled = await filling.fill(server)
+            draft.path.rename(home.path)
+        finally:
+            await _clear(draft)
+    return manifest, settled
+
+
+def _refuse_used(home: Home) -> None:
+    if home.lock_file.exists():
+        with home.lock():  # raises when something works on it
+            pass
+    if home.path.exists() and (not home.path.is_dir() or any(home.path.iterdir())):
+        raise BackupFailed(f"{home.path} is not empty: restore into a new folder with --home")
+
+
+async def _clear(draft: Home) -> None:
+    """Remove what a restore that was broken off has left."""
+    if draft.path.exists():
+        await end_leftovers(draft.path)
+        await asyncio.to_thread(shutil.rmtree, draft.path)
+
+
+def _write_files(home: Home, archive: zipfile.ZipFile) -> None:
+    for name in archive.namelist():
+        if not name.startswith(HOME):
+            continue
+        inside = PurePosixPath(name.removeprefix(HOME))
+        if inside.is_absolute() or ".." in inside.parts:
+            raise BackupFailed(f"The backup names a file outside of the home: {name}")
+        file = home.path / inside
+        file.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        file.touch(PRIVATE_FILE)
+        file.write_bytes(archive.read(name))
+
+
+class _Filling:
+    """Fills the databases on a server from an archive."""
+
+    def __init__(self, archive: zipfile.ZipFile, manifest: Manifest, waiting: Waiting) -> None:
+        self._archive = archive
+        self._manifest = manifest
+        self._waiting = waiting
+
+    async def fill(self, server: str) -> Settled:
+        try:
+            for name in self._manifest.databases:
+                await create_database(server, name)
+                await _refuse_full(server, name)
+            for name in self._manifest.databases:
+                with self._archive.open(f"{name}.dump") as entry:
+                    await asyncio.to_thread(load, own_binaries(), server, name, entry)
+            return await self._settle(server)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise BackupFailed(f"PostgreSQL cannot be used ({error})") from error
+
+    async def _settle(self, server: str) -> Settled:
+        """Have both databases agree about runs whose processes are not there any more."""
+        database = await Database.open(server, PHANTOM_DATABASE)
+        try:
+            if not self._manifest.stopped:
+                await restored.leave_out_ids(database)
+            own_prefect = PREFECT_DATABASE in self._manifest.databases
+            if self._waiting == "fail":
+                reason = (
+                    f"Restored from a backup of {self._manifest.time:%Y-%m-%d %H:%M:%S} UTC: what"
+                    " the run did after that is not known; start the playbook once more if need be"
+                )
+                settled = await restored.end_open(database, reason)
+            else:
+                settled = Settled(failed=0)
+            if own_prefect:
+                connection = await asyncpg.connect(dsn(database_url(server, PREFECT_DATABASE)))
+                try:
+                    await restored_prefect.free_slots(connection)
+                    if self._waiting == "fail":
+                        await restored_prefect.delete_overdue(connection)
+                    unfinished = await restored_prefect.unfinished(connection)
+                    await restored.compare_again(database, unfinished)
+                    offered = await restored.offered(database)
+                    present = await restored_prefect.present(connection, offered)
+                    await restored.queue_again(database, set(offered) - present)
+                finally:
+                    await connection.close()
+            return settled
+        finally:
+            await database.close()
+
+
+async def _refuse_full(server: str, name: str) -> None:
+    connection = await asyncpg.connect(dsn(database_url(server, name)))
+    try:
+        if await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"):
+            raise BackupFailed(
+                f"The database {name} on that server is not empty: drop it, or name another server"
+            )
+    finally:
+        await connection.close()
