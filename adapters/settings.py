@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     database_url: str | None = None
     """PostgreSQL server on which both databases are made, such as ``postgresql://user:pw@db``.
     Without it `up` runs an embedded PostgreSQL in the home folder."""
+    log_format: Literal["text", "json"] = "text"
+    """How the parts write their logs: lines of text, or one JSON object a line."""
     metrics: bool = True
     """Serve ``/metrics`` for Prometheus, to everyone who reaches the REST contract."""
     admin_password: SecretStr | None = None

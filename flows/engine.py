@@ -17,6 +17,7 @@ import sys
 
 from flows.guardian import PROGRAM
 from flows.guardian.process_tree import FLOW_RUN, process_name
+from flows.log_format import SETTING, format_all
 from flows.runtime import worker_name
 from flows.warm.reaper import name_process
 
@@ -31,6 +32,7 @@ def main() -> None:
         os.setsid()
     name_process(process_name(os.environ.get(FLOW_RUN, "")))
     _start_guardian(worker)
+    format_all()
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 
 
@@ -39,7 +41,8 @@ def _start_guardian(worker: int) -> None:
     with theirs:
         theirs.set_inheritable(True)
         command = [sys.executable, "-I", PROGRAM, str(theirs.fileno())]
-        os.posix_spawn(sys.executable, command, {}, setsid=True)
+        seen = {name: os.environ[name] for name in (SETTING,) if name in os.environ}
+        os.posix_spawn(sys.executable, command, seen, setsid=True)
     orders = [
         {
             "url": os.environ.get("PREFECT_PHANTOM_RUNTIME_URL", ""),

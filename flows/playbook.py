@@ -19,6 +19,7 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled
 
 from flows.log import RunLog
+from flows.log_format import about_process
 from flows.run import PlaybookRun, set_current
 from flows.runtime import Attempt, Claim, Superseded
 
@@ -198,6 +199,11 @@ def _execute(
             former_id=None if playbook_run_id else _tagged(flow_run.tags),
         )
         claim = attempt.claim
+        about_process(
+            playbook_run_id=claim.playbook_run_id,
+            flow_run_id=flow_run.id,
+            request_id=claim.request_id,
+        )
         run = PlaybookRun(
             id=claim.playbook_run_id,
             playbook=claim.playbook,
@@ -251,8 +257,9 @@ def _known_as(function: Body, definition: Definition) -> str:
 def _announce(claim: Claim, *, began_in_prefect: bool) -> None:
     """Show the run's id in Prefect: in its log, and for a run that began there in its tags."""
     get_run_logger().info(
-        "Playbook run %s: %s on container %s, %s artifacts in scope",
+        "Playbook run %s: %s on container %s, %s artifacts in scope, request %s",
         *(claim.playbook_run_id, claim.playbook, claim.container.id, len(claim.artifacts)),
+        claim.request_id,
     )
     if began_in_prefect:
         tags = {*flow_run.tags, *run_tags(claim.playbook_run_id, claim.container.id)}

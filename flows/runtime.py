@@ -55,6 +55,7 @@ class Claim(BaseModel):
     container: Container
     artifacts: list[Artifact]
     inputs: dict[str, Any]
+    request_id: str | None = None
 
 
 class StartedAppRun(BaseModel):

@@ -258,6 +258,7 @@ def system() -> Iterator[System]:
         "PREFECT_PHANTOM_RUNTIME_PORT": "0",
         "PREFECT_PHANTOM_ADMIN_PASSWORD": PASSWORD,
         "PREFECT_PHANTOM_PLAYBOOK_SCAN_SECONDS": "0.5",
+        "PREFECT_PHANTOM_LOG_FORMAT": "json",
     }
     command = [PROGRAM, "up", "--home", str(folder / "home"), "--playbooks", str(playbooks)]
     with (folder / "up.log").open("wb") as log:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 
+from flows.log_format import formatter
+
 
 def log_to_stderr() -> None:
     """Log from here on; called after the import of Prefect, which sets logging up its own way."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # One line per request of the Prefect client says nothing that the loops do not say better.
     logging.getLogger("httpx").setLevel(logging.WARNING)

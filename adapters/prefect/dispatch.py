@@ -18,6 +18,7 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from adapters.hints import Hints
 from adapters.prefect.deployments import Deployments
+from adapters.prefect.turns import REQUEST_LABEL
 from adapters.settings import Settings
 from adapters.signal import Signal
 from adapters.store import dispatch_queue, playbooks
@@ -156,6 +157,12 @@ class Dispatcher:
                 await dispatch_queue.record(self.database, {run.id: flow_run_id})
         for run, body in zip(runs, bodies, strict=True):
             if run.id in created:
+                logger.info(
+                    "Playbook run %s of request %s is flow run %s",
+                    *(run.id, run.request_id, created[run.id]),
+                    extra={"playbook_run_id": run.id, "request_id": run.request_id}
+                    | {"flow_run_id": created[run.id]},
+                )
                 offered = {"id": str(created[run.id]), "deployment_id": str(deployment_id)}
                 self.hints.offer({**body, **offered})
         self.reconcile.notify()
@@ -209,6 +216,7 @@ def is_outage(error: Exception) -> bool:
 
 def _body(playbook: Playbook, run: QueuedRun) -> dict[str, Any]:
     # Nothing that a caller sent goes in here: Prefect would render templates inside it.
+    labels = {REQUEST_LABEL: run.request_id} if run.request_id else {}
     return {
         "name": f"{playbook.name} #{run.id}",
         "parameters": {"container_id": run.container_id, "playbook_run_id": run.id},
@@ -216,4 +224,6 @@ def _body(playbook: Playbook, run: QueuedRun) -> dict[str, Any]:
         "enforce_parameter_schema": False,
         "idempotency_key": str(run.dispatch_key),
         "tags": run_tags(run.id, run.container_id),
+        # Not a tag: each of a run's events would name it once more.
+        "labels": labels,
     }

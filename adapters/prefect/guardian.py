@@ -14,11 +14,12 @@ from typing import Any
 from uuid import UUID
 
 from flows.guardian import PROGRAM
+from flows.log_format import SETTING
 
 PING_SECONDS = 5.0
 SILENCE_SECONDS = 20.0
 """A guardian that has not answered for so long is ended, and another one takes its place."""
-INHERITED = ("LANG", "LC_ALL", "SSL_CERT_DIR", "SSL_CERT_FILE")
+INHERITED = ("LANG", "LC_ALL", "SSL_CERT_DIR", "SSL_CERT_FILE", SETTING)
 """What it sees of the environment: nothing by which a worker's own processes are known."""
 logger = logging.getLogger("prefect_phantom.guardian")
 

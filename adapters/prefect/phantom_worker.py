@@ -31,7 +31,7 @@ from adapters.prefect.reused_process import ReusedRun
 from adapters.prefect.reused_processes import ReusedProcesses
 from adapters.prefect.run_process import RunProcess, end_orphans
 from adapters.prefect.templates import Code, TemplateFailed, Templates
-from adapters.prefect.turns import Offer, Turns, scheduled
+from adapters.prefect.turns import REQUEST_LABEL, Offer, Turns, scheduled
 from adapters.prefect.work_pool import (
     SLOTS,
     PhantomJobConfiguration,
@@ -40,6 +40,7 @@ from adapters.prefect.work_pool import (
 )
 from adapters.settings import Settings
 from flows.guardian.process_tree import FLOW_RUN
+from flows.log_format import ABOUT, format_all, log_ours
 from flows.warm.reaper import become_reaper
 from flows.warm.run import COMPLETED, SUSPENDED
 
@@ -71,6 +72,8 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
     async def __aenter__(self) -> Self:
         """Start the template process and listen for hints."""
         become_reaper()
+        format_all()
+        log_ours()
         settings = Settings()
         key = settings.runtime_key.get_secret_value() if settings.runtime_key else ""
         self._gateway = GatewayClient(
@@ -175,6 +178,13 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
 
     async def _carry_out(self, flow_run: FlowRun) -> None:
         """Claim the flow run by its Pending state, begin it, wait, report."""
+        ABOUT.set(
+            {
+                "flow_run_id": flow_run.id,
+                "playbook_run_id": flow_run.parameters.get("playbook_run_id"),
+                "request_id": (flow_run.labels or {}).get(REQUEST_LABEL),
+            }
+        )
         try:
             pending: State[None] = Pending()
             claimed = await self.client.set_flow_run_state(flow_run.id, pending)
@@ -192,7 +202,9 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             self._grace_seconds[flow_run.id] = configuration.grace_seconds
             self._processes[flow_run.id] = process
             self._guardian.guard(flow_run.id, process.process_id, configuration.grace_seconds)
+            logger.info("Flow run %s begins in process %s", flow_run.id, process.process_id)
             code = await process.wait()
+            logger.info("Process %s of flow run %s: code %s", process.process_id, flow_run.id, code)
             # Before anything else: a reused process may be another run's from now on.
             self._guardian.release(flow_run.id)
             # A suspended run has not ended: the reconciler makes it free to be claimed anew.
@@ -285,6 +297,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
                 deployment_id=UUID(offer["deployment_id"]),
                 parameters=offer["parameters"],
                 tags=[*known.tags, *offer["tags"]],
+                labels=offer.get("labels", {}),
                 work_queue_id=known.work_queue_id,
                 work_pool_name=self.work_pool.name,
             )

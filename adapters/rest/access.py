@@ -8,11 +8,14 @@ from urllib.parse import quote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.rest.request_id import HEADER, request_id
+from flows.log_format import ABOUT
+
 logger = logging.getLogger("prefect_phantom.access")
 
 
 class Access:
-    """Logs method, path, status, milliseconds and user of every request."""
+    """Logs method, path, status, milliseconds, user and id of each request; answers with its id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -25,18 +28,32 @@ class Access:
         start = time.perf_counter()
         path = quote(scope["path"])  # quoted, since a path may hold line breaks to forge lines
         status = 0
+        name = scope["request_id"] = request_id(scope)
+        header = (HEADER, name.encode())
+        before = ABOUT.set({"request_id": name})
 
         async def watch(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message = {**message, "headers": [*message.get("headers", ()), header]}
             await send(message)
 
         try:
             await self.app(scope, receive, watch)
         finally:
             milliseconds = (time.perf_counter() - start) * 1000
-            user = scope["user"].username if "user" in scope else "-"
+            user = quote(scope["user"].username if "user" in scope else "-")
+            method = scope["method"]
             logger.info(
-                "%s %s %d %.1fms %s", scope["method"], path, status, milliseconds, quote(user)
+                "%s %s %d %.1fms %s %s",
+                *(method, path, status, milliseconds, user, name),
+                extra={
+                    "method": method,
+                    "path": path,
+                    "status": status,
+                    "milliseconds": round(milliseconds, 1),
+                    "user": user,
+                },
             )
+            ABOUT.reset(before)

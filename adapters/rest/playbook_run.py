@@ -32,6 +32,7 @@ async def start(request: Request) -> Response:
         gateway.settings,
         user=caller(request),
         ip_address=None if address is None else str(address),
+        request_id=request.scope.get("request_id"),
     )
     playbook_run_id = await run_requests.accept(
         gateway.database,

@@ -55,4 +55,5 @@ def _misc(run: PlaybookRun, waiting: str | None) -> dict[str, Any]:
         "hostname": run.hostname,
         "process_id": run.process_id,
         "waiting": waiting,
+        "request_id": run.request_id,
     }

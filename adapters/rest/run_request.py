@@ -20,7 +20,12 @@ SCOPES = '"all", "new" or a list of artifact ids'
 
 
 def read_run_request(
-    body: dict[str, object], settings: Settings, *, user: User, ip_address: str | None
+    body: dict[str, object],
+    settings: Settings,
+    *,
+    user: User,
+    ip_address: str | None,
+    request_id: str | None = None,
 ) -> RunRequest:
     """The run that `body` asks for, checked in form. Raises `Invalid`."""
     fields = Fields(body)
@@ -34,6 +39,7 @@ def read_run_request(
         owner_id=user.id,
         ip_address=ip_address,
         queue_delay=_queue_delay(user, settings),
+        request_id=request_id,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 from collections.abc import AsyncIterator
 from typing import Literal, TypeVar
 from uuid import UUID
@@ -39,6 +40,7 @@ LONGEST_LINE = 10_000
 """Characters of a line of a run's log."""
 DEEPEST = 200
 """Deepest nesting of what a run may send: results are deeper than requests."""
+logger = logging.getLogger("prefect_phantom.runtime")
 Message = TypeVar("Message", bound=BaseModel)
 
 
@@ -173,6 +175,16 @@ async def _claim(request: Request) -> Response:
         state.database,
         attempts.ClaimRequest(**dict(message)),
         repositories=state.settings.repositories,
+    )
+    logger.info(
+        "Playbook run %s of request %s is held by process %s of %s, attempt %s",
+        *(claim.playbook_run_id, claim.request_id, message.process_id, message.worker),
+        claim.attempt,
+        extra={
+            "playbook_run_id": claim.playbook_run_id,
+            "flow_run_id": message.flow_run_id,
+            "request_id": claim.request_id,
+        },
     )
     state.dispatch.notify()
     return answer(jsonable_encoder(claim))

@@ -69,6 +69,7 @@ class Claim:
     container: dict[str, Any]
     artifacts: list[dict[str, Any]]
     inputs: dict[str, Any]
+    request_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ async def _claim(
         container=await _container(connection, row.container_id),
         artifacts=await _artifacts(connection, row),
         inputs=row.inputs or {},
+        request_id=row.request_id,
     )
 
 

@@ -63,6 +63,7 @@ class PlaybookRun:
     worker: str | None
     hostname: str | None
     process_id: int | None
+    request_id: str | None
 
     @property
     def waits(self) -> bool:

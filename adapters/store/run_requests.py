@@ -54,6 +54,7 @@ class RunRequest:
     ip_address: str | None = None
     queue_delay: timedelta = timedelta()
     """How much later than it came it stands in the queue."""
+    request_id: str | None = None
 
 
 async def accept(
@@ -140,6 +141,7 @@ def _values(
         "after_artifact": 0,
         "inputs": request.inputs,
         "ip_address": request.ip_address,
+        "request_id": request.request_id,
         "queue_delay": request.queue_delay,
         "flow_run_id": flow_run_id,
     }
@@ -166,7 +168,10 @@ def _new_run() -> tuple[list[str], Select[Any]]:
         "dispatch_time": case((flow_run_id.is_not(None), func.now())),
         **{
             name: bindparam(name, type_=runs.c[name].type)
-            for name in ("scope", "scope_artifact_ids", "after_artifact", "inputs", "ip_address")
+            for name in (
+                *("scope", "scope_artifact_ids", "after_artifact", "inputs"),
+                *("ip_address", "request_id"),
+            )
         },
     }
     source = (

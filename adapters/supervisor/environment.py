@@ -58,6 +58,8 @@ SECRET_NAMES = frozenset(
 """Never given to a run, even when asked for."""
 
 
+JSON_LINES = "PREFECT_LOGGING_HANDLERS_CONSOLE_FORMATTER"
+"""Prefect's own JSON, in its server."""
 LEAST_RETENTION_SECONDS = 3601
 """Prefect keeps a flow run for more than an hour."""
 
@@ -93,6 +95,7 @@ def prefect_environment(installation: Installation) -> dict[str, str]:
             "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
             "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "50",
         }
+        | ({JSON_LINES: "json"} if installation.settings.log_format == "json" else {})
         | _retention(installation.settings)
         | chosen
         | _base(installation.home, installation.surroundings, "Prefect server")
@@ -174,6 +177,7 @@ def worker_environment(installation: Installation) -> dict[str, str]:
             "PREFECT_PHANTOM_GRACE_SECONDS": str(settings.grace_seconds),
             "PREFECT_PHANTOM_WORK_POOL": settings.work_pool,
             "PREFECT_PHANTOM_WORKER_TYPE": settings.worker_type,
+            "PREFECT_PHANTOM_LOG_FORMAT": settings.log_format,
         }
     )
 

@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from .guarded_run import GuardedRun, clock
@@ -108,7 +109,7 @@ class Guardian:
             # Nobody can end the runs in the database either while it does not answer.
             stop = set()
         except Unreachable as error:
-            print(f"The lease was not renewed: {error}", file=sys.stderr, flush=True)
+            say(f"The lease was not renewed: {error}")
             return False
         frozen = any(is_frozen(process_id) for process_id in self.watched)
         for name in alive:
@@ -124,7 +125,7 @@ class Guardian:
             self.lease.gone({name: run.process_id for name, run in runs.items()})
         except Unreachable as error:
             # Their lease runs out, which says the same later.
-            print(f"The end of runs was not reported: {error}", file=sys.stderr, flush=True)
+            say(f"The end of runs was not reported: {error}")
 
     def finish(self) -> None:
         """End every run that is left, and tell the gateway until it has understood.
@@ -147,6 +148,14 @@ class Guardian:
                 time.sleep(RETRY_SECONDS)
             else:
                 return
+
+
+def say(message: str) -> None:
+    """Write a line of the log, in the form of all others."""
+    if os.environ.get("PREFECT_PHANTOM_LOG_FORMAT") == "json":
+        line = {"time": datetime.now(UTC).isoformat(), "level": "WARNING", "message": message}
+        message = json.dumps({**line, "logger": "guardian", "process_id": os.getpid()})
+    print(message, file=sys.stderr, flush=True)
 
 
 def main(descriptor: int) -> None:

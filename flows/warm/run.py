@@ -21,6 +21,7 @@ from prefect.exceptions import TerminationSignal
 from prefect.flow_engine import FlowRunEngine
 
 from flows.guardian.process_tree import process_name
+from flows.log_format import about_process
 from flows.runtime import certificate_authorities
 from flows.warm.client import RunClient
 from flows.warm.outbox import Outbox
@@ -65,6 +66,7 @@ def execute(flow: prefect.Flow[..., Any], request: dict[str, Any]) -> int:
     """
     name_process(process_name(request["flow_run"]["id"]))
     os.environ.update(request["environment"])
+    about_process(flow_run_id=request["flow_run"]["id"])
     flow_run = FlowRun.model_validate_json(json.dumps(request["flow_run"]))
     remember_related(request["related"])
     context, client, outbox = connections()

@@ -29,6 +29,7 @@ from typing import Any, NoReturn
 import prefect
 from prefect.flows import load_flow_from_entrypoint
 
+from flows.log_format import format_all
 from flows.warm.message import pack, receive
 from flows.warm.reused import serve
 from flows.warm.run import execute, leave
@@ -44,6 +45,7 @@ def main() -> None:
     # Playbook templates are children; nobody waits for them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     warm_up()
+    format_all()
     gc.freeze()
     connection.sendall(pack({"ready": True}))
     while (message := receive(connection)) is not None:

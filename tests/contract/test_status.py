@@ -59,6 +59,7 @@ async def test_a_run_just_accepted(read, start, container, shelf, credentials):
             "hostname": None,
             "process_id": None,
             "waiting": "It is being handed to Prefect",
+            "request_id": run["misc"]["request_id"],
         },
         "parent_run": None,
         "effective_user": owner,

@@ -45,7 +45,10 @@ def _name(row: FromClause) -> ColumnElement[str]:
 
 
 def _misc(row: FromClause) -> ColumnElement[Any]:
-    names = ("scope", "scope_artifact_ids", "flow_run_id", "worker", "hostname", "process_id")
+    names = (
+        *("scope", "scope_artifact_ids", "flow_run_id", "worker", "hostname", "process_id"),
+        "request_id",
+    )
     pairs = [part for name in names for part in (literal(name, Text), row.c[name])]
     return func.jsonb_build_object(*pairs, type_=JSONB())
 

@@ -1,4 +1,5 @@
--- What retention needs: marks of removed runs, and a way to shorten the audit that says so itself.
+-- What keeping needs: marks of removed runs, a way to shorten the audit that says so itself, and the
+-- ids of requests.
 
 CREATE TABLE scope_marks (
   container_id BIGINT NOT NULL,
@@ -40,3 +41,6 @@ END $$;
 
 CREATE TRIGGER audit_notes_removal AFTER DELETE ON audit REFERENCING OLD TABLE AS removed
   FOR EACH STATEMENT EXECUTE FUNCTION audit_notes_removal();
+
+-- The runs come last: until all of this is done, nobody else can write them.
+ALTER TABLE playbook_runs ADD COLUMN request_id TEXT;

@@ -1,0 +1,20 @@
+"""The id of a request: what its caller calls it, or else one of ours. It follows the run."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from starlette.types import Scope
+
+HEADER = b"x-request-id"
+SANE = re.compile(rb"[A-Za-z0-9._:/@+=-]{1,128}")
+"""What may stand in logs, headers and labels without being quoted."""
+
+
+def request_id(scope: Scope) -> str:
+    """The id in the request's header, or a new one when there is none that is sane."""
+    for name, value in scope["headers"]:
+        if name == HEADER and SANE.fullmatch(value):
+            return str(value, "ascii")
+    return secrets.token_hex(16)
