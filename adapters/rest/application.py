@@ -29,6 +29,7 @@ from adapters.rest.authentication import Authentication
 from adapters.rest.failures import Failures
 from adapters.rest.gateway import Gateway
 from adapters.rest.limits import Limits
+from adapters.rest.openapi.pages import Pages
 from adapters.rest.origin import Origin
 from adapters.rest.paths import Paths
 from adapters.rest.proxies import Proxies
@@ -75,9 +76,9 @@ ROUTES = [
     resource("/rest/system_info", get=(VIEW, installation.show_system)),
     resource("/rest/audit", get=(ADMINISTER, audit.index)),
     resource("/rest/prefect_phantom/health", get=(ADMINISTER, prefect_phantom.health)),
-    Route("/{path:path}", UnknownEndpoint()),
 ]
-"""Every path, with the permission that each of its methods needs."""
+"""Every path, with the permission that each of its methods needs. All are described."""
+UNKNOWN = Route("/{path:path}", UnknownEndpoint(), include_in_schema=False)
 
 
 def create_application(
@@ -107,6 +108,7 @@ def create_application(
     if settings.metrics:
         routes = [resource("/metrics", get=(EVERYONE, metrics.Page(database).show)), *ROUTES]
         layers = [metrics.Measured, *layers]
+    routes = [*routes, *Pages(routes).routes, UNKNOWN]
     application: ASGIApp = Router(routes, redirect_slashes=False)
     for layer in reversed(layers):
         application = layer(application)

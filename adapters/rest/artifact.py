@@ -5,10 +5,22 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import ArtifactNotFound
+from adapters.errors import ArtifactNotFound, ContainerNotFound
 from adapters.rest.body import read_object
 from adapters.rest.fields import LONGEST_INDEXED, Fields
 from adapters.rest.gateway import Gateway
+from adapters.rest.openapi.operation import Operation
+from adapters.rest.openapi.schemas import (
+    FILLED,
+    IDENTIFIER,
+    INDEXED,
+    OBJECT,
+    OWNER,
+    TEXT,
+    TEXTS,
+    TIME,
+    optional,
+)
 from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
 from adapters.store import artifacts
@@ -17,6 +29,34 @@ from adapters.store.artifacts import ArtifactFields
 CLEARABLE = ("type", "description", "external_id", "kill_chain", "owner_id", "end_time")
 
 
+BODY = {
+    "container_id": optional(IDENTIFIER),
+    "name": optional(FILLED),
+    "label": optional(FILLED),
+    "type": TEXT,
+    "description": TEXT,
+    "severity": optional(FILLED),
+    "severity_id": {"description": "With a name in it, a synonym of severity"},
+    "source_data_identifier": optional(INDEXED),
+    "external_id": TEXT,
+    "kill_chain": TEXT,
+    "owner_id": OWNER,
+    "cef": OBJECT,
+    "cef_types": OBJECT,
+    "data": OBJECT,
+    "tags": TEXTS,
+    "start_time": TIME,
+    "end_time": TIME,
+}
+
+
+@Operation(
+    body={**BODY, "container_id": IDENTIFIER},
+    required=["container_id"],
+    sent={"container_id": 42, "name": "ioc", "cef": {"destinationDnsDomain": "example.org"}},
+    answer={"id": 5, "success": True},
+    refusals=[ContainerNotFound],
+)
 async def create(request: Request, body: dict[str, object]) -> dict[str, object]:
     """Add an artifact; only `container_id` is required (our decision)."""
     container_id = Fields(body).required_identifier("container_id")
@@ -25,6 +65,7 @@ async def create(request: Request, body: dict[str, object]) -> dict[str, object]
     return {"id": made, "success": True}
 
 
+@Operation(body=BODY, sent={"tags": ["seen"]}, answer={"success": True, "id": 5})
 async def change(request: Request) -> Response:
     """Change what is named; `cef` is replaced as a whole (recorded). Further fields are ignored."""
     artifact_id = path_identifier(request, ArtifactNotFound)

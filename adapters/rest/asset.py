@@ -11,6 +11,8 @@ from adapters.errors import FieldMissing, NothingToChange, SecretSetting
 from adapters.rest.body import read_object
 from adapters.rest.fields import LONGEST_INDEXED, Fields, as_identifier
 from adapters.rest.gateway import Gateway
+from adapters.rest.openapi.operation import Operation
+from adapters.rest.openapi.schemas import FLAG, INDEXED, OBJECT, TEXT, optional
 from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
 from adapters.store import assets
@@ -27,6 +29,22 @@ USER_IN_URL = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@\s]*:[^/@\s]+@", re.IGNORECA
 """A URL with a password in it."""
 
 
+APP = {"description": "An app's id or name", "oneOf": [{"type": "integer", "minimum": 1}, INDEXED]}
+BODY = {
+    "name": optional(INDEXED),
+    "app": optional(APP),
+    "description": TEXT,
+    "configuration": OBJECT,
+    "disabled": FLAG,
+}
+
+
+@Operation(
+    body={**BODY, "name": INDEXED, "app": APP},
+    required=["name", "app"],
+    sent={"name": "whois", "app": "WHOIS"},
+    answer={"success": True, "id": 1},
+)
 async def create(request: Request) -> Response:
     """Make an asset; `name` and `app` are required. Further fields are ignored (our decision)."""
     values = _values(Fields(await read_object(request)))
@@ -38,6 +56,7 @@ async def create(request: Request) -> Response:
     return answer({"success": True, "id": made})
 
 
+@Operation(body=BODY, sent={"disabled": True}, answer={"success": True, "id": 1})
 async def change(request: Request) -> Response:
     """Replace what is named, `configuration` as a whole. Further fields are ignored."""
     asset_id = path_identifier(request, assets.missing)

@@ -10,6 +10,8 @@ from starlette.responses import Response
 from adapters.errors import BadField
 from adapters.rest.fields import Fields, as_identifier
 from adapters.rest.gateway import Gateway
+from adapters.rest.openapi.operation import Operation
+from adapters.rest.openapi.schemas import IDENTIFIER, NUMBER, TIME
 from adapters.rest.responses import compact
 from adapters.rest.times import timestamp
 from adapters.store import audit
@@ -22,6 +24,16 @@ PAGE_SIZE = 1000
 LARGEST_PAGE = 1_000_000
 
 
+@Operation(
+    query={
+        "start": TIME,
+        "end": TIME,
+        "user": IDENTIFIER,
+        "page": {**NUMBER, "maximum": LARGEST_PAGE},
+        "page_size": NUMBER,
+    },
+    answer=[],
+)
 async def index(request: Request) -> Response:
     """A bare array (recorded), the newest first.
 

@@ -6,11 +6,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.errors import BadField, ContainerNotFound, Invalid, UnknownLabel
+from adapters.rest.artifact import BODY as ARTIFACT
 from adapters.rest.artifact import artifact_fields
 from adapters.rest.body import read_object
 from adapters.rest.bulk import as_object, failed
 from adapters.rest.fields import LONGEST_INDEXED, Fields
 from adapters.rest.gateway import Gateway
+from adapters.rest.openapi.operation import Operation
+from adapters.rest.openapi.schemas import (
+    FILLED,
+    INDEXED,
+    OBJECT,
+    OWNER,
+    TEXT,
+    TEXTS,
+    TIME,
+    optional,
+)
 from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
 from adapters.store import containers, new_containers
@@ -23,6 +35,41 @@ CLEARABLE = (
 )
 
 
+BODY = {
+    "name": optional(FILLED),
+    "label": optional(INDEXED),
+    "description": TEXT,
+    "status": optional(INDEXED),
+    "severity": optional(FILLED),
+    "sensitivity": optional(FILLED),
+    "container_type": optional(FILLED),
+    "source_data_identifier": optional(INDEXED),
+    "external_id": TEXT,
+    "kill_chain": TEXT,
+    "owner_id": OWNER,
+    "tags": TEXTS,
+    "custom_fields": OBJECT,
+    "data": OBJECT,
+    "start_time": TIME,
+    "end_time": TIME,
+    "due_time": TIME,
+    "open_time": TIME,
+    "close_time": TIME,
+}
+
+
+@Operation(
+    body={
+        **BODY,
+        "name": FILLED,
+        "label": INDEXED,
+        "artifacts": {"type": ["array", "null"], "items": {"properties": ARTIFACT}},
+    },
+    required=["name", "label"],
+    sent={"name": "incident", "label": "events", "source_data_identifier": "doc-1"},
+    answer={"success": True, "id": 43, "artifacts": [{"id": 5}]},
+    optional=["artifacts"],
+)
 async def create(request: Request, body: dict[str, object]) -> dict[str, object]:
     """Make a container; `name` and `label` are required (vendor's documentation).
 
@@ -40,6 +87,11 @@ async def create(request: Request, body: dict[str, object]) -> dict[str, object]
     return {"success": True, "id": made} | ({"artifacts": results} if results else {})
 
 
+@Operation(
+    body={**BODY, "artifacts": {"description": "Not here", "enum": [[], None]}},
+    sent={"status": "closed"},
+    answer={"success": True, "id": 43},
+)
 async def change(request: Request) -> Response:
     """Change what is named; further fields are ignored, as when one is made."""
     container_id = path_identifier(request, ContainerNotFound)

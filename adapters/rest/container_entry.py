@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import BadField, NothingToChange
+from adapters.errors import BadField, ContainerNotFound, NothingToChange
 from adapters.rest.body import read_object
 from adapters.rest.fields import LONGEST_INDEXED, Fields
 from adapters.rest.gateway import Gateway, caller
+from adapters.rest.openapi.operation import Operation, Schema
+from adapters.rest.openapi.schemas import FILLED, IDENTIFIER, INDEXED, TEXT, optional
 from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
 from adapters.store import container_entries
@@ -34,6 +36,7 @@ class EntryHandlers:
         author: The column of who wrote it.
         required: What a new one must have, besides its container.
         read: What a body says of one, by column; None says nothing.
+        body: Schemas of what it reads.
         bound: Ids that are given when it is made, and then stay.
     """
 
@@ -42,7 +45,26 @@ class EntryHandlers:
     author: str
     required: str
     read: Callable[[Fields], Mapping[str, object]]
+    body: Mapping[str, Schema]
     bound: tuple[str, ...] = ()
+
+    @property
+    def operations(self) -> dict[str, Operation]:
+        """What the handlers read and answer, by their names."""
+        bound = {name: optional(IDENTIFIER) for name in self.bound}
+        container = {"description": "A synonym of container_id", **optional(IDENTIFIER)}
+        answer = {"success": True, "id": 1}
+        return {
+            "create": Operation(
+                body={"container_id": IDENTIFIER, "container": container, **self.body, **bound},
+                required=["container_id", self.required],
+                sent={"container_id": 42, self.required: "seen"},
+                answer=answer,
+                refusals=[ContainerNotFound],
+            ),
+            "change": Operation(body=self.body, sent={self.required: "changed"}, answer=answer),
+            "remove": Operation(answer=answer),
+        }
 
     async def create(self, request: Request, body: dict[str, object]) -> dict[str, object]:
         """Write one on a container. Further fields are ignored (our decision)."""
@@ -109,8 +131,28 @@ def _pin(fields: Fields) -> dict[str, object]:
 
 
 NOTES = EntryHandlers(
-    container_entries.NOTES, "a note", "author_id", "content", _note, bound=("artifact_id",)
+    container_entries.NOTES,
+    "a note",
+    "author_id",
+    "content",
+    _note,
+    {
+        "title": TEXT,
+        "content": FILLED,
+        "note_type": optional(INDEXED),
+        "note_format": {"enum": [*FORMATS, None]},
+    },
+    bound=("artifact_id",),
 )
-COMMENTS = EntryHandlers(container_entries.COMMENTS, "a comment", "user_id", "comment", _comment)
+COMMENTS = EntryHandlers(
+    container_entries.COMMENTS, "a comment", "user_id", "comment", _comment, {"comment": FILLED}
+)
 """Made and read only: what somebody said stays said (our decision)."""
-PINS = EntryHandlers(container_entries.PINS, "a pin", "author_id", "message", _pin)
+PINS = EntryHandlers(
+    container_entries.PINS,
+    "a pin",
+    "author_id",
+    "message",
+    _pin,
+    {"message": FILLED, "data": TEXT, "pin_style": TEXT, "pin_type": TEXT},
+)

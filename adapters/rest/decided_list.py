@@ -15,6 +15,8 @@ from adapters.errors import BadField, FieldMissing, NothingToChange
 from adapters.rest.body import read_object
 from adapters.rest.fields import LONGEST_INDEXED, Fields, as_identifier
 from adapters.rest.gateway import Gateway
+from adapters.rest.openapi.operation import Operation
+from adapters.rest.openapi.schemas import INDEXED, optional
 from adapters.rest.responses import answer
 from adapters.store import decided_lists
 from adapters.store.decided_lists import Cell, ListChange, Rows
@@ -22,8 +24,16 @@ from adapters.store.decided_lists import Cell, ListChange, Rows
 CHANGEABLE = ("name", "content", "append_rows", "delete_rows", "update_rows")
 ROWS = "a list of rows, which are lists of texts, numbers, booleans and nulls"
 FORMATS = ("csv", "json")
+TABLE = {"description": ROWS, "type": ["array", "null"]}
+BODY = {"name": optional(INDEXED), "content": TABLE}
 
 
+@Operation(
+    body={**BODY, "name": INDEXED},
+    required=["name", "content"],
+    sent={"name": "watched", "content": [["192.0.2.1", "seen"]]},
+    answer={"success": True, "id": 1},
+)
 async def create(request: Request) -> Response:
     """Make a list; `name` and `content` are required."""
     fields = Fields(await read_object(request))
@@ -35,6 +45,16 @@ async def create(request: Request) -> Response:
     return answer({"success": True, "id": made})
 
 
+@Operation(
+    body={
+        **BODY,
+        "append_rows": TABLE,
+        "delete_rows": {"type": ["array", "null"], "items": {"type": "integer"}},
+        "update_rows": {"description": "Rows by their numbers", "type": ["object", "null"]},
+    },
+    sent={"append_rows": [["192.0.2.2", "new"]]},
+    answer={"success": True, "id": 1},
+)
 async def change(request: Request) -> Response:
     """Replace a list, or change some of its rows. Further fields are ignored (our decision)."""
     list_id = await locate(request)
@@ -56,6 +76,7 @@ async def change(request: Request) -> Response:
     return answer({"success": True, "id": list_id})
 
 
+@Operation(answer={"success": True, "id": 1})
 async def remove(request: Request) -> Response:
     """Delete a list. Tokens may do that, too (vendor's documentation)."""
     list_id = await locate(request)
@@ -63,6 +84,15 @@ async def remove(request: Request) -> Response:
     return answer({"success": True, "id": list_id})
 
 
+@Operation(
+    query={
+        "_output_format": {"enum": list(FORMATS)},
+        "_fs": {"description": "Between fields", "type": "string"},
+        "_rs": {"description": "After rows", "type": "string"},
+    },
+    answer="192.0.2.1,seen",
+    media_type="text/csv",
+)
 async def formatted_content(request: Request) -> Response:
     """The rows as CSV, or as JSON with `_output_format=json`.
 

@@ -74,8 +74,13 @@ class Failures:
 
 
 def status_of(error: PhantomError) -> int:
-    """The status code of `error`, by the nearest class that has one."""
-    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+    """The status code of `error`."""
+    return status_of_kind(type(error))
+
+
+def status_of_kind(kind: type[PhantomError]) -> int:
+    """The status code of errors of this class, by the nearest class that has one."""
+    return next(STATUSES[each] for each in kind.__mro__ if each in STATUSES)
 
 
 def _refusal(error: PhantomError) -> Response:

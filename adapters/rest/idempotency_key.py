@@ -13,11 +13,17 @@ from starlette.requests import Request
 
 from adapters.errors import BadField
 from adapters.rest.gateway import caller
+from adapters.rest.openapi.operation import Schema
 from adapters.store.idempotency_keys import IdempotencyKey
 
 HEADER = "Idempotency-Key"
 KEY = re.compile(r"[!-~]{1,255}")
 ACCEPTED = "1 to 255 visible ASCII characters"
+SCHEMA: Schema = {
+    "description": "Sent again with the same key and body, the request is carried out once",
+    "type": "string",
+    "pattern": f"^{KEY.pattern}$",
+}
 
 
 def read_idempotency_key(request: Request, body: dict[str, object]) -> IdempotencyKey | None:

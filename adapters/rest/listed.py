@@ -25,6 +25,7 @@ from adapters.rest.bulk import one_or_many
 from adapters.rest.container_entry import EntryHandlers
 from adapters.rest.gateway import Gateway
 from adapters.rest.lists import Lists, Row
+from adapters.rest.openapi.operation import Operation, Shape
 from adapters.rest.resources import FieldRoute, resource
 from adapters.rest.run_object import run_object
 from adapters.store.listing.resources import RESOURCES
@@ -58,8 +59,16 @@ ASSETS = Lists(RESOURCES["asset"])
 SMALL = ("app", "label", "severity", "container_status", "scm", "cef", "approval")
 
 
+@Operation(
+    shape=Shape.LIST,
+    resource=USERS.resource,
+    query={"include_automation": {"enum": ["True", "False"]}},
+)
 async def _users(request: Request) -> Response:
-    """Automation users only with `include_automation` or a filter (vendor's documentation)."""
+    """List of ph_user.
+
+    Automation users only with `include_automation` or a filter (vendor's documentation).
+    """
     asked = any(name.startswith(("_filter_", "_exclude_")) for name in request.query_params)
     further = [] if asked or ph_user.includes_automation(request) else [ph_user.PEOPLE]
     return await USERS.index_of(request, further)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from adapters.rest.gateway import Gateway
+from adapters.rest.openapi.operation import Operation, Shape
 from adapters.rest.path_identifier import path_identifier
 from adapters.rest.query.list_query import read_list_query
 from adapters.rest.resources import Handler
@@ -44,6 +46,7 @@ class Lists:
         self._render = render
         self.locate = locate or self._by_id
 
+    @Operation(shape=Shape.LIST)
     async def index(self, request: Request) -> Response:
         """``/rest/<type>``: a page of the list envelope ``count``, ``num_pages``, ``data``."""
         return await self.index_of(request, [])
@@ -55,10 +58,12 @@ class Lists:
             request, replace(wanted, conditions=[*wanted.conditions, *further])
         )
 
+    @Operation(shape=Shape.THING)
     async def show(self, request: Request) -> Response:
         """``/rest/<type>/<id>``: one thing, without an envelope."""
         return answer(await self._one(request))
 
+    @Operation(shape=Shape.FIELD)
     async def field(self, request: Request) -> Response:
         """``/rest/<type>/<id>/<field>``: an object with this field alone."""
         name: str = request.path_params["field"]
@@ -67,14 +72,15 @@ class Lists:
 
     def within(self, parent: Lists) -> Handler:
         """Handler of ``/rest/<parent>/<id>/<things>``: those that belong to that one."""
+        return partial(self.index_within, parent)
 
-        async def index(request: Request) -> Response:
-            identifier = await parent.locate(request)
-            await self._listing(request, parent.resource).require(identifier)
-            wanted = read_list_query(request).where(parent.resource.name, identifier)
-            return await self._answer(request, wanted)
-
-        return index
+    @Operation(shape=Shape.LIST)
+    async def index_within(self, parent: Lists, request: Request) -> Response:
+        """`index` of those things only that belong to one of `parent`."""
+        identifier = await parent.locate(request)
+        await self._listing(request, parent.resource).require(identifier)
+        wanted = read_list_query(request).where(parent.resource.name, identifier)
+        return await self._answer(request, wanted)
 
     async def _answer(self, request: Request, wanted: ListRequest) -> Response:
         page = await self._listing(request, self.resource).read(wanted)

@@ -24,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.rest.openapi.operation import Operation
 from adapters.store import measures
 from adapters.store.availability import ANSWER_SECONDS, is_outage
 from adapters.store.database import Database
@@ -104,6 +105,7 @@ class Page:
         self._stored: Measures | None = None
         self._stale = 0.0
 
+    @Operation(answer="# HELP ...", media_type="text/plain")
     async def show(self, _: Request) -> Response:
         """``/metrics``. While the database does not answer it says so, and what it can."""
         text = generate_latest(_Snapshot(await self._read()))

@@ -13,6 +13,8 @@ from adapters.permissions import AUTOMATION, OBSERVER
 from adapters.rest.body import read_object
 from adapters.rest.fields import Fields, as_identifier
 from adapters.rest.gateway import Gateway
+from adapters.rest.openapi.operation import Operation
+from adapters.rest.openapi.schemas import BOOLEAN, FILLED, IDENTIFIER, PASSWORD, TEXTS, TIME
 from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
 from adapters.store import accounts, users
@@ -24,10 +26,31 @@ PASSWORD_LENGTHS = range(8, 1001)
 CHANGEABLE = ("password", "roles", "allowed_ips", "is_active")
 ANY = "any"
 """In `allowed_ips` it stands for every address; so does the whole field when it is left out."""
+ROLES = {
+    "description": "Ids or names of roles",
+    "type": "array",
+    "items": {"anyOf": [IDENTIFIER, FILLED]},
+}
+NETWORKS = {**TEXTS, "description": f'Networks such as "192.0.2.0/24", or "{ANY}"'}
 PEOPLE = Condition("type", Given("normal", "normal"))
 """The condition of a list without automation users."""
 
 
+@Operation(
+    body={
+        "username": {**FILLED, "maxLength": LONGEST_NAME},
+        "type": {"enum": ["automation", "normal"]},
+        "password": PASSWORD,
+        "roles": ROLES,
+        "allowed_ips": NETWORKS,
+        "is_active": BOOLEAN,
+        "expire_time": TIME,
+    },
+    required=["username", "type"],
+    sent={"username": "soar-caller", "type": "automation"},
+    answer={"success": True, "id": 4, "token": "..."},
+    optional=["token"],
+)
 async def create(request: Request) -> Response:
     """Make a user. The answer shows the token of an automation user, this once."""
     body = await read_object(request)
@@ -56,6 +79,16 @@ async def create(request: Request) -> Response:
     return answer({"success": True, "id": made, **shown})
 
 
+@Operation(
+    body={
+        "password": PASSWORD,
+        "roles": ROLES,
+        "allowed_ips": NETWORKS,
+        "is_active": BOOLEAN,
+    },
+    sent={"is_active": False},
+    answer={"success": True, "id": 4},
+)
 async def change(request: Request) -> Response:
     """Change a user's password, roles or addresses, or whether the user is active."""
     database, changed = Gateway.of(request).database, path_identifier(request, UserNotFound)

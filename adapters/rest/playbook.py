@@ -11,6 +11,8 @@ from adapters.rest.body import read_object
 from adapters.rest.cancel import cancel
 from adapters.rest.fields import Fields
 from adapters.rest.gateway import Gateway, require
+from adapters.rest.openapi.operation import Operation
+from adapters.rest.openapi.schemas import FLAG, IDENTIFIER
 from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
 from adapters.store import playbook_runs, playbooks
@@ -20,6 +22,12 @@ DONE = {"message": "Operation successful", "success": True}
 """The vendor's answer."""
 
 
+@Operation(
+    body={"active": FLAG, "cancel_runs": FLAG, "id": IDENTIFIER},
+    sent={"active": False, "cancel_runs": True},
+    answer=DONE,
+    optional=["message"],
+)
 async def change(request: Request) -> Response:
     """Make a playbook active or not, cancel its runs, or give it another id (ours)."""
     playbook_id = path_identifier(request, PlaybookNotFound)

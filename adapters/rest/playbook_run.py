@@ -5,23 +5,40 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import NotRequested, PlaybookRunNotFound
+from adapters.errors import (
+    ContainerNotFound,
+    KeyReused,
+    NotRequested,
+    PlaybookNotFound,
+    PlaybookRunNotFound,
+)
 from adapters.rest.address import address_of
 from adapters.rest.body import read_object
 from adapters.rest.cancel import cancel
 from adapters.rest.fields import Fields
 from adapters.rest.gateway import Gateway, caller
-from adapters.rest.idempotency_key import read_idempotency_key
+from adapters.rest.idempotency_key import HEADER, SCHEMA, read_idempotency_key
+from adapters.rest.openapi.operation import Operation, Shape
+from adapters.rest.openapi.schemas import TEXT, TRUE
 from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
 from adapters.rest.run_object import run_object
-from adapters.rest.run_request import read_run_request
+from adapters.rest.run_request import BODY, REQUIRED, read_run_request
 from adapters.rest.waiting import waiting_reason
 from adapters.store import dispatch_status, playbook_runs, run_requests
+from adapters.store.listing.resources import RESOURCES
 
 UPDATABLE = ("cancel", "reason")
 
 
+@Operation(
+    body=BODY,
+    required=REQUIRED,
+    sent={"container_id": 42, "playbook_id": "my_playbook", "scope": "new", "run": True},
+    headers={HEADER: SCHEMA},
+    answer={"playbook_run_id": "1", "received": True},
+    refusals=[PlaybookNotFound, ContainerNotFound, KeyReused],
+)
 async def start(request: Request) -> Response:
     """Accept a run. The answer is the vendor's page's, with the id as a string."""
     gateway = Gateway.of(request)
@@ -44,6 +61,7 @@ async def start(request: Request) -> Response:
     return answer({"playbook_run_id": str(playbook_run_id), "received": True})
 
 
+@Operation(shape=Shape.THING, resource=RESOURCES["playbook_run"])
 async def show(request: Request) -> Response:
     """The run as it stands, without any envelope around it (vendor's page)."""
     gateway = Gateway.of(request)
@@ -57,6 +75,12 @@ async def show(request: Request) -> Response:
     return answer(run_object(run, gateway.settings.message_parameter, waiting))
 
 
+@Operation(
+    body={"cancel": TRUE, "reason": TEXT},
+    required=["cancel"],
+    sent={"cancel": True},
+    answer={"cancelled": True, "message": "Playbook run 2 is being cancelled"},
+)
 async def change(request: Request) -> Response:
     """Cancel a run that has not ended; answered when the cancel is durable.
 

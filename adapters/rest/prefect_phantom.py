@@ -8,12 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.rest.gateway import Gateway
+from adapters.rest.openapi.operation import Operation
 from adapters.rest.responses import answer
 from adapters.rest.times import timestamp
 from adapters.store import measures, schema
 from adapters.store.workers import KnownWorker
 
 
+@Operation(answer={"database": {}, "prefect": {}, "workers": [], "runs": {}})
 async def health(request: Request) -> Response:
     """``/rest/prefect_phantom/health``: what only the gateway can see of itself and its parts."""
     gateway = Gateway.of(request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final, TypeAlias
 
 from starlette.requests import Request
@@ -49,7 +49,7 @@ class Resource:
 class FieldRoute(Route):
     """The path of single fields, ``{field}``. Other names are no paths at all."""
 
-    def __init__(self, path: str, fields: Container[str], get: Permitted) -> None:
+    def __init__(self, path: str, fields: Collection[str], get: Permitted) -> None:
         super().__init__(path, Resource({"GET": get}))
         self.fields = fields
 

@@ -10,14 +10,27 @@ from adapters.permissions import Permission
 from adapters.rest.body import read_object
 from adapters.rest.fields import Fields, as_identifier
 from adapters.rest.gateway import Gateway
+from adapters.rest.openapi.operation import Operation
+from adapters.rest.openapi.schemas import FILLED, TEXT, TRUE
 from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
 from adapters.store import roles
 
 LONGEST_NAME = 150
 CHANGEABLE = ("description", "permissions", "delete")
+PERMISSIONS = {"type": "array", "items": {"enum": list(Permission)}}
 
 
+@Operation(
+    body={
+        "name": {**FILLED, "maxLength": LONGEST_NAME},
+        "permissions": PERMISSIONS,
+        "description": TEXT,
+    },
+    required=["name", "permissions"],
+    sent={"name": "night shift", "permissions": ["view", "cancel"]},
+    answer={"success": True, "id": 6},
+)
 async def create(request: Request) -> Response:
     """Make a role; `name` and `permissions` are required."""
     body = await read_object(request)
@@ -36,6 +49,11 @@ async def create(request: Request) -> Response:
     return answer({"success": True, "id": role_id})
 
 
+@Operation(
+    body={"description": TEXT, "permissions": PERMISSIONS, "delete": TRUE},
+    sent={"permissions": ["view"]},
+    answer={"success": True, "id": 6},
+)
 async def change(request: Request) -> Response:
     """Change a role's description or permissions, or delete it with ``"delete": true``."""
     database, role_id = Gateway.of(request).database, path_identifier(request, RoleNotFound)

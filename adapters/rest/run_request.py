@@ -11,12 +11,30 @@ from datetime import timedelta
 from adapters.errors import BadBody, BadField, FieldMissing, NotRequested
 from adapters.rest.body import parse_object
 from adapters.rest.fields import Fields, as_identifier
+from adapters.rest.openapi.operation import Schema
+from adapters.rest.openapi.schemas import FILLED, IDENTIFIER, TRUE
 from adapters.settings import Settings
 from adapters.store.run_requests import RunRequest
 from adapters.store.users import User
 
 INPUTS = "an object or a JSON text of one"
 SCOPES = '"all", "new" or a list of artifact ids'
+PLAYBOOK: Schema = {
+    "description": 'A playbook\'s id, its name or "repository/name"',
+    "oneOf": [{"type": "integer", "minimum": 1}, FILLED],
+}
+BODY: dict[str, Schema] = {
+    "container_id": IDENTIFIER,
+    "playbook_id": PLAYBOOK,
+    "playbook_name": {**PLAYBOOK, "description": "A synonym of playbook_id"},
+    "scope": {
+        "description": SCOPES,
+        "oneOf": [{"enum": ["all", "new"]}, {"type": "array", "items": IDENTIFIER}],
+    },
+    "run": TRUE,
+    "inputs": {"description": INPUTS, "type": ["object", "string"]},
+}
+REQUIRED = ("container_id", "playbook_id", "run")
 
 
 def read_run_request(

@@ -9,12 +9,15 @@ from adapters.errors import NotRequested, TokenNotFound, UserNotFound
 from adapters.rest.body import read_object
 from adapters.rest.fields import Fields
 from adapters.rest.gateway import Gateway
+from adapters.rest.openapi.operation import Operation
+from adapters.rest.openapi.schemas import TIME, TRUE
 from adapters.rest.path_identifier import path_identifier
 from adapters.rest.ph_user import time_to_come
 from adapters.rest.responses import answer
 from adapters.store import tokens, users
 
 
+@Operation(body={"expire_time": TIME}, sent={}, answer={"success": True, "id": 3, "token": "..."})
 async def create(request: Request) -> Response:
     """Make a further token, which the answer shows, this once; `expire_time` ends it."""
     database = Gateway.of(request).database
@@ -26,6 +29,12 @@ async def create(request: Request) -> Response:
     return answer({"success": True, "id": token_id, "token": token})
 
 
+@Operation(
+    body={"revoke": TRUE},
+    required=["revoke"],
+    sent={"revoke": True},
+    answer={"success": True, "id": 3},
+)
 async def revoke(request: Request) -> Response:
     """Take a token away, at once on every gateway. Not by DELETE, which no token may send."""
     token_id = path_identifier(request, TokenNotFound, name="token_id")

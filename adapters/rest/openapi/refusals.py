@@ -1,0 +1,109 @@
+"""Failed answers, by status: their sentences are those of the errors themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from adapters.errors import (
+    BadBody,
+    BadField,
+    BodyTooLarge,
+    ContainerNotFound,
+    FieldMissing,
+    ForbiddenAddress,
+    ForeignOrigin,
+    HeadTooLarge,
+    Invalid,
+    KeyReused,
+    NoSuchPage,
+    NotFound,
+    NotRequested,
+    PermissionMissing,
+    PhantomError,
+    PlaybookNotFound,
+    PlaybookRunNotFound,
+    Refused,
+    RequestTooSlow,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+    UnknownLabel,
+)
+from adapters.rest.failures import STATUSES, status_of, status_of_kind
+from adapters.rest.limits import MOST_HEADERS
+from adapters.rest.openapi.operation import Schema
+from adapters.rest.protocol import REQUEST_SECONDS
+
+FAULT: Final = 500
+EXAMPLES: Final[tuple[PhantomError, ...]] = (
+    NotRequested("run"),
+    FieldMissing("container_id"),
+    BadField("scope", "some", '"all", "new" or a list of artifact ids'),
+    UnknownLabel("foobar"),
+    NoSuchPage(9),
+    BadBody("is not JSON: Expecting value at line 1 column 1"),
+    Unauthenticated(Unauthenticated.MISSING),
+    Unauthenticated(Unauthenticated.BAD_AUTOMATION),
+    Unauthenticated(Unauthenticated.BAD_LOGIN),
+    PermissionMissing("caller", "run_playbooks"),
+    ForbiddenAddress("caller", "203.0.113.9"),
+    ForeignOrigin("https://evil.example"),
+    PlaybookNotFound(999),
+    ContainerNotFound(4242),
+    PlaybookRunNotFound(999),
+    RequestTooSlow(REQUEST_SECONDS),
+    KeyReused("a"),
+    BodyTooLarge(2**20),
+    TooMany(TooMany.FAILURES, 280),
+    TooMany(TooMany.REQUESTS, 2),
+    HeadTooLarge(f"{MOST_HEADERS} headers"),
+    Unavailable(),
+)
+ENVELOPE: Final[Schema] = {
+    "type": "object",
+    "properties": {"failed": {"const": True}, "message": {"type": "string"}},
+    "required": ["failed", "message"],
+}
+ALWAYS: Final = (HeadTooLarge, RequestTooSlow, TooMany, Refused)
+"""What any request may get, those without credentials too."""
+PROTECTED: Final = (Unauthenticated, Unavailable)
+WITH_QUERY: Final = (Invalid,)
+WITH_BODY: Final = (Invalid, BodyTooLarge)
+WITH_IDENTIFIER: Final = (NotFound,)
+
+
+def references(errors: Iterable[type[PhantomError]]) -> dict[str, Schema]:
+    """The responses of an operation that may end in one of `errors`, and in a fault of ours."""
+    codes = {FAULT, *(status_of_kind(error) for error in errors)}
+    return {str(code): {"$ref": f"#/components/responses/{code}"} for code in sorted(codes)}
+
+
+def responses() -> dict[str, Schema]:
+    """All of them, by status code, to be referred to."""
+    described = {
+        STATUSES[error]: (error.__doc__ or "").partition(" (HTTP")[0].partition(".")[0]
+        for error in reversed(STATUSES)
+    }
+    sentences: dict[int, list[str]] = {code: [] for code in described}
+    for error in EXAMPLES:
+        sentences[status_of(error)].append(str(error))
+    described[FAULT] = "A fault of the gateway's own"
+    sentences[FAULT] = ["Internal error, noted in the gateway's log as incident ID"]
+    return {
+        str(code): {
+            "description": described[code],
+            "content": {"application/json": _failed(sentences[code])},
+        }
+        for code in sorted(described)
+    }
+
+
+def _failed(sentences: list[str]) -> dict[str, Any]:
+    return {
+        "schema": {"$ref": "#/components/schemas/failed"},
+        "examples": {
+            str(number): {"value": {"failed": True, "message": sentence}}
+            for number, sentence in enumerate(sentences, start=1)
+        },
+    }
