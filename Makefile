@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo up test bench chaos lint format lock clean
+.PHONY: setup demo up test bench chaos coverage lint format lock clean
 
 setup: .venv/complete .venv/infrastructure/complete
 
@@ -36,6 +36,9 @@ bench: setup ## against stock Prefect and a bare floor, in one run; figures and 
 
 chaos: setup ## faults in the real parts at random times; ARGUMENTS=--help says which
 	$(BIN)/python -m tests.chaos $(ARGUMENTS)
+
+coverage: setup ## docs/coverage.md, what is served, from the code
+	$(BIN)/python -m tests.coverage_table
 
 lint: setup
 	$(BIN)/ruff check
