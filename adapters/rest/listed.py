@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -23,25 +21,16 @@ from adapters.rest import (
 )
 from adapters.rest.bulk import one_or_many
 from adapters.rest.container_entry import EntryHandlers
-from adapters.rest.gateway import Gateway
-from adapters.rest.lists import Lists, Row
+from adapters.rest.lists import Lists
 from adapters.rest.openapi.operation import Operation, Shape
 from adapters.rest.resources import FieldRoute, resource
-from adapters.rest.run_object import run_object
 from adapters.store.listing.resources import RESOURCES
-from adapters.store.playbook_runs import PlaybookRun
 
 VIEW, EDIT = Permission.VIEW, Permission.EDIT_CONTAINERS
 RUN, ADMINISTER = Permission.RUN_PLAYBOOKS, Permission.ADMINISTER
 
 
-def _run(request: Request, row: Row) -> dict[str, Any]:
-    """The object of a single run. Why it waits is not looked up for a whole list."""
-    parameter = Gateway.of(request).settings.message_parameter
-    return run_object(PlaybookRun(**row), parameter, waiting=None)
-
-
-RUNS = Lists(RESOURCES["playbook_run"], _run)
+RUNS = playbook_run.RUNS
 ACTION_RUNS = Lists(RESOURCES["action_run"])
 APP_RUNS = Lists(RESOURCES["app_run"])
 LOG = Lists(RESOURCES["log"])

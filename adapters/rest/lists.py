@@ -82,6 +82,13 @@ class Lists:
         wanted = read_list_query(request).where(parent.resource.name, identifier)
         return await self._answer(request, wanted)
 
+    async def pretty(self, request: Request) -> dict[str, Any]:
+        """What `show` adds to one thing when the request asks for ``pretty``."""
+        if not read_list_query(request).pretty:
+            return {}
+        thing = await self._one(request)
+        return {name: value for name, value in thing.items() if name.startswith("_pretty_")}
+
     async def _answer(self, request: Request, wanted: ListRequest) -> Response:
         page = await self._listing(request, self.resource).read(wanted)
         lines = self._lines(request, page, pretty=wanted.pretty)

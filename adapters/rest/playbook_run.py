@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,6 +20,7 @@ from adapters.rest.cancel import cancel
 from adapters.rest.fields import Fields
 from adapters.rest.gateway import Gateway, caller
 from adapters.rest.idempotency_key import HEADER, SCHEMA, read_idempotency_key
+from adapters.rest.lists import Lists, Row
 from adapters.rest.openapi.operation import Operation, Shape
 from adapters.rest.openapi.schemas import TEXT, TRUE
 from adapters.rest.path_identifier import path_identifier
@@ -27,8 +30,18 @@ from adapters.rest.run_request import BODY, REQUIRED, read_run_request
 from adapters.rest.waiting import waiting_reason
 from adapters.store import dispatch_status, playbook_runs, run_requests
 from adapters.store.listing.resources import RESOURCES
+from adapters.store.playbook_runs import PlaybookRun
 
 UPDATABLE = ("cancel", "reason")
+
+
+def _run(request: Request, row: Row) -> dict[str, Any]:
+    """The object of a run in a list, where why it waits is not looked up."""
+    parameter = Gateway.of(request).settings.message_parameter
+    return run_object(PlaybookRun(**row), parameter, waiting=None)
+
+
+RUNS = Lists(RESOURCES["playbook_run"], _run)
 
 
 @Operation(
@@ -72,7 +85,10 @@ async def show(request: Request) -> Response:
         work_pool = gateway.settings.work_pool
         facts = await dispatch_status.read_waiting(gateway.database, run.id, work_pool)
         waiting = waiting_reason(facts, work_pool)
-    return answer(run_object(run, gateway.settings.message_parameter, waiting))
+    shown = run_object(run, gateway.settings.message_parameter, waiting)
+    if request.scope["query_string"]:
+        shown |= await RUNS.pretty(request)
+    return answer(shown)
 
 
 @Operation(

@@ -281,3 +281,14 @@ async def test_head_is_answered_like_get(client, run_id):
     response = await client.head(f"/rest/playbook_run/{run_id}")
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
+
+
+async def test_pretty_adds_names_and_times_to_a_single_run(client, run_id):
+    run = (await client.get(f"/rest/playbook_run/{run_id}")).json()
+    pretty = (await client.get(f"/rest/playbook_run/{run_id}?pretty")).json()
+    listed = (await client.get(f"/rest/playbook_run?_filter_id={run_id}&pretty")).json()["data"]
+    added = {name: value for name, value in pretty.items() if name not in run}
+    assert added == {name: listed[0][name] for name in listed[0] if name.startswith("_pretty_")}
+    assert added["_pretty_playbook"] == "my_playbook"
+    assert "_pretty_start_time" in added
+    assert {**pretty, "misc": None} == {**run, **added, "misc": None}

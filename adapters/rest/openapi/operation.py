@@ -65,8 +65,9 @@ DECLARED: Final[dict[object, Operation]] = {}
 
 def method_of(handler: object) -> Callable[..., Any]:
     """The function or bound method that `handler` calls in the end."""
-    called: Callable[..., Any] = getattr(handler, "func", handler)
-    return inspect.unwrap(called)
+    called: Any = getattr(handler, "func", None) or handler
+    method: Callable[..., Any] = inspect.unwrap(called)
+    return method
 
 
 def declared(handler: object) -> Operation | None:
