@@ -17,7 +17,7 @@ import pytest
 
 from adapters.store.database import Database
 
-pytest_plugins = ["tests.system"]
+pytest_plugins = ["tests.system", "tests.target"]
 
 UNPRIVILEGED = ["unshare", "--user", "--map-user=65534", "--map-group=65534", "--"]
 START_SECONDS = 30
