@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo up test bench chaos conformance coverage lint format lock clean
+.PHONY: setup demo up test bench chaos fuzz conformance coverage lint format lock clean
 
 setup: .venv/complete .venv/infrastructure/complete
 
@@ -37,13 +37,17 @@ bench: setup ## against stock Prefect and a bare floor, in one run; figures and 
 chaos: setup ## faults in the real parts at random times; ARGUMENTS=--help says which
 	$(BIN)/python -m tests.chaos $(ARGUMENTS)
 
+fuzz: setup ## requests that nobody would think of; a short form is in make test
+	FUZZ_REQUESTS=$${FUZZ_REQUESTS:-100000} $(BIN)/python -m pytest tests/fuzz -s $(ARGUMENTS)
+
 # TOKEN and LOGIN may come from the environment, where no other user of the machine reads them.
 conformance: setup ## the contract, asked of the server at URL with TOKEN on PLAYBOOK; without URL of our own
 	@PHANTOM_TOKEN="$(TOKEN)" PHANTOM_LOGIN="$(LOGIN)" $(BIN)/python -m pytest tests/conformance \
 	  $(if $(URL),--url "$(URL)") $(if $(PLAYBOOK),--playbook "$(PLAYBOOK)") $(ARGUMENTS)
 
-coverage: setup ## docs/coverage.md, what is served, from the code
+coverage: setup ## docs/coverage.md and docs/attacks.md, from the code
 	$(BIN)/python -m tests.coverage_table
+	$(BIN)/python -m tests.attacks_table
 
 lint: setup
 	$(BIN)/ruff check
