@@ -91,6 +91,7 @@ async def test_behind_trusted_proxies_the_first_stranger_from_the_right_is_the_c
     assert (await call(PROXY, ["192.0.2.7"], forwarded=forwarded)).status_code == 200
 
 
+@pytest.mark.attack("a claimed address without a trusted proxy", "not believed")
 @pytest.mark.parametrize(
     ("peer", "forwarded"),
     [

@@ -47,6 +47,9 @@ def viewer(client: httpx.AsyncClient) -> Callable[..., Awaitable[dict[str, str]]
     return make
 
 
+@pytest.mark.attack(
+    "SQL, templates and objects in the fields that choose a run", "400 or 404; no run is made"
+)
 @pytest.mark.parametrize("injected", [*INJECTIONS, TEMPLATE, SECRET, [TEMPLATE]], ids=repr)
 @pytest.mark.parametrize("field", ["container_id", "playbook_id", "playbook_name", "scope", "run"])
 async def test_what_is_injected_into_a_field_of_a_run_is_refused(
@@ -64,6 +67,7 @@ async def test_what_is_injected_into_a_field_of_a_run_is_refused(
     assert after == before
 
 
+@pytest.mark.attack("the same in `inputs`, and in the reason of a cancel", "kept as text")
 @pytest.mark.parametrize("injected", [*INJECTIONS, TEMPLATE, SECRET], ids=repr)
 async def test_inputs_and_reasons_are_kept_as_they_are_and_carried_out_nowhere(
     client, body, read, injected
@@ -77,6 +81,7 @@ async def test_inputs_and_reasons_are_kept_as_they_are_and_carried_out_nowhere(
     assert (await read(run_id))["cancelled"] == f"Cancelled by operator: {injected}"
 
 
+@pytest.mark.attack("the same in containers, artifacts and roles", "kept as text")
 @pytest.mark.parametrize("injected", INJECTIONS)
 @pytest.mark.parametrize(
     ("path", "fields"),
@@ -110,6 +115,7 @@ async def test_what_is_injected_into_what_is_stored_is_text(
     assert {name: shown[name] for name in sent} == sent
 
 
+@pytest.mark.attack("the same in headers", "changes nothing; the address stays the real one")
 @pytest.mark.parametrize("injected", INJECTIONS)
 @pytest.mark.parametrize("header", ["Idempotency-Key", "User-Agent", "server", "X-Forwarded-For"])
 async def test_what_is_injected_into_headers_changes_nothing(client, body, read, header, injected):
@@ -122,6 +128,10 @@ async def test_what_is_injected_into_headers_changes_nothing(client, body, read,
         assert run["ip_address"] == "192.0.2.1"
 
 
+@pytest.mark.attack(
+    "`..`, encoded slashes, U+0000, line breaks, other digits in paths",
+    "403, 404 or 405; no header is made",
+)
 @pytest.mark.parametrize(
     "path",
     [
@@ -150,6 +160,7 @@ async def test_tricks_with_paths_reach_nothing(client, viewer, path, method):
     assert "set-cookie" not in response.headers
 
 
+@pytest.mark.attack("other spellings of `/rest` without credentials", "401 or 404")
 @pytest.mark.parametrize(
     "path",
     ["/REST/playbook_run", "/%72est/playbook_run", "//rest/playbook_run", "/rest%2fplaybook"],
@@ -160,6 +171,9 @@ async def test_no_spelling_of_a_path_gets_round_the_credentials(anonymous, path)
     assert response.json()["failed"] is True
 
 
+@pytest.mark.attack(
+    "bodies of endless nesting, huge numbers, keys twice, bytes that are no text", "400 or 413"
+)
 @pytest.mark.parametrize(
     "content",
     [
@@ -182,6 +196,7 @@ async def test_a_body_that_is_a_bomb_is_refused(client, content):
     assert response.json()["failed"] is True
 
 
+@pytest.mark.attack("a body without an end", "413 at the limit, not read on")
 async def test_a_body_that_does_not_end_is_refused_at_the_limit(client):
     sent = 0
 
@@ -196,6 +211,10 @@ async def test_a_body_that_does_not_end_is_refused_at_the_limit(client):
     assert response.status_code == 413
 
 
+@pytest.mark.attack(
+    "a viewer runs, cancels, makes users and roles, takes over the administrator",
+    "403 that names the permission; the run goes on; in the audit",
+)
 async def test_a_viewer_can_neither_run_nor_cancel_nor_change(
     client, viewer, body, run_id, read, database
 ):
@@ -225,6 +244,9 @@ async def test_a_viewer_can_neither_run_nor_cancel_nor_change(
         assert await connection.scalar(noted) == len(tried)
 
 
+@pytest.mark.attack(
+    "a token from a forbidden address, with forged `X-Forwarded-For`", "403; no run is made"
+)
 async def test_a_token_from_a_forbidden_address_starts_nothing(client, viewer, body, database):
     headers = await viewer("at home", roles=["Automation"], allowed_ips=["198.51.100.0/24"])
     for forged in ({}, {"X-Forwarded-For": "198.51.100.1"}, {"X-Real-IP": "198.51.100.1"}):
@@ -236,6 +258,9 @@ async def test_a_token_from_a_forbidden_address_starts_nothing(client, viewer, b
         assert await connection.scalar(started) == 0
 
 
+@pytest.mark.attack(
+    "a page of another site posts with the browser's credentials", "403; no run is made"
+)
 @pytest.mark.parametrize(
     "headers",
     [
@@ -258,6 +283,9 @@ async def test_a_page_of_another_site_starts_nothing(client, body, database, hea
         assert await connection.scalar(started) == 0
 
 
+@pytest.mark.attack(
+    "credentials in the query or a cookie, where logs and other sites find them", "401"
+)
 async def test_credentials_in_the_query_or_a_cookie_are_none(anonymous, credentials):
     for path in (
         f"/rest/role?ph-auth-token={credentials.token}",

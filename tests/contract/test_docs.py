@@ -39,6 +39,7 @@ async def test_the_page_takes_nothing_from_elsewhere_and_has_no_script_inside(an
         assert (await anonymous.get(f"/{path}")).status_code == 200
 
 
+@pytest.mark.attack("other files through `/docs`", "404")
 @pytest.mark.parametrize("name", ["redoc.standalone.js", "..%2fcore.py", "../core.py", ""])
 async def test_no_other_file_is_handed_out(anonymous, name):
     response = await anonymous.get(f"/docs/x/{name}" if not name else f"/docs/{name}")

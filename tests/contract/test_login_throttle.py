@@ -16,7 +16,7 @@ from adapters.rest.address import parse
 from adapters.settings import Settings
 from adapters.store import login_throttle
 from adapters.store.login_throttle import LoginThrottle
-from adapters.store.passwords import VERIFICATIONS_AT_ONCE
+from adapters.store.passwords import VERIFICATIONS_AT_ONCE, matches
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +46,7 @@ def sign_in(build: Callable[[Settings], ASGIApp], settings: Settings) -> Sign:
     return sign_in
 
 
+@pytest.mark.attack("guessing a password", "429 after ten, at that address")
 async def test_after_some_failures_the_right_password_is_refused_too_for_a_while(
     sign_in, credentials
 ):
@@ -58,6 +59,7 @@ async def test_after_some_failures_the_right_password_is_refused_too_for_a_while
     assert response.json()["message"].startswith("Too many failed logins; try again in ")
 
 
+@pytest.mark.attack("locking a user out by wrong passwords", "that user is served from elsewhere")
 async def test_nobody_is_locked_out_by_somebody_at_another_address(sign_in, credentials):
     for _ in range(FAILURES + 1):
         await sign_in("192.0.2.1", "admin", "guess")
@@ -70,6 +72,7 @@ async def test_at_one_address_other_users_are_served(sign_in, credentials):
     assert (await sign_in("192.0.2.1", token=credentials.automation_token)).status_code == 200
 
 
+@pytest.mark.attack("guessing names, or tokens", "429 after a hundred, at that address")
 async def test_who_tries_many_names_is_refused_by_address(sign_in):
     statuses = [
         (await sign_in("192.0.2.1", token=f"guess {n}")).status_code
@@ -97,13 +100,26 @@ async def test_who_was_right_before_is_not_held_up_by_the_others_at_the_address(
     assert (await sign_in("192.0.2.1", token=credentials.automation_token)).status_code == 200
 
 
-async def test_a_user_who_does_not_exist_is_refused_as_one_who_does(sign_in):
+@pytest.mark.attack(
+    "telling by the answer or its time whether a user exists",
+    "the same answers after the same work",
+)
+async def test_a_user_who_does_not_exist_is_refused_as_one_who_does(sign_in, monkeypatch):
+    computed = []
+
+    def count(password: str, password_hash: str) -> bool:
+        computed.append(password_hash.split("$")[1:4])  # algorithm and its costs
+        return matches(password, password_hash)
+
+    monkeypatch.setattr("adapters.store.passwords.matches", count)
     for username in ("admin", uuid4().hex):
         answers = [await sign_in("192.0.2.1", username, "guess") for _ in range(FAILURES + 1)]
         assert [answer.status_code for answer in answers] == [401] * FAILURES + [429]
         assert answers[0].json()["message"] == "Invalid username or password"
+    assert computed[:FAILURES] == computed[FAILURES:]
 
 
+@pytest.mark.attack("many guesses at once, before the first is counted", "429")
 async def test_many_guesses_at_once_are_no_more_than_one_after_the_other(sign_in):
     guesses = [sign_in("192.0.2.1", "admin", f"guess {n}") for n in range(20)]
     answers = await asyncio.gather(*guesses)

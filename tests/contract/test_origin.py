@@ -53,6 +53,9 @@ async def test_a_program_or_a_page_of_ours_is_served(client, shelf, container, h
     assert response.status_code == 200
 
 
+@pytest.mark.attack(
+    "a page of another site asks whether it may (CORS)", "refused; no header allows it"
+)
 async def test_a_preflight_from_another_site_is_refused(anonymous):
     headers = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
     response = await anonymous.options("/rest/playbook_run", headers=headers)

@@ -81,6 +81,7 @@ async def connection(application: ASGIApp) -> AsyncIterator[Connection]:
         yield connection
 
 
+@pytest.mark.attack("connections that send nothing, or byte by byte", "closed after 30 s")
 @pytest.mark.parametrize(
     "beginning",
     [
@@ -112,6 +113,7 @@ async def test_a_body_that_does_not_come_is_answered_in_the_failed_envelope(
         assert await connection.end() == b""
 
 
+@pytest.mark.attack("a client that takes no answers", "cut off")
 async def test_a_client_that_takes_none_of_the_answers_is_cut_off(application, monkeypatch):
     monkeypatch.setattr(protocol, "ANSWER_SECONDS", SOON)
     async with served(application) as connection, asyncio.timeout(LONG):
@@ -135,6 +137,7 @@ async def test_requests_that_come_before_they_are_asked_for_are_answered_in_turn
         assert await connection.answer() == (200, {"status": "ready"})
 
 
+@pytest.mark.attack("a head without an end", "431, not kept in memory")
 @pytest.mark.parametrize("piece", [b"X-Bomb: 1\r\n", b"x", b"GET"])
 async def test_a_head_without_an_end_is_not_kept(connection, piece):
     await connection.send(b"GET / HTTP/1.1\r\nX-Long: ")

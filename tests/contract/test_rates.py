@@ -30,6 +30,7 @@ def call(build, credentials):
     return call
 
 
+@pytest.mark.attack("a flood of requests", "429 with `Retry-After`")
 async def test_an_address_that_asks_too_often_is_told_when_to_come_back(call):
     for _ in range(5):
         assert (await call("192.0.2.1", None)).status_code == 200

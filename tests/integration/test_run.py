@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import anyio
+import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
@@ -42,6 +43,10 @@ def test_a_playbook_that_lets_a_failure_out_ends_failed_with_its_reason(system: 
     assert run["cancelled"] == ""
 
 
+@pytest.mark.attack(
+    "a template of Prefect's (`__prefect_kind`) in `inputs` of a run that is carried out",
+    "reaches the playbook as it was sent, and Prefect never",
+)
 async def test_inputs_reach_the_playbook_as_they_were_sent_and_never_prefect(
     system: System, prefect: PrefectClient
 ) -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
-from tests.coverage_table import FILE, table
+import pytest
+
+from tests import attacks_table, coverage_table
 
 
-def test_the_table_of_what_is_served_is_that_of_the_code() -> None:
-    assert FILE.read_text() == table(), "`make coverage` writes it anew"
+@pytest.mark.parametrize("written", [coverage_table, attacks_table], ids=lambda it: it.FILE.name)
+def test_what_is_written_down_from_the_code_is_that_of_the_code(written) -> None:
+    assert written.FILE.read_text() == written.table(), "`make coverage` writes it anew"
