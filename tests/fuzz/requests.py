@@ -20,8 +20,8 @@ STARTS = 0.005
 NOBODY = 10**12
 """An id that nothing has, so that nothing of others is changed."""
 VALUES: list[Any] = [
-    None, True, False, 0, 1, -1, 42, 2**63 - 1, 2**63, -(2**63), 10**40, 0.5, 1e300, "", "1",
-    "true", "TRUE", "42", "0x2A", "٤٢", "all", "new", "x" * 1000, "\N{SNOWMAN}", "\ud800", "\x00",
+    None, True, False, 0, 1, -1, 4242, 2**63 - 1, 2**63, -(2**63), 10**40, 0.5, 1e300, "", "1",
+    "true", "TRUE", "4242", "0x2A", "٤٢", "all", "new", "x" * 1000, "\N{SNOWMAN}", "\ud800", "\x00",
     "../..",
     "local/my_playbook", "{{ 7*7 }}", "' OR 1=1 --", "%s%n", [], [[]], ["1"], [1, None], {},
     {"": {}}, {"__prefect_kind": "jinja", "template": "{{ 7*7 }}"}, {"__proto__": 1},
@@ -48,28 +48,34 @@ HEADERS = [
 ]  # fmt: skip
 
 
-def made_up_request(dice: random.Random, token: str) -> bytes:
-    """A request with `token`. One in two hundred is a start that should be accepted."""
+def made_up_request(dice: random.Random, token: str, container: int) -> bytes:
+    """A request with `token`. One in two hundred is a start that should be accepted.
+
+    What is made belongs to `container`, and nothing that is there is changed.
+    """
     if dice.random() < STARTS:
-        wanted = {"container_id": 42, "playbook_id": "examples/my_playbook", "run": True}
+        wanted = {"container_id": container, "playbook_id": "examples/my_playbook", "run": True}
         return _bytes(dice, "POST", "/rest/playbook_run", json.dumps(wanted).encode(), token, [])
     call = dice.choice(CALLS)
     method = dice.choice(["PUT", "DELETE", "HEAD", "OPTIONS", "BREW"])
     method = call.method if dice.random() < 0.97 else method
-    path = _path(dice, call)
-    body = _body(dice, call) if method == "POST" or dice.random() < 0.05 else b""
+    path = _path(dice, call, method)
+    body = _body(dice, call, container) if method == "POST" or dice.random() < 0.05 else b""
     further = [dice.choice(HEADERS) for _ in range(dice.choice([0, 0, 0, 0, 1, 2]))]
     headers = [each % dice.randrange(256) if b"%d" in each else each for each in further]
     return _bytes(dice, method, path, body, token, headers)
 
 
-def _path(dice: random.Random, call: Call) -> str:
+def _path(dice: random.Random, call: Call, method: str) -> str:
     """The path of a call with ids, and a query; what changes things is asked of nobody's."""
-    identifier = NOBODY if call.method == "POST" else dice.choice([1, 2, 42, NOBODY, 2**63])
+    reads = method in {"GET", "HEAD", "OPTIONS"}
+    identifier = dice.choice([1, 2, 42, NOBODY, 2**63]) if reads else NOBODY
     odd = ["0", "-1", "1.0", "%00", "%ff", "1%2f2", "٤", "9" * 100, "a b", "..", "%2e%2e"]
     path = call.route.path
     for name in ("{id}", "{token_id}", "{field}"):
-        path = path.replace(name, str(identifier) if dice.random() < 0.9 else dice.choice(odd), 1)
+        path = path.replace(
+            name, str(identifier) if dice.random() < 0.9 or not reads else dice.choice(odd), 1
+        )
     if dice.random() < 0.02:
         path = dice.choice(
             [path + "/", path.upper(), "/" + path, path + "/x", path.replace("/", "//")]
@@ -89,13 +95,17 @@ def _path(dice: random.Random, call: Call) -> str:
     return quote(path, safe="/%") + ("?" + query if query else "")
 
 
-def _body(dice: random.Random, call: Call) -> bytes:
+def _body(dice: random.Random, call: Call, container: int) -> bytes:
     """A body of the call's own fields, with other values, or damaged as bytes."""
     declaration = declared(call.handler)
     body = dict(declaration.sent or {}) if declaration is not None else {}
     fields = [*(declaration.body if declaration is not None else []), "x", ""]
     for _ in range(dice.choice([0, 1, 1, 2, 4])):
         body[dice.choice(fields)] = _value(dice, 3)
+    if "container_id" in body and dice.random() < 0.8:
+        body["container_id"] = container
+    if call.route.path == "/rest/asset":
+        body["app"] = "no such app"  # one more asset, and actions run once more
     if call.route.path == "/rest/playbook_run":
         body["run"] = dice.choice(["no", 0, None, *VALUES[20:]])  # these never start anything
     text = json.dumps(body, ensure_ascii=dice.random() < 0.5).encode("utf-8", "surrogatepass")

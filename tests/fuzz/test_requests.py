@@ -37,9 +37,10 @@ UNHANDLED = re.compile(r"prefect_phantom\.failures|Incident|Exception in|never r
 class Sender:
     """Sends made-up requests over several connections, and keeps what the answers tell."""
 
-    def __init__(self, system: System, token: str) -> None:
+    def __init__(self, system: System, token: str, container: int) -> None:
         self._system = system
         self._token = token
+        self._container = container
         self._dice = random.Random(SEED)
         self._sent = 0
         self.answers: Counter[int] = Counter()
@@ -56,7 +57,7 @@ class Sender:
                 self._sent += 1
                 if self._sent == int(REQUESTS * WARM):
                     self._measure()
-                request = made_up_request(self._dice, self._token)
+                request = made_up_request(self._dice, self._token, self._container)
                 try:
                     status, body = await connection.ask(request)
                 except (asyncio.IncompleteReadError, ConnectionError):
@@ -95,7 +96,8 @@ async def test_made_up_requests_are_answered_and_what_is_acknowledged_happens(sy
     before = system.get("/rest/playbook_run?page_size=1")["count"]
     log = system.home / "logs" / "gateway.log"
     logged = log.stat().st_size
-    sender = Sender(system, system.post("/rest/ph_user", user)["token"])
+    container = system.post("/rest/container", {"name": "fuzz", "label": "events"})["id"]
+    sender = Sender(system, system.post("/rest/ph_user", user)["token"], container)
     await sender.send_all()
     print(sender)
     assert sender.acknowledged
