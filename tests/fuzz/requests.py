@@ -73,9 +73,7 @@ def _path(dice: random.Random, call: Call, method: str) -> str:
     odd = ["0", "-1", "1.0", "%00", "%ff", "1%2f2", "٤", "9" * 100, "a b", "..", "%2e%2e"]
     path = call.route.path
     for name in ("{id}", "{token_id}", "{field}"):
-        path = path.replace(
-            name, str(identifier) if dice.random() < 0.9 or not reads else dice.choice(odd), 1
-        )
+        path = path.replace(name, str(identifier) if dice.random() < 0.9 else dice.choice(odd), 1)
     if dice.random() < 0.02:
         path = dice.choice(
             [path + "/", path.upper(), "/" + path, path + "/x", path.replace("/", "//")]
