@@ -41,7 +41,7 @@ def test_every_described_call_answers_as_it_is_described(system: System, tmp_pat
     done = subprocess.run(
         [program, "run", f"{system.url}/openapi.json", "--header", f"ph-auth-token: {token}",
          "--tls-verify", "false", "--checks", ",".join(CHECKS), "--phases", ",".join(PHASES),
-         "--max-examples", str(EXAMPLES), "--workers", "2", "--seed", "20261124",
+         "--max-examples", str(EXAMPLES), "--workers", "1" if LONG else "2", "--seed", "20261124",
          "--continue-on-failure", "--warnings", "off"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
