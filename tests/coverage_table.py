@@ -90,7 +90,8 @@ def _things() -> Iterator[str]:
 
 
 def _group(resource: Resource, field: Field) -> str:
-    value = field.value(resource.source)
+    # Not of the source itself: once read, a list of values cannot be aliased any more.
+    value = field.value(resource.source.alias())
     same = isinstance(value, Cast) and isinstance(value.clause, BindParameter)
     return "empty" if same else KINDS[field.kind]
 
