@@ -33,6 +33,7 @@ _RUN: Final = {
         "hostname": "host",
         "process_id": 4711,
         "waiting": None,
+        "request_id": "0198c2a4-6f5b-7a31-9c3e-5d1f2a3b4c5e",
     },
     "parent_run": None,
     "effective_user": 4,
