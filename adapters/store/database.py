@@ -33,6 +33,8 @@ WAIT_SECONDS = 30.0
 LIST_SECONDS = 5
 """How long one statement of a list may take."""
 LIST_CONNECTIONS = 4
+LIST_STATEMENTS = 20
+"""How many statements of lists are remembered, in all and by each connection."""
 logger = logging.getLogger("prefect_phantom.database")
 SERVER_SETTINGS = {
     "application_name": "prefect-phantom",
@@ -95,7 +97,12 @@ class Database:
             pool_timeout=LIST_SECONDS,
             hide_parameters=True,
             json_serializer=_compact_json,
-            connect_args={"server_settings": LIST_SETTINGS},
+            # Hardly one list is like another: what is kept of each would be a hundred megabytes.
+            query_cache_size=LIST_STATEMENTS,
+            connect_args={
+                "server_settings": LIST_SETTINGS,
+                "prepared_statement_cache_size": LIST_STATEMENTS,
+            },
         )
 
     @classmethod
