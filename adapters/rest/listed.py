@@ -34,6 +34,7 @@ RUNS = playbook_run.RUNS
 ACTION_RUNS = Lists(RESOURCES["action_run"])
 APP_RUNS = Lists(RESOURCES["app_run"])
 LOG = Lists(RESOURCES["log"])
+BLOCK_RESULTS = Lists(RESOURCES["block_result"])
 CONTAINERS = Lists(RESOURCES["container"])
 ARTIFACTS = Lists(RESOURCES["artifact"])
 PLAYBOOKS = Lists(RESOURCES["playbook"])
@@ -96,6 +97,7 @@ ROUTES = [
     resource("/rest/playbook_run/{id}/log", get=(VIEW, LOG.within(RUNS))),
     resource("/rest/playbook_run/{id}/actions", get=(VIEW, ACTION_RUNS.within(RUNS))),
     resource("/rest/playbook_run/{id}/action_runs", get=(VIEW, ACTION_RUNS.within(RUNS))),
+    resource("/rest/playbook_run/{id}/block_results", get=(VIEW, BLOCK_RESULTS.within(RUNS))),
     _fields(RUNS),
     resource("/rest/action_run/{id}/app_runs", get=(VIEW, APP_RUNS.within(ACTION_RUNS))),
     *_read_only(ACTION_RUNS),
