@@ -42,7 +42,7 @@ async def index(request: Request) -> Response:
         Gateway.of(request).database,
         _query(request),
         _categories(request),
-        page - 1,
+        page,
         wanted.page_size,
     )
     hits = [_hit(request, hit) for hit in found.hits]

@@ -119,19 +119,20 @@ async def find(
     """The things of these `categories`, names in `WORDS`, that `text` is found in.
 
     A number is taken for an id, too. What has that id comes first; then it goes by category, and
-    the newest first. Pages count from 0 here; a `page_size` of 0 is `MOST_HITS`.
+    the newest first. Pages count from 1 here; a `page_size` of 0 is `MOST_HITS`.
 
     Raises:
         NoSuchPage: past the end; the first page is always there.
         TooCostly: it takes longer than a list may.
     """
     size = min(page_size or MOST_HITS, MOST_HITS)
-    if page * size > LARGEST_OFFSET:
+    offset = (page - 1) * size
+    if offset > LARGEST_OFFSET:
         raise NoSuchPage(page)
     chosen = [name for name in WORDS if name in categories]
     rows: Sequence[Any] = []
     if chosen:
-        query = _page(text, chosen).limit(size).offset(page * size)
+        query = _page(text, chosen).limit(size).offset(offset)
         try:
             with refusals():
                 async with database.list() as connection:
@@ -139,7 +140,7 @@ async def find(
         except TooCostly as error:
             advice = "name longer or more words, or fewer categories"
             raise TooCostly(LIST_SECONDS, "search", advice) from error
-    if page and not rows:
+    if offset and not rows:
         raise NoSuchPage(page)
     count = rows[0].count if rows else 0
     hits = [Hit(chosen[row.place], row.id, row.name) for row in rows]

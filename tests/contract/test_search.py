@@ -153,7 +153,7 @@ async def test_pages_count_from_one_and_have_the_newest_first(client, search):
     assert [hit["id"] for hit in (await search("paged", page_size='"0"'))["results"]] == ids
     past = await client.get("/rest/search?query=paged&page=4&page_size=2")
     assert past.status_code == 400
-    assert "That page contains no results" in past.json()["message"]
+    assert past.json()["message"] == "Invalid page (4): That page contains no results"
 
 
 async def test_what_is_found_follows_changes(client, found, stored):
