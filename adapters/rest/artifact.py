@@ -78,6 +78,13 @@ async def change(request: Request) -> Response:
     return answer({"success": True, "id": artifact_id})
 
 
+async def remove(request: Request) -> Response:
+    """Delete an artifact that no run was given (our decision)."""
+    artifact_id = path_identifier(request, ArtifactNotFound)
+    await artifacts.remove(Gateway.of(request).database, artifact_id)
+    return answer({"success": True, "id": artifact_id})
+
+
 def artifact_fields(body: dict[str, object]) -> ArtifactFields:
     """What `body` says of an artifact. Further fields are ignored (our decision).
 

@@ -107,6 +107,13 @@ async def change(request: Request) -> Response:
     return answer({"success": True, "id": container_id})
 
 
+async def remove(request: Request) -> Response:
+    """Delete a container on which no run was accepted (our decision)."""
+    container_id = path_identifier(request, ContainerNotFound)
+    await containers.remove(Gateway.of(request).database, container_id)
+    return answer({"success": True, "id": container_id})
+
+
 def _container_fields(request: Request, fields: Fields) -> ContainerFields:
     """What is said of a container. Further fields are ignored (our decision)."""
     label = fields.filled_text("label", longest=LONGEST_INDEXED)

@@ -105,7 +105,12 @@ ROUTES = [
     resource(
         "/rest/container", get=(VIEW, CONTAINERS.index), post=(EDIT, one_or_many(container.create))
     ),
-    resource("/rest/container/{id}", get=(VIEW, CONTAINERS.show), post=(EDIT, container.change)),
+    resource(
+        "/rest/container/{id}",
+        get=(VIEW, CONTAINERS.show),
+        post=(EDIT, container.change),
+        delete=(ADMINISTER, container.remove),
+    ),
     resource("/rest/container/{id}/artifacts", get=(VIEW, ARTIFACTS.within(CONTAINERS))),
     resource("/rest/container/{id}/playbook_runs", get=(VIEW, RUNS.within(CONTAINERS))),
     resource("/rest/container/{id}/comments", get=(VIEW, COMMENTS.within(CONTAINERS))),
@@ -115,7 +120,12 @@ ROUTES = [
     resource(
         "/rest/artifact", get=(VIEW, ARTIFACTS.index), post=(EDIT, one_or_many(artifact.create))
     ),
-    resource("/rest/artifact/{id}", get=(VIEW, ARTIFACTS.show), post=(EDIT, artifact.change)),
+    resource(
+        "/rest/artifact/{id}",
+        get=(VIEW, ARTIFACTS.show),
+        post=(EDIT, artifact.change),
+        delete=(EDIT, artifact.remove),
+    ),
     _fields(ARTIFACTS),
     resource("/rest/playbook", get=(VIEW, PLAYBOOKS.index)),
     resource("/rest/playbook/{id}", get=(VIEW, PLAYBOOKS.show), post=(ADMINISTER, playbook.change)),
