@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import ArtifactNotFound, ContainerNotFound
+from adapters.errors import ArtifactNotFound, ContainerNotFound, RunsRefer
 from adapters.rest.body import read_object
 from adapters.rest.fields import LONGEST_INDEXED, Fields
 from adapters.rest.gateway import Gateway
@@ -78,6 +78,7 @@ async def change(request: Request) -> Response:
     return answer({"success": True, "id": artifact_id})
 
 
+@Operation(answer={"success": True, "id": 5}, refusals=[RunsRefer])
 async def remove(request: Request) -> Response:
     """Delete an artifact that no run was given (our decision)."""
     artifact_id = path_identifier(request, ArtifactNotFound)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import BadField, BadQuery, FieldMissing
+from adapters.errors import BadField, BadQuery, FieldMissing, NoSuchPage, TooCostly
 from adapters.rest.gateway import Gateway
+from adapters.rest.openapi.operation import Operation
 from adapters.rest.query.list_query import read_list_query
 from adapters.rest.responses import answer
 from adapters.store import search
@@ -32,6 +33,31 @@ TITLES = {
 """Categories with what they are called. Of the last two, the vendor's, there is nothing here."""
 
 
+@Operation(
+    query={
+        "query": {"type": "string", "maxLength": LONGEST},
+        "categories": {"type": "string"},
+        "page": {"type": "integer", "minimum": 1},
+        "page_size": {"type": "integer", "minimum": 0},
+    },
+    answer={
+        "count": 1,
+        "num_pages": 1,
+        "page": 1,
+        "results": [
+            {
+                "id": 42,
+                "name": "incident",
+                "category": "container",
+                "verbose": "Event",
+                "model": "container",
+                "url": "https://gateway/rest/container/42",
+                "match": {"message": ""},
+            }
+        ],
+    },
+    refusals=[BadField, BadQuery, FieldMissing, NoSuchPage, TooCostly],
+)
 async def index(request: Request) -> Response:
     """The hits of `query` in `categories`, by default in all."""
     wanted = read_list_query(request)
