@@ -23,7 +23,7 @@
     │   ├── RoleExists  RoleIsShipped  RoleInUse  LastAdministrator
     │   ├── UnknownField  UnknownLookup  BadFilter  BadPattern  BadQuery  TooCostly
     │   ├── DuplicateContainer  DuplicateArtifact
-    │   └── AlreadyFinished
+    │   └── AlreadyFinished  RunsRefer
     ├── KeyReused                an Idempotency-Key came with two different requests
     ├── Unavailable              the database does not answer
     └── Superseded               a stale or refused attempt of a run (runtime API only)
@@ -91,7 +91,14 @@ from adapters.errors.request import (
     UserExists,
 )
 from adapters.errors.root import PhantomError
-from adapters.errors.state import AlreadyFinished, KeyReused, NotReady, Superseded, Unavailable
+from adapters.errors.state import (
+    AlreadyFinished,
+    KeyReused,
+    NotReady,
+    RunsRefer,
+    Superseded,
+    Unavailable,
+)
 
 __all__ = [
     "AlreadyFinished",
@@ -134,6 +141,7 @@ __all__ = [
     "RoleInUse",
     "RoleIsShipped",
     "RoleNotFound",
+    "RunsRefer",
     "SecretSetting",
     "Superseded",
     "TokenNotFound",

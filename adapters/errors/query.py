@@ -55,9 +55,12 @@ class BadQuery(Invalid):
 
 
 class TooCostly(Invalid):
-    """A list takes longer than lists may."""
+    """A list, or what is like one, takes longer than lists may; says what to do instead."""
 
-    def __init__(self, seconds: int) -> None:
-        super().__init__(
-            f"The list takes longer than {seconds} s; filter by id, container, status or time first"
-        )
+    def __init__(
+        self,
+        seconds: int,
+        what: str = "list",
+        advice: str = "filter by id, container, status or time first",
+    ) -> None:
+        super().__init__(f"The {what} takes longer than {seconds} s; {advice}")

@@ -19,6 +19,16 @@ class AlreadyFinished(Invalid):
         )
 
 
+class RunsRefer(Invalid):
+    """Runs were accepted on a container, or with an artifact, so it stays: it is evidence."""
+
+    def __init__(self, thing: str, identifier: int, runs: int) -> None:
+        super().__init__(
+            f"{thing} {identifier} cannot be deleted: it is kept for "
+            f"the playbook runs that were given it, of which there are {runs}"
+        )
+
+
 class KeyReused(PhantomError):
     """An ``Idempotency-Key`` stands for another request already (HTTP 409)."""
 

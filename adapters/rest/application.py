@@ -22,6 +22,7 @@ from adapters.rest import (
     metrics,
     playbook_run,
     prefect_phantom,
+    search,
 )
 from adapters.rest.access import Access
 from adapters.rest.audited import Audited
@@ -74,6 +75,7 @@ ROUTES = [
     resource("/readyz", get=(EVERYONE, health.ready)),
     resource("/rest/version", get=(VIEW, installation.show_version)),
     resource("/rest/system_info", get=(VIEW, installation.show_system)),
+    resource("/rest/search", get=(VIEW, search.index)),
     resource("/rest/audit", get=(ADMINISTER, audit.index)),
     resource("/rest/prefect_phantom/health", get=(ADMINISTER, prefect_phantom.health)),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import ArtifactNotFound, ContainerNotFound
+from adapters.errors import ArtifactNotFound, ContainerNotFound, RunsRefer
 from adapters.rest.body import read_object
 from adapters.rest.fields import LONGEST_INDEXED, Fields
 from adapters.rest.gateway import Gateway
@@ -75,6 +75,14 @@ async def change(request: Request) -> Response:
     container_id = Fields(body).identifier("container_id")
     database = Gateway.of(request).database
     await artifacts.change(database, artifact_id, changes, nulls, container_id=container_id)
+    return answer({"success": True, "id": artifact_id})
+
+
+@Operation(answer={"success": True, "id": 5}, refusals=[RunsRefer])
+async def remove(request: Request) -> Response:
+    """Delete an artifact that no run was given (our decision)."""
+    artifact_id = path_identifier(request, ArtifactNotFound)
+    await artifacts.remove(Gateway.of(request).database, artifact_id)
     return answer({"success": True, "id": artifact_id})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import BadField, ContainerNotFound, Invalid, UnknownLabel
+from adapters.errors import BadField, ContainerNotFound, Invalid, RunsRefer, UnknownLabel
 from adapters.rest.artifact import BODY as ARTIFACT
 from adapters.rest.artifact import artifact_fields
 from adapters.rest.body import read_object
@@ -104,6 +104,14 @@ async def change(request: Request) -> Response:
     changes = _container_fields(request, fields)
     nulls = fields.cleared(changes, CLEARABLE, "a container")
     await containers.change(Gateway.of(request).database, container_id, changes, nulls)
+    return answer({"success": True, "id": container_id})
+
+
+@Operation(answer={"success": True, "id": 43}, refusals=[RunsRefer])
+async def remove(request: Request) -> Response:
+    """Delete a container on which no run was accepted (our decision)."""
+    container_id = path_identifier(request, ContainerNotFound)
+    await containers.remove(Gateway.of(request).database, container_id)
     return answer({"success": True, "id": container_id})
 
 

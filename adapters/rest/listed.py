@@ -34,6 +34,7 @@ RUNS = playbook_run.RUNS
 ACTION_RUNS = Lists(RESOURCES["action_run"])
 APP_RUNS = Lists(RESOURCES["app_run"])
 LOG = Lists(RESOURCES["log"])
+BLOCK_RESULTS = Lists(RESOURCES["block_result"])
 CONTAINERS = Lists(RESOURCES["container"])
 ARTIFACTS = Lists(RESOURCES["artifact"])
 PLAYBOOKS = Lists(RESOURCES["playbook"])
@@ -96,6 +97,7 @@ ROUTES = [
     resource("/rest/playbook_run/{id}/log", get=(VIEW, LOG.within(RUNS))),
     resource("/rest/playbook_run/{id}/actions", get=(VIEW, ACTION_RUNS.within(RUNS))),
     resource("/rest/playbook_run/{id}/action_runs", get=(VIEW, ACTION_RUNS.within(RUNS))),
+    resource("/rest/playbook_run/{id}/block_results", get=(VIEW, BLOCK_RESULTS.within(RUNS))),
     _fields(RUNS),
     resource("/rest/action_run/{id}/app_runs", get=(VIEW, APP_RUNS.within(ACTION_RUNS))),
     *_read_only(ACTION_RUNS),
@@ -103,7 +105,12 @@ ROUTES = [
     resource(
         "/rest/container", get=(VIEW, CONTAINERS.index), post=(EDIT, one_or_many(container.create))
     ),
-    resource("/rest/container/{id}", get=(VIEW, CONTAINERS.show), post=(EDIT, container.change)),
+    resource(
+        "/rest/container/{id}",
+        get=(VIEW, CONTAINERS.show),
+        post=(EDIT, container.change),
+        delete=(ADMINISTER, container.remove),
+    ),
     resource("/rest/container/{id}/artifacts", get=(VIEW, ARTIFACTS.within(CONTAINERS))),
     resource("/rest/container/{id}/playbook_runs", get=(VIEW, RUNS.within(CONTAINERS))),
     resource("/rest/container/{id}/comments", get=(VIEW, COMMENTS.within(CONTAINERS))),
@@ -113,7 +120,12 @@ ROUTES = [
     resource(
         "/rest/artifact", get=(VIEW, ARTIFACTS.index), post=(EDIT, one_or_many(artifact.create))
     ),
-    resource("/rest/artifact/{id}", get=(VIEW, ARTIFACTS.show), post=(EDIT, artifact.change)),
+    resource(
+        "/rest/artifact/{id}",
+        get=(VIEW, ARTIFACTS.show),
+        post=(EDIT, artifact.change),
+        delete=(EDIT, artifact.remove),
+    ),
     _fields(ARTIFACTS),
     resource("/rest/playbook", get=(VIEW, PLAYBOOKS.index)),
     resource("/rest/playbook/{id}", get=(VIEW, PLAYBOOKS.show), post=(ADMINISTER, playbook.change)),

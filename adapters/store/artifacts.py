@@ -7,15 +7,16 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, func, null, select, update
+from sqlalchemy import Select, delete, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import ArtifactNotFound, BadField, DuplicateArtifact
-from adapters.store.containers import given, lock, owner
+from adapters.store.case_tables import notes
+from adapters.store.containers import given, hold, lock, owner, refuse_if_given
 from adapters.store.database import Database
 from adapters.store.served_request import about
-from adapters.store.tables import artifacts, containers
+from adapters.store.tables import artifacts, containers, playbook_runs
 
 DEFAULT_NAME = "artifact"
 DEFAULT_LABEL = "event"
@@ -122,6 +123,27 @@ async def change(
             .where(artifacts.c.id == artifact_id)
             .values(update_time=func.now(), **fields)
         )
+        await _note_in_container(connection, home)
+        about(artifact_id)
+
+
+async def remove(database: Database, artifact_id: int) -> None:
+    """Delete an artifact, while no run was accepted that may have seen it. Its notes stay.
+
+    Raises `ArtifactNotFound`, and `RunsRefer` when there was such a run, however it ended.
+    """
+    async with database.begin() as connection:
+        query = select(artifacts.c.container_id).where(artifacts.c.id == artifact_id)
+        home: int | None = await connection.scalar(query)
+        if home is None:
+            raise ArtifactNotFound(artifact_id)
+        await hold(connection, home)
+        there = playbook_runs.c.last_artifact >= artifact_id
+        await refuse_if_given(connection, "Artifact", artifact_id, home, there)
+        await connection.execute(
+            update(notes).where(notes.c.artifact_id == artifact_id).values(artifact_id=None)
+        )
+        await connection.execute(delete(artifacts).where(artifacts.c.id == artifact_id))
         await _note_in_container(connection, home)
         about(artifact_id)
 

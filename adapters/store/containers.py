@@ -8,16 +8,16 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, func, null, select, update
+from sqlalchemy import ColumnElement, Select, case, delete, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.errors import ContainerNotFound, DuplicateContainer, UnknownOwner
+from adapters.errors import ContainerNotFound, DuplicateContainer, RunsRefer, UnknownOwner
 from adapters.store.account_tables import users
 from adapters.store.database import Database
 from adapters.store.served_request import about
-from adapters.store.tables import containers
+from adapters.store.tables import containers, playbook_runs
 
 CLOSED = "closed"
 """The status that gives a container its close time, unless it comes with one."""
@@ -108,6 +108,41 @@ async def change(
         if existing is None:
             raise
         raise DuplicateContainer(identifier, existing) from error
+
+
+async def remove(database: Database, container_id: int) -> None:
+    """Delete a container with all that was written on it, while no run was accepted there.
+
+    Raises `ContainerNotFound`, and `RunsRefer` when there was one, however it ended.
+    """
+    async with database.begin() as connection:
+        await hold(connection, container_id)
+        await refuse_if_given(connection, "Container", container_id, container_id)
+        await connection.execute(delete(containers).where(containers.c.id == container_id))
+        about(container_id)
+
+
+async def hold(connection: AsyncConnection, container_id: int) -> None:
+    """Keep runs from being accepted on the container, until the transaction ends.
+
+    Raises `ContainerNotFound`.
+    """
+    query = select(containers.c.id).where(containers.c.id == container_id).with_for_update()
+    if await connection.scalar(query) is None:
+        raise ContainerNotFound(container_id)
+
+
+async def refuse_if_given(
+    connection: AsyncConnection,
+    thing: str,
+    identifier: int,
+    container_id: int,
+    *conditions: ColumnElement[bool],
+) -> None:
+    """Raise `RunsRefer` when runs on the container, for which `conditions` hold, were accepted."""
+    of_it = select(func.count()).where(playbook_runs.c.container_id == container_id, *conditions)
+    if runs := await connection.scalar(of_it):
+        raise RunsRefer(thing, identifier, runs)
 
 
 async def lock(connection: AsyncConnection, container_id: int) -> None:

@@ -118,7 +118,8 @@ class Database:
             reraise=True,
         ):
             with trial:
-                await database._bring_up_to_date()
+                while await database._bring_further():
+                    pass
         return database
 
     @asynccontextmanager
@@ -149,7 +150,8 @@ class Database:
         async with pool.acquire(timeout=WAIT_SECONDS) as connection:
             return await connection.fetchrow(prepared.text, *prepared.values(given))
 
-    async def _bring_up_to_date(self) -> None:
+    async def _bring_further(self) -> bool:
+        """Migrate by one transaction; returns whether there was anything to do."""
         async with self.begin() as connection:
             # Two replicas may start at once: the second waits here and finds nothing to do.
             await connection.execute(text("SET LOCAL statement_timeout = 0"))
@@ -157,7 +159,7 @@ class Database:
             # Others serve meanwhile. In a deadlock PostgreSQL would end one of them, after a
             # second; and whoever comes later waits behind a lock that is waited for.
             await connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}"))
-            await connection.run_sync(_migrate)
+            return await connection.run_sync(_migrate)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -208,14 +210,21 @@ def _is_lock_timeout(error: BaseException) -> bool:
     return code == asyncpg.LockNotAvailableError.sqlstate
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection) -> bool:
+    """Carry out the next migration, or all on an empty database; returns whether there was one.
+
+    One that takes long must not hold the locks of those before it: runs are accepted meanwhile.
+    """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
-    known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+    script = ScriptDirectory.from_config(config)
     revision = MigrationContext.configure(connection).get_current_revision()
-    if revision is None or revision in known:
-        command.upgrade(config, "head")
-    else:
+    if revision == script.get_current_head():
+        return False
+    if revision is not None and revision not in {each.revision for each in script.walk_revisions()}:
         # Each migration leaves all that the version before it needs, so this one serves on.
         logger.warning("The schema, %s, is of a newer version than this program", revision)
+        return False
+    command.upgrade(config, "head" if revision is None else "+1")
+    return True

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -75,11 +77,14 @@ async def accept(
     """
     if request.scope == "all":
         values = _values(request, repositories)
-        row = await (
-            database.fetch(_ACCEPT, **values)
-            if key is None
-            else database.fetch(_ACCEPT_ONCE, **values, **asdict(key))
-        )
+        row = None
+        # A container that is deleted in this moment: the long way says that it is not there.
+        with suppress(asyncpg.ForeignKeyViolationError):
+            row = await (
+                database.fetch(_ACCEPT, **values)
+                if key is None
+                else database.fetch(_ACCEPT_ONCE, **values, **asdict(key))
+            )
         if row is not None:
             was_noted()
             RUNS_ACCEPTED.labels("rest").inc()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import delete, insert, text
+from sqlalchemy import delete, insert, text, update
 from sqlalchemy.exc import DBAPIError
 
 from adapters.rest.lists import Lists
@@ -123,6 +123,36 @@ async def test_action_runs_and_app_runs_are_read_under_their_runs(client, data, 
     single = (await client.get(f"/rest/app_run/{app_run}")).json()
     assert single["result_data"] == RESULTS
     assert list(single)[:4] == ["status", "node_guid", "action_run", "extra_data"]
+
+
+async def test_block_results_are_the_action_runs_of_a_run_with_their_outputs(
+    client, data, database, run_id, acted
+):
+    action_run, app_run = acted
+    [block] = await data(f"playbook_run/{run_id}/block_results")
+    assert list(block) == [
+        *("id", "name", "action", "app_name", "status", "message", "outputs", "playbook_run"),
+        *("create_time", "close_time", "version"),
+    ]
+    assert (block["id"], block["name"], block["status"]) == (action_run, "look", "success")
+    output = {"app_run": app_run, "asset": "whois", "parameter": {}}
+    assert block["outputs"] == [
+        output | {"status": "success", "message": "m"},
+        output | {"status": "failed", "message": "n"},
+    ]
+    async with database.begin() as connection:
+        await connection.execute(
+            update(app_runs).where(app_runs.c.id == app_run).values(status="running")
+        )
+    [block] = await data(
+        f'playbook_run/{run_id}/block_results?_filter_outputs__0__status="running"'
+    )
+    assert [each["status"] for each in block["outputs"]] == ["running", "running"]
+    assert await data(f'playbook_run/{run_id}/block_results?_filter_status="failed"') == []
+    missing = await client.get("/rest/playbook_run/999999/block_results")
+    assert (missing.status_code, missing.json()) == (
+        404, {"failed": True, "message": 'Playbook run "999999" not found'},
+    )  # fmt: skip
 
 
 async def test_a_field_alone_is_an_object_with_it(client, run_id, container, acted, shelf):

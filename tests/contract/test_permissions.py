@@ -37,6 +37,8 @@ NEEDED = {
     ("POST", "/rest/container/{id}"): Permission.EDIT_CONTAINERS,
     ("POST", "/rest/artifact"): Permission.EDIT_CONTAINERS,
     ("POST", "/rest/artifact/{id}"): Permission.EDIT_CONTAINERS,
+    ("DELETE", "/rest/container/{id}"): Permission.ADMINISTER,
+    ("DELETE", "/rest/artifact/{id}"): Permission.EDIT_CONTAINERS,
     ("DELETE", "/rest/note/{id}"): Permission.EDIT_CONTAINERS,
     ("DELETE", "/rest/container_pin/{id}"): Permission.EDIT_CONTAINERS,
     ("DELETE", "/rest/decided_list/{id}"): Permission.EDIT_CONTAINERS,

@@ -12,13 +12,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from adapters.store import account_tables, accounts, case_tables, tables, users
+from adapters.store import account_tables, accounts, case_tables, search, tables, users
 from adapters.store.accounts import Changes
 from adapters.store.columns import metadata
 from adapters.store.database import Database, create_database, database_url
 from adapters.store.schema import MIGRATIONS
 
-TABLES = (account_tables, case_tables, tables)
+TABLES = (account_tables, case_tables, search, tables)
 """What the metadata is filled by, however few tests are run."""
 
 
@@ -33,12 +33,12 @@ def _upgrade(connection: Connection, revision: str) -> None:
     command.upgrade(config, revision)
 
 
-async def _waits(database: Database) -> bool:
+async def _waits(database: Database, table: str) -> bool:
     query = text(
-        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'playbook_runs'::regclass"
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = CAST(:table AS regclass)"
     )
     async with database.read() as connection:
-        return bool(await connection.scalar(query))
+        return bool(await connection.scalar(query.bindparams(table=table)))
 
 
 async def test_the_migrations_leave_exactly_the_tables_of_the_code(database: Database) -> None:
@@ -56,7 +56,7 @@ async def test_a_migration_gives_way_to_those_who_serve_meanwhile(postgres_url: 
         # Revision 0004 changes playbooks and then playbook_runs, and cannot get the second.
         await serving.execute(text("LOCK TABLE playbook_runs IN ROW EXCLUSIVE MODE"))
         migrating = asyncio.create_task(Database.open(postgres_url, name))
-        while not await _waits(before):
+        while not await _waits(before, "playbook_runs"):
             await asyncio.sleep(0.01)
         # Each waits for the other now; a deadlock would end one of them.
         await serving.execute(text("SELECT count(*) FROM playbooks"))
@@ -64,6 +64,30 @@ async def test_a_migration_gives_way_to_those_who_serve_meanwhile(postgres_url: 
     async with after.begin() as connection:
         assert await connection.run_sync(_differences) == []
     await after.close()
+    await before.close()
+
+
+async def test_a_migration_that_takes_long_holds_no_lock_of_those_before_it(
+    postgres_url: str,
+) -> None:
+    name = f"test_{uuid4().hex}"
+    await create_database(postgres_url, name)
+    before = Database(database_url(postgres_url, name))
+    async with before.begin() as connection:
+        await connection.run_sync(_upgrade, "0011")
+    async with before.begin() as serving:
+        # Revision 0012 changes playbook_runs; 0013 makes indexes, of notes among others.
+        await serving.execute(text("LOCK TABLE notes IN ROW EXCLUSIVE MODE"))
+        migrating = asyncio.create_task(Database.open(postgres_url, name))
+        while not await _waits(before, "notes"):
+            await asyncio.sleep(0.01)
+        async with before.begin() as connection:
+            await connection.execute(text("LOCK TABLE playbook_runs IN ROW EXCLUSIVE MODE NOWAIT"))
+            # What a new run takes of its container's table.
+            await connection.execute(text("LOCK TABLE containers IN ROW SHARE MODE NOWAIT"))
+            revision = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+        assert revision == "0012"
+    await (await migrating).close()
     await before.close()
 
 

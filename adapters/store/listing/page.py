@@ -187,7 +187,7 @@ class Listing:
         return count
 
     async def _fetch(self, query: Select[Any]) -> Sequence[Row]:
-        with _refusals():
+        with refusals():
             async with self._database.list() as connection:
                 rows: list[Any] = list((await connection.execute(query)).mappings())
                 return rows
@@ -202,7 +202,7 @@ async def _one(rows: Sequence[Row]) -> AsyncIterator[Sequence[Row]]:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
     """What PostgreSQL refuses for what the caller has sent, as our own errors."""
     try:
         yield

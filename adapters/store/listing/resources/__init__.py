@@ -7,6 +7,7 @@ from adapters.store.listing.resources.action_run import ACTION_RUN
 from adapters.store.listing.resources.app_run import APP_RUN
 from adapters.store.listing.resources.artifact import ARTIFACT
 from adapters.store.listing.resources.asset import APP, ASSET
+from adapters.store.listing.resources.block_result import BLOCK_RESULT
 from adapters.store.listing.resources.cef import CEF
 from adapters.store.listing.resources.container import CONTAINER
 from adapters.store.listing.resources.container_entry import COMMENT, NOTE, PIN
@@ -22,7 +23,7 @@ RESOURCES: dict[str, Resource] = {
     resource.name: resource
     for resource in (
         *(PLAYBOOK_RUN, ACTION_RUN, APP_RUN, RUN_LOG, CONTAINER, ARTIFACT, PLAYBOOK, PH_USER),
-        *(ROLE, TOKEN, DECIDED_LIST, ASSET, APP),
+        *(BLOCK_RESULT, ROLE, TOKEN, DECIDED_LIST, ASSET, APP),
         *(LABEL, SEVERITY, CONTAINER_STATUS, SCM, CEF, APPROVAL, NOTE, COMMENT, PIN),
     )
 }
