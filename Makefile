@@ -60,7 +60,7 @@ format: setup
 	$(BIN)/ruff format
 
 lock: .venv/complete ## resolve the newest versions that fit; the lock names no registry
-	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --group dev --universal \
+	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --group dev --extra otel --universal \
 	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header --output-file requirements/lock.txt
 	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --constraint requirements/lock.txt \

@@ -36,11 +36,14 @@ from adapters.store import labels, tokens, users
 from adapters.store.database import Database
 from adapters.store.notices import Notices
 from adapters.sweeper import Sweeper
+from flows import tracing
 
 OPERATOR = "operator"
 """The automation user whose token lies in the home folder, for the command line."""
 LOOPBACKS = frozenset({"127.0.0.1", "::1", "localhost"})
 LONGEST_PAUSE_SECONDS = 10.0
+FLUSH_SECONDS = 2.0
+"""How long at most the last spans hold up the end."""
 logger = logging.getLogger("prefect_phantom.gateway")
 
 
@@ -63,12 +66,14 @@ async def run_gateway(settings: Settings) -> None:
             "a proxy with TLS before it and name that in PREFECT_PHANTOM_RUNTIME_URL",
             settings.runtime_host,
         )
+    tracing.prepare()
     database = await Database.open(settings.database_url, PHANTOM_DATABASE)
     try:
         await _prepare(database, settings)
         await _serve(database, settings)
     finally:
         await database.close()
+        tracing.flush(FLUSH_SECONDS)
 
 
 async def _prepare(database: Database, settings: Settings) -> None:
@@ -134,6 +139,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             stop=hints.stop,
             notices=notices,
             prefect=functools.partial(read_condition, client, settings.work_pool),
+            traced=tracing.begin(),
         )
         runtime = create_runtime_application(
             database=database,

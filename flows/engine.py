@@ -15,6 +15,7 @@ import runpy
 import socket
 import sys
 
+from flows import tracing
 from flows.guardian import PROGRAM
 from flows.guardian.process_tree import FLOW_RUN, process_name
 from flows.log_format import SETTING, format_all
@@ -33,7 +34,11 @@ def main() -> None:
     name_process(process_name(os.environ.get(FLOW_RUN, "")))
     _start_guardian(worker)
     format_all()
-    runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
+    tracing.begin(tracing.RUN_SECONDS)
+    try:
+        runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
+    finally:
+        tracing.flush(tracing.RUN_SECONDS)
 
 
 def _start_guardian(worker: int) -> None:

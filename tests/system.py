@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from adapters.client import Phantom
 
 PROGRAM = str(Path(sys.executable).with_name("prefect-phantom"))
 PASSWORD = "changeme"
+COLLECTOR_KEY = "key-of-the-collector"
 STOP_SECONDS = 30
 RUN_SECONDS = 120
 
@@ -244,7 +246,15 @@ class System:
 
 
 @pytest.fixture(scope="session")
-def system() -> Iterator[System]:
+def bound() -> Iterator[socket.socket]:
+    """Where the system sends its spans: it refuses every connection until somebody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound
+
+
+@pytest.fixture(scope="session")
+def system(bound: socket.socket) -> Iterator[System]:
     """Started once; its playbook folder may be written to by tests that use names of their own."""
     folder = Path(tempfile.mkdtemp(prefix="phantom-"))
     playbooks = folder / "playbooks"
@@ -259,6 +269,12 @@ def system() -> Iterator[System]:
         "PREFECT_PHANTOM_ADMIN_PASSWORD": PASSWORD,
         "PREFECT_PHANTOM_PLAYBOOK_SCAN_SECONDS": "0.5",
         "PREFECT_PHANTOM_LOG_FORMAT": "json",
+    }
+    environment |= {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{bound.getsockname()[1]}",
+        "OTEL_EXPORTER_OTLP_HEADERS": f"x-key={COLLECTOR_KEY}",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "2",
+        "OTEL_BSP_SCHEDULE_DELAY": "200",
     }
     command = [PROGRAM, "up", "--home", str(folder / "home"), "--playbooks", str(playbooks)]
     with (folder / "up.log").open("wb") as log:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
@@ -15,7 +15,9 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import PrefectException
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.telemetry.run_telemetry import LABELS_TRACEPARENT_KEY
 
+from adapters import spans
 from adapters.hints import Hints
 from adapters.prefect.deployments import Deployments
 from adapters.prefect.turns import REQUEST_LABEL
@@ -107,7 +109,9 @@ class Dispatcher:
     ) -> None:
         """Create the runs of a playbook. If only they fail, they rest, and hold up no others."""
         try:
-            await self._create(await playbooks.read(self.database, playbook_id), runs, unmade)
+            playbook = await playbooks.read(self.database, playbook_id)
+            with spans.dispatching(runs) as traceparents:
+                await self._create(playbook, runs, unmade, traceparents)
         except Exception as error:
             # While Prefect is away nothing leaves the queue, where a cancel is final at once.
             self._reachable = not is_outage(error)
@@ -119,7 +123,11 @@ class Dispatcher:
             self._reachable = True
 
     async def _create(
-        self, playbook: Playbook, runs: Sequence[QueuedRun], unmade: set[int]
+        self,
+        playbook: Playbook,
+        runs: Sequence[QueuedRun],
+        unmade: set[int],
+        traceparents: Mapping[int, str],
     ) -> None:
         ids = [run.id for run in runs]
         if playbook.error:
@@ -129,7 +137,7 @@ class Dispatcher:
         deployment_id = playbook.deployment_id or await self.deployments.register(playbook)
         # The client's own list of routes lacks this one.
         path: Any = f"/deployments/{deployment_id}/create_flow_run/bulk"
-        bodies = [_body(playbook, run) for run in runs]
+        bodies = [_body(playbook, run, traceparents.get(run.id)) for run in runs]
         try:
             with _attempt(ids, unmade):
                 answer = await self.client.request("POST", path, json=bodies)
@@ -214,9 +222,9 @@ def is_outage(error: Exception) -> bool:
     return isinstance(error, httpx.TransportError)
 
 
-def _body(playbook: Playbook, run: QueuedRun) -> dict[str, Any]:
+def _body(playbook: Playbook, run: QueuedRun, traceparent: str | None) -> dict[str, Any]:
     # Nothing that a caller sent goes in here: Prefect would render templates inside it.
-    labels = {REQUEST_LABEL: run.request_id} if run.request_id else {}
+    labels = {REQUEST_LABEL: run.request_id, LABELS_TRACEPARENT_KEY: traceparent}
     return {
         "name": f"{playbook.name} #{run.id}",
         "parameters": {"container_id": run.container_id, "playbook_run_id": run.id},
@@ -225,5 +233,5 @@ def _body(playbook: Playbook, run: QueuedRun) -> dict[str, Any]:
         "idempotency_key": str(run.dispatch_key),
         "tags": run_tags(run.id, run.container_id),
         # Not a tag: each of a run's events would name it once more.
-        "labels": labels,
+        "labels": {name: text for name, text in labels.items() if text},
     }

@@ -36,6 +36,7 @@ from adapters.rest.paths import Paths
 from adapters.rest.proxies import Proxies
 from adapters.rest.rates import Rates
 from adapters.rest.resources import EVERYONE, resource
+from adapters.rest.traced import Traced
 from adapters.settings import Settings
 from adapters.signal import Signal
 from adapters.store.credentials import Credentials
@@ -92,12 +93,13 @@ def create_application(
     stop: Callable[[UUID], None],
     notices: Notices,
     prefect: Callable[[], Awaitable[PrefectCondition]],
+    traced: bool = False,
 ) -> ASGIApp:
     """The application that serves the contract from `database`.
 
     `dispatch` is notified of accepted runs, `reconcile` of cancels, and `stop` is told of the flow
-    run to end. `prefect` asks Prefect how it is. Whoever calls this opens and closes the database
-    and runs the two loops and `notices`.
+    run to end. `prefect` asks Prefect how it is. `traced` says whether spans are sent.
+    Whoever calls this opens and closes the database and runs the two loops and `notices`.
     """
     throttle = LoginThrottle(settings.login_failures, settings.login_minutes)
     credentials = Credentials(database, notices, throttle)
@@ -105,6 +107,8 @@ def create_application(
     gateway = Gateway(database, settings, dispatch, reconcile, stop, credentials, prefect, rates)
     # Starlette's own application would add three layers, for errors that `Failures` answers.
     routes, layers = ROUTES, LAYERS
+    if traced:
+        layers = [Traced, *layers]
     if settings.trusted_proxies:
         layers = [functools.partial(Proxies, networks=settings.trusted_proxies), *layers]
     if settings.metrics:

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapters import spans
 from adapters.errors import (
     ContainerNotFound,
     KeyReused,
@@ -57,19 +58,22 @@ async def start(request: Request) -> Response:
     gateway = Gateway.of(request)
     address = address_of(request.scope)
     body = await read_object(request)
-    wanted = read_run_request(
-        body,
-        gateway.settings,
-        user=caller(request),
-        ip_address=None if address is None else str(address),
-        request_id=request.scope.get("request_id"),
-    )
-    playbook_run_id = await run_requests.accept(
-        gateway.database,
-        wanted,
-        repositories=gateway.settings.repositories,
-        key=read_idempotency_key(request, body),
-    )
+    with spans.accepting() as traceparent:
+        wanted = read_run_request(
+            body,
+            gateway.settings,
+            user=caller(request),
+            ip_address=None if address is None else str(address),
+            request_id=request.scope.get("request_id"),
+            traceparent=traceparent,
+        )
+        playbook_run_id = await run_requests.accept(
+            gateway.database,
+            wanted,
+            repositories=gateway.settings.repositories,
+            key=read_idempotency_key(request, body),
+        )
+        spans.accepted(playbook_run_id)
     gateway.dispatch.notify()
     return answer({"playbook_run_id": str(playbook_run_id), "received": True})
 

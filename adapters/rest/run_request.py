@@ -44,6 +44,7 @@ def read_run_request(
     user: User,
     ip_address: str | None,
     request_id: str | None = None,
+    traceparent: str | None = None,
 ) -> RunRequest:
     """The run that `body` asks for, checked in form. Raises `Invalid`."""
     fields = Fields(body)
@@ -58,6 +59,7 @@ def read_run_request(
         ip_address=ip_address,
         queue_delay=_queue_delay(user, settings),
         request_id=request_id,
+        traceparent=traceparent,
     )
 
 

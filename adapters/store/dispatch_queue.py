@@ -35,6 +35,7 @@ class QueuedRun:
     container_id: int
     dispatch_key: UUID
     request_id: str | None
+    traceparent: str | None
     again: bool
     """Its creation was tried before and had no outcome: it may stand in Prefect already."""
 
@@ -81,7 +82,7 @@ _TAKE = text(
       FOR UPDATE SKIP LOCKED
     ), taken AS (
       UPDATE playbook_runs SET dispatch_time = now() WHERE id = ANY (ARRAY(SELECT id FROM next))
-      RETURNING id, playbook_id, container_id, dispatch_key, request_id
+      RETURNING id, playbook_id, container_id, dispatch_key, request_id, traceparent
     )
     SELECT taken.*, next.again FROM taken JOIN next USING (id) ORDER BY next.queue_time, id
     """

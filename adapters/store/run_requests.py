@@ -57,6 +57,8 @@ class RunRequest:
     queue_delay: timedelta = timedelta()
     """How much later than it came it stands in the queue."""
     request_id: str | None = None
+    traceparent: str | None = None
+    """W3C trace context under which it is given to Prefect."""
 
 
 async def accept(
@@ -147,6 +149,7 @@ def _values(
         "inputs": request.inputs,
         "ip_address": request.ip_address,
         "request_id": request.request_id,
+        "traceparent": request.traceparent,
         "queue_delay": request.queue_delay,
         "flow_run_id": flow_run_id,
     }
@@ -175,7 +178,7 @@ def _new_run() -> tuple[list[str], Select[Any]]:
             name: bindparam(name, type_=runs.c[name].type)
             for name in (
                 *("scope", "scope_artifact_ids", "after_artifact", "inputs"),
-                *("ip_address", "request_id"),
+                *("ip_address", "request_id", "traceparent"),
             )
         },
     }

@@ -201,6 +201,8 @@ playbook_runs = Table(
     Column("process_start", Float),
     # What its caller, or the gateway, calls the request.
     Column("request_id", Text),
+    # W3C trace context of its acceptance, where spans are sent.
+    Column("traceparent", Text),
     CheckConstraint("status IN ('running', 'success', 'failed')", name="status"),
     CheckConstraint("scope IN ('all', 'new', 'artifacts')", name="scope"),
     Index("ix_playbook_runs_mark", "container_id", "playbook_id", "last_artifact"),

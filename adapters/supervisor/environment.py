@@ -164,6 +164,9 @@ def worker_environment(installation: Installation) -> dict[str, str]:
     """Worker: an allow-list, because runs inherit it."""
     settings = installation.settings
     chosen = _only(installation.surroundings, frozenset(settings.run_environment))
+    chosen |= {
+        name: value for name, value in installation.surroundings.items() if name.startswith("OTEL_")
+    }
     if settings.worker_limit is not None:
         chosen["PREFECT_PHANTOM_WORKER_LIMIT"] = str(settings.worker_limit)
     return (

@@ -10,6 +10,7 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, ServerDefaultResultStorage
 from prefect.settings import get_current_settings
+from prefect.telemetry.run_telemetry import LABELS_TRACEPARENT_KEY
 
 ENGINE_UPDATE = {"flow_version", "empirical_policy"}
 """What the engine writes at the start of each run; without retries it says nothing new."""
@@ -47,6 +48,14 @@ class RunClient(SyncPrefectClient):
         if changes.keys() == ENGINE_UPDATE and policy is not None and not policy.retries:
             return httpx.Response(httpx.codes.NO_CONTENT)
         return super().update_flow_run(flow_run_id, *values, **changes)
+
+    def update_flow_run_labels(self, flow_run_id: UUID, labels: dict[str, Any]) -> None:
+        """Update labels, unless it is the trace's alone: it stays that of the dispatch.
+
+        So a further attempt stands beside the one before, and a trace costs a run no request.
+        """
+        if labels.keys() != {LABELS_TRACEPARENT_KEY}:
+            super().update_flow_run_labels(flow_run_id, labels)
 
     def _part(self) -> None:
         """Leave the connections to the process that this one was forked from by the playbook."""

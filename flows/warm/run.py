@@ -20,6 +20,7 @@ from prefect.events.related import RESOURCE_CACHE
 from prefect.exceptions import TerminationSignal
 from prefect.flow_engine import FlowRunEngine
 
+from flows import tracing
 from flows.guardian.process_tree import process_name
 from flows.log_format import about_process
 from flows.runtime import certificate_authorities
@@ -69,6 +70,7 @@ def execute(flow: prefect.Flow[..., Any], request: dict[str, Any]) -> int:
     about_process(flow_run_id=request["flow_run"]["id"])
     flow_run = FlowRun.model_validate_json(json.dumps(request["flow_run"]))
     remember_related(request["related"])
+    tracing.begin(tracing.RUN_SECONDS)
     context, client, outbox = connections()
     client.begin(flow_run)
     engine = RunEngine(flow=flow, parameters=flow_run.parameters, flow_run=flow_run)
@@ -83,6 +85,7 @@ def execute(flow: prefect.Flow[..., Any], request: dict[str, Any]) -> int:
         return SUSPENDED if engine.state.is_paused() else code
     finally:
         outbox.flush()
+        tracing.flush(tracing.RUN_SECONDS)
         sys.stdout.flush()
         sys.stderr.flush()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 
 from flows.runtime import certificate_authorities
+from flows.tracing import prepare
 
 MODULES = (
     "anyio._backends._asyncio",
@@ -35,3 +36,4 @@ def warm_up() -> None:
     for module in MODULES:
         importlib.import_module(module)
     certificate_authorities()
+    prepare()

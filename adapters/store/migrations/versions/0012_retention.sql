@@ -1,5 +1,5 @@
 -- What keeping needs: marks of removed runs, a way to shorten the audit that says so itself, and the
--- ids of requests.
+-- ids and traces of requests.
 
 CREATE TABLE scope_marks (
   container_id BIGINT NOT NULL,
@@ -43,4 +43,4 @@ CREATE TRIGGER audit_notes_removal AFTER DELETE ON audit REFERENCING OLD TABLE A
   FOR EACH STATEMENT EXECUTE FUNCTION audit_notes_removal();
 
 -- The runs come last: until all of this is done, nobody else can write them.
-ALTER TABLE playbook_runs ADD COLUMN request_id TEXT;
+ALTER TABLE playbook_runs ADD COLUMN request_id TEXT, ADD COLUMN traceparent TEXT;
