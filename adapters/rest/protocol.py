@@ -13,7 +13,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from adapters.errors import HeadTooLarge, PhantomError, RequestTooSlow
 from adapters.rest.failures import status_of
-from adapters.rest.joined_writes import JoinedWrites
 from adapters.rest.limits import HEAD_BYTES
 from adapters.rest.responses import failure
 
@@ -33,7 +32,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
-        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
+        super().connection_made(transport)
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
