@@ -221,6 +221,7 @@ playbook_runs = Table(
     partial("ix_playbook_runs_held", "worker", where="end_time IS NULL AND claim_id IS NOT NULL"),
     # What lists are filtered and sorted by.
     Index(None, "container_id", "id"),
+    Index("ix_playbook_runs_container_status_time", "container_id", "status", "start_time", "id"),
     Index(None, "start_time", "id"),
     partial("ix_playbook_runs_not_success", "status", "id", where="status <> 'success'"),
     partial(

@@ -27,7 +27,6 @@ from adapters.store.unsettled_runs import Which
 
 RUNS = 50_000
 NEW = 200
-FAILED = RUNS // 50 + RUNS // 150
 PAGE = 10
 
 
@@ -119,7 +118,7 @@ def _request(sort: str | None = None, *, descending: bool = False, **filters: ob
     return ListRequest(sort=sort, descending=descending, conditions=conditions)
 
 
-async def test_failed_runs_of_one_container_since_a_day_are_found_by_indexes(listing):
+async def test_runs_of_a_container_by_status_and_time_are_one_indexed_read(listing):
     request = _request(
         "start_time",
         descending=True,
@@ -128,15 +127,17 @@ async def test_failed_runs_of_one_container_since_a_day_are_found_by_indexes(lis
         start_time__gt="2026-01-20",
     )
     page = await listing.read(request)
+    first = listing.costs[0]
     assert page.count > 2 * PAGE
-    assert listing.costs[0].read <= FAILED
+    assert first.indexes >= {"ix_playbook_runs_container_status_time"}
+    assert first.read == PAGE
 
 
 @pytest.mark.parametrize(
     ("filters", "sort", "most"),
     [
         ({"container": 42, "status": "running"}, None, PAGE),
-        ({"container": 42, "status": "failed"}, "start_time", FAILED),
+        ({"container": 42, "status": "failed"}, "start_time", PAGE),
         ({"container": 7}, None, 40),
         ({"container": 42}, None, 60),
         ({"status": "running"}, None, PAGE),

@@ -14,7 +14,7 @@ down_revision = "0010"
 
 
 def upgrade() -> None:
-    """Make fewer indexes, and smaller ones, that a new run writes to."""
+    """Make new runs write to few pages, and lists of a container's runs read few rows."""
     statements = Path(__file__).with_suffix(".sql").read_text().split("\n\n")
     for statement in statements[1:]:
         op.get_bind().exec_driver_sql(statement)

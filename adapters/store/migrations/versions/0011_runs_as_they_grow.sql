@@ -4,5 +4,3 @@
 ALTER TABLE playbook_runs DROP CONSTRAINT uq_playbook_runs_dispatch_key;
 
 CREATE INDEX ix_playbook_runs_container_id_id ON playbook_runs (container_id, id);
-
-DROP INDEX ix_playbook_runs_container_status_time;
