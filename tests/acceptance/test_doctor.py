@@ -65,7 +65,7 @@ def test_where_all_is_well_every_line_says_so(system: System) -> None:
         "The gateway's clock and this one are ",
         "The certificate is valid until 20",
         "The token is an administrator's.",
-        "; its schema is the newest, 000",
+        "; its schema is the newest, 00",
         "The gateway reaches Prefect 3.",
         f"Worker {name} is online, ",
         " runs are queued, ",
