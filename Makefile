@@ -28,8 +28,14 @@ demo: setup ## the contract's three calls, on parts of its own
 up: setup ## all parts on this machine
 	$(BIN)/prefect-phantom up $(ARGUMENTS)
 
-test: setup
+test: setup ## in two halves at a time, since tests wait for most of it; ARGUMENTS go to one pytest
+ifdef ARGUMENTS
 	$(BIN)/python -m pytest $(ARGUMENTS)
+else
+	$(BIN)/python -m pytest $(addprefix tests/,unit contract integration) >.venv/half.log 2>&1 & half=$$!; \
+	$(BIN)/python -m pytest $(addprefix tests/,acceptance chaos conformance fuzz); rest=$$?; \
+	wait $$half; half=$$?; cat .venv/half.log; exit $$((half + rest))
+endif
 
 bench: setup ## against stock Prefect and a bare floor, in one run; figures and samples in bench/
 	$(BIN)/python -m tests.benchmarks

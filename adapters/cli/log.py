@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flows.log_format import formatter
+from flows.log_format import format_all, formatter
 
 
 def log_to_stderr() -> None:
@@ -12,5 +12,6 @@ def log_to_stderr() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    format_all()
     # One line per request of the Prefect client says nothing that the loops do not say better.
     logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -115,7 +115,7 @@ async def test_a_refused_start_makes_no_run(anonymous, run_id, container, shelf,
 
 
 async def test_delete_is_refused_to_tokens_and_unknown_to_passwords(anonymous, credentials):
-    path = "/rest/container/1"
+    path = "/rest/playbook/1"
     by_token = await anonymous.delete(path, headers={"ph-auth-token": credentials.token})
     by_password = await anonymous.delete(path, headers=basic(f"admin:{credentials.password}"))
     assert by_token.status_code == 403

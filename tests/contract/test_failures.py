@@ -45,7 +45,7 @@ async def test_an_unknown_path_is_not_found(client, method, path, shown):
         ("BREW", "/rest/playbook_run/1", "GET, HEAD, POST"),
         ("PUT", "/rest/playbook_run/1/log", "GET, HEAD"),
         ("POST", "/rest/playbook_run/1/status", "GET, HEAD"),
-        ("PUT", "/rest/container/1", "GET, HEAD, POST"),
+        ("PUT", "/rest/container/1", "DELETE, GET, HEAD, POST"),
         ("PUT", "/rest/note/1", "DELETE, GET, HEAD, POST"),
         ("POST", "/rest/playbook", "GET, HEAD"),
         ("POST", "/healthz", "GET, HEAD"),
