@@ -32,8 +32,8 @@ test: setup ## in two halves at a time, since tests wait for most of it; ARGUMEN
 ifdef ARGUMENTS
 	$(BIN)/python -m pytest $(ARGUMENTS)
 else
-	$(BIN)/python -m pytest $(addprefix tests/,unit contract integration) >.venv/half.log 2>&1 & half=$$!; \
-	$(BIN)/python -m pytest $(addprefix tests/,acceptance chaos conformance fuzz); rest=$$?; \
+	$(BIN)/python -m pytest $(addprefix tests/,contract integration) >.venv/half.log 2>&1 & half=$$!; \
+	$(BIN)/python -m pytest $(addprefix tests/,unit acceptance chaos conformance fuzz); rest=$$?; \
 	wait $$half; half=$$?; cat .venv/half.log; exit $$((half + rest))
 endif
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-FINAL = "('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED')"
+FINAL = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
 
 
 async def free_slots(connection: asyncpg.Connection) -> None:
@@ -31,8 +31,8 @@ async def delete_overdue(connection: asyncpg.Connection) -> None:
 
 async def unfinished(connection: asyncpg.Connection) -> list[UUID]:
     """The flow runs that Prefect takes for not ended."""
-    query = f"SELECT id FROM flow_run WHERE state_type NOT IN {FINAL}"  # noqa: S608 - no input
-    return [UUID(str(row["id"])) for row in await connection.fetch(query)]
+    query = "SELECT id FROM flow_run WHERE state_type::text <> ALL ($1::text[])"
+    return [UUID(str(row["id"])) for row in await connection.fetch(query, FINAL)]
 
 
 async def present(connection: asyncpg.Connection, flow_run_ids: Sequence[UUID]) -> set[UUID]:

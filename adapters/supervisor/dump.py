@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from adapters.store.database import database_url
 from adapters.supervisor.failure import BackupFailed
@@ -28,8 +28,7 @@ def dump(binaries: Path, server: str, name: str, snapshot: str, to: IO[bytes]) -
             stderr=words,
         )
         with process:
-            assert process.stdout is not None  # noqa: S101 - it is a pipe
-            shutil.copyfileobj(process.stdout, to, CHUNK_BYTES)
+            shutil.copyfileobj(cast("IO[bytes]", process.stdout), to, CHUNK_BYTES)
         _require_success(process, words, f"The database {name} cannot be read")
 
 
@@ -46,8 +45,7 @@ def load(binaries: Path, server: str, name: str, source: IO[bytes]) -> None:
         )
         try:
             with process:
-                assert process.stdin is not None  # noqa: S101 - it is a pipe
-                shutil.copyfileobj(source, process.stdin, CHUNK_BYTES)
+                shutil.copyfileobj(source, cast("IO[bytes]", process.stdin), CHUNK_BYTES)
         except BrokenPipeError:
             process.wait()  # it says below why it takes no more
         _require_success(process, words, f"The database {name} cannot be written")
