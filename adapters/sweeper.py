@@ -40,6 +40,9 @@ class Sweeper:
         """Look once, at the time `now` of the database."""
         await dispatch_queue.end_overdue(self.database, hours=self.settings.waiting_hours)
         await idempotency_keys.delete_old(self.database)
+        if timed_out := await leases.end_timed_out(self.database):
+            logger.warning("Playbook runs %s took longer than they may", timed_out)
+            self.reconcile.notify()
         if not 0 <= now - self._seen <= INTERRUPTION_SECONDS:
             self._since = now
         self._seen = now

@@ -6,7 +6,7 @@
 
 
     @action("whois ip", app="WHOIS", type="investigate")
-    def whois_ip(ip: str, *, asset: Asset) -> ActionResult: ...
+    def whois_ip(asset: Asset[Settings], ip: str) -> ActionResult: ...
 
 
     @playbook(labels=["events"])
@@ -16,10 +16,14 @@
 
 from __future__ import annotations
 
-from flows.action import Action, ActionFailure, ActionResult, ActionRun, ParameterResult, action
-from flows.container import Artifact, Asset, Container
+from flows.action import Action, action
+from flows.asset import Asset
+from flows.container import Artifact, Container
+from flows.failure import ActionFailure, AssetMisconfiguration
 from flows.playbook import playbook
+from flows.result import ActionResult, ActionRun, ParameterResult
 from flows.run import PlaybookRun
+from flows.shown import track
 
 __all__ = [
     "Action",
@@ -28,9 +32,11 @@ __all__ = [
     "ActionRun",
     "Artifact",
     "Asset",
+    "AssetMisconfiguration",
     "Container",
     "ParameterResult",
     "PlaybookRun",
     "action",
     "playbook",
+    "track",
 ]

@@ -2,202 +2,188 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, overload
 
 import prefect
-from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State
-from pydantic import BaseModel
 
-from flows.run import current
-from flows.runtime import StartedAppRun
+from flows import action_call
+from flows.asset import Asset
+from flows.parameters import Parameters
+from flows.result import ActionRun, Returned
+from flows.task import make_task
 
-Status = Literal["success", "failed"]
-LONGEST_NAME = 200
-"""How much of a parameter stands in the name of its task run."""
-
-
-class ActionResult(BaseModel):
-    """What an action found out, for one set of parameters on one asset."""
-
-    message: str
-    """A sentence or a few lines for people; `app_message` in the run's `message`."""
-    data: list[dict[str, Any]] = []
-    summary: dict[str, Any] = {}
+P = ParamSpec("P")
+ParameterSet = Mapping[str, Any]
+PARALLEL = 20
+"""How many parameter sets of one map are worked on at once, unless another limit is said."""
 
 
-class ParameterResult(BaseModel):
-    """How one set of parameters fared on one asset."""
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How calls of an action are carried out. See `action` and `Action.with_options`."""
 
-    asset: str
-    parameter: dict[str, Any]
-    status: Status
-    message: str
-    data: list[dict[str, Any]] = []
-    summary: dict[str, Any] = {}
+    name: str | None = None
+    assets: tuple[str, ...] | None = None
+    limit: int = PARALLEL
+    raise_on_failure: bool = True
+    retries: int = 0
+    retry_delay_seconds: float = 0
+    timeout: float | None = None
+    cache_seconds: float | None = None
 
-
-class ActionRun(BaseModel):
-    """One call of an action, or one map of it."""
-
-    id: int | None
-    """None when there was nothing to do: no set of parameters."""
-    status: Status
-    message: str
-    results: list[ParameterResult]
-
-
-class ActionFailure(Exception):
-    """Raised by an action that could not do its work, and by the call when all of it failed."""
-
-    def __init__(self, message: str, action_run: ActionRun | None = None) -> None:
-        super().__init__(message)
-        self.action_run = action_run
-        """The whole action run, when a call raises this."""
+    def __post_init__(self) -> None:
+        for name in ("limit", "timeout", "cache_seconds"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                message = f"{name} must be above 0, not {value}"
+                raise ValueError(message)
+        if self.retries < 0 or self.retry_delay_seconds < 0:
+            message = "retries and retry_delay_seconds must not be negative"
+            raise ValueError(message)
 
 
-class _AppRunEnd(TypedDict):
-    id: int
-    status: Status
-    message: str
-    exception_occured: bool
-    results: list[dict[str, Any]]
-
-
-class Action:
-    """An action of an app. Call it with one set of parameters, or `map` it over several."""
+class Action(Generic[P]):
+    """An action of an app; `SyncAction` and `AsyncAction` are the ones that are called."""
 
     def __init__(
-        self, function: Callable[..., ActionResult], name: str, app: str, type_: str
+        self, function: Callable[..., Any], name: str, app: str, type_: str, options: Options
     ) -> None:
-        if inspect.iscoroutinefunction(function):
-            message = f"Action {name!r} must be a plain function; async actions are not supported"
-            raise TypeError(message)
         self.function = function
         """The plain function, for tests of its own."""
         self.name = name
         self.app = app
         self.type = type_
+        self.options = options
+        self.parameters = Parameters(name, function)
         self.__doc__ = function.__doc__
-        parameters = inspect.signature(function).parameters
-        self.needs_asset = "asset" in parameters
-        self._signature = inspect.Signature(
-            [parameter for key, parameter in parameters.items() if key != "asset"]
-        )
-        self._task = self._make_task()
+        self.__module__ = function.__module__
+        self.__name__ = function.__name__
+        self.task: prefect.Task[..., Any] = make_task(self)
 
-    def __call__(self, *values: Any, **parameters: Any) -> ActionRun:  # noqa: ANN401
+    @property
+    def description(self) -> str:
+        """The first line of its docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    def with_options(
+        self,
+        *,
+        name: str | None = None,
+        assets: Sequence[str] | None = None,
+        limit: int | None = None,
+        raise_on_failure: bool | None = None,
+        retries: int | None = None,
+        retry_delay_seconds: float | None = None,
+        timeout: float | None = None,
+        cache_seconds: float | None = None,
+    ) -> Self:
+        """The same action, carried out in another way; what is None stays as it was.
+
+        Args:
+            name: Name of the action run; the action's by default.
+            assets: Names of the assets to use; every one of the app by default.
+            limit: How many parameter sets of a map are worked on at once.
+            raise_on_failure: Whether a call that failed raises `ActionFailure`, or returns an
+                `ActionRun` whose `status` says so.
+            retries: How often a parameter set that failed is tried again.
+            retry_delay_seconds: How long to wait before each of these.
+            timeout: Seconds after which work on one parameter set is given up.
+            cache_seconds: How long a success with the same parameters on the same asset is used
+                again, by any run; nothing is by default.
+
+        Raises:
+            ValueError: a number that makes no sense.
+
+        """
+        given = {
+            "name": name,
+            "assets": None if assets is None else tuple(assets),
+            "limit": limit,
+            "raise_on_failure": raise_on_failure,
+            "retries": retries,
+            "retry_delay_seconds": retry_delay_seconds,
+            "timeout": timeout,
+            "cache_seconds": cache_seconds,
+        }
+        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        return type(self)(
+            self.function, self.name, self.app, self.type, replace(self.options, **changes)
+        )
+
+    def run(self, sets: Sequence[ParameterSet]) -> ActionRun:
+        """Carry out the action for each set of parameters, as one action run.
+
+        Raises:
+            WrongParameter: parameters do not fit; nothing was begun.
+            ActionFailure: every set failed on every asset, unless that is to be returned.
+
+        """
+        return action_call.call(self, sets)
+
+
+class SyncAction(Action[P]):
+    """An action whose function is a plain one. Call it, or `map` it over several sets."""
+
+    def __call__(self, *values: P.args, **parameters: P.kwargs) -> ActionRun:
         """Run the action once on every asset of its app.
 
         Raises:
-            TypeError: when the parameters do not fit, before anything runs.
-            ActionFailure: when it failed on every asset.
+            WrongParameter: the parameters do not fit; nothing was begun.
+            ActionFailure: it failed on every asset, unless that is to be returned.
 
         """
-        return self._run([self._bind(*values, **parameters)], None, None)
+        return self.run([self.parameters.bind(*values, **parameters)])
 
-    def map(
-        self,
-        parameters: Sequence[dict[str, Any]],
-        *,
-        assets: list[str] | None = None,
-        name: str | None = None,
-    ) -> ActionRun:
+    def map(self, sets: Sequence[ParameterSet]) -> ActionRun:
         """Run the action for each set of parameters, in parallel, as one action run.
 
         Args:
-            parameters: The sets; none at all does nothing.
-            assets: Names of the assets to use; every one of the app by default.
-            name: Name of this action run; the action's by default.
+            sets: Parameters by name, and whatever is to be kept with the result as ``context``;
+                none at all does nothing.
 
         Raises:
-            TypeError: when parameters do not fit, before anything runs.
-            ActionFailure: when every set failed on every asset (as Phantom counts it).
+            WrongParameter: parameters do not fit; nothing was begun.
+            ActionFailure: every set failed on every asset, unless that is to be returned.
 
         """
-        sets = [self._bind(**values) for values in parameters]
-        if not sets:
-            return ActionRun(id=None, status="success", message="0 actions succeeded", results=[])
-        return self._run(sets, assets, name)
+        return self.run(sets)
 
-    def _bind(self, *values: Any, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401
-        """The parameters by name, as the function would take them."""
-        bound = self._signature.bind(*values, **parameters)
-        named = dict(zip(self._signature.parameters, bound.args, strict=False))
-        return {**named, **bound.kwargs}
 
-    def _run(
-        self, sets: list[dict[str, Any]], assets: list[str] | None, name: str | None
-    ) -> ActionRun:
-        attempt = current().attempt
-        started = attempt.start_action(
-            action=self.name,
-            app=self.app,
-            type=self.type,
-            name=name or self.name,
-            parameters=sets,
-            assets=assets,
-            needs_asset=self.needs_asset,
-        )
-        states = iter(self._perform(started.app_runs, sets))
-        ends: list[_AppRunEnd] = []
-        results: list[ParameterResult] = []
-        for app_run in started.app_runs:
-            outcomes = [_outcome(self.app, app_run, values, next(states)) for values in sets]
-            results += [result for result, _ in outcomes]
-            ends.append(_app_run_end(app_run.id, outcomes))
-        status: Status = _status(result.status for result in results)
-        message = _count(results)
-        attempt.end_action(
-            started.action_run_id,
-            status=status,
-            message=message,
-            app_runs=[dict(end) for end in ends],
-        )
-        action_run = ActionRun(
-            id=started.action_run_id, status=status, message=message, results=results
-        )
-        if status == "failed":
-            raise ActionFailure(f"{self.name}: {results[0].message}", action_run)
-        return action_run
+class AsyncAction(Action[P]):
+    """An action whose function is ``async``: calls of it, and maps, are awaited.
 
-    def _perform(
-        self, app_runs: Sequence[StartedAppRun], sets: Sequence[dict[str, Any]]
-    ) -> list[State[ActionResult]]:
-        """The final states of all task runs, app run by app run."""
-        calls = [
-            {**values, **({"asset": app_run.asset} if self.needs_asset else {})}
-            for app_run in app_runs
-            for values in sets
-        ]
-        if len(calls) == 1:
-            # In this thread: another one would cost more than a light action does.
-            return [self._task(**calls[0], return_state=True)]
-        futures = [self._task.submit(**call) for call in calls]
-        for future in futures:
-            future.wait()
-        return [future.state for future in futures]
+    Its function runs in an event loop of its own, so that a playbook's is never held up.
+    """
 
-    def _make_task(self) -> prefect.Task[..., ActionResult]:
-        def perform(**parameters: Any) -> ActionResult:  # noqa: ANN401
-            return self.function(**parameters)
+    async def __call__(self, *values: P.args, **parameters: P.kwargs) -> ActionRun:
+        """As `SyncAction.__call__`."""
+        sets = [self.parameters.bind(*values, **parameters)]
+        return await asyncio.to_thread(self.run, sets)
 
-        # Not a text, which Prefect would format as a template: the value may come from anyone.
-        name: Any = self._task_run_name
-        return prefect.task(
-            name=self.name,
-            task_run_name=name,
-            cache_policy=NO_CACHE,
-            persist_result=False,
-            log_prints=True,
-        )(perform)
+    async def map(self, sets: Sequence[ParameterSet]) -> ActionRun:
+        """As `SyncAction.map`."""
+        return await asyncio.to_thread(self.run, sets)
 
-    def _task_run_name(self, parameters: dict[str, Any]) -> str:
-        values = parameters["parameters"].values()  # as `perform` takes them
-        first = "".join(f" {value}" for value in list(values)[:1])[:LONGEST_NAME]
-        return f"{self.name}{first}"
+
+class Decorator(Protocol):
+    """What `action` returns: it keeps the types of the parameters, without the asset."""
+
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[Asset[Any], P], Awaitable[Returned]], /
+    ) -> AsyncAction[P]: ...
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[Asset[Any], P], Returned], /
+    ) -> SyncAction[P]: ...
+    @overload
+    def __call__(self, function: Callable[P, Awaitable[Returned]], /) -> AsyncAction[P]: ...
+    @overload
+    def __call__(self, function: Callable[P, Returned], /) -> SyncAction[P]: ...
 
 
 def action(
@@ -205,59 +191,38 @@ def action(
     *,
     app: str,
     type: str = "generic",  # noqa: A002 - the contract's own name
-) -> Callable[[Callable[..., ActionResult]], Action]:
-    """Make an action of a function that takes parameters and returns an `ActionResult`.
+    retries: int = 0,
+    retry_delay_seconds: float = 0,
+    timeout: float | None = None,
+    cache_seconds: float | None = None,
+) -> Decorator:
+    """Make an action of a typed function, plain or ``async``.
 
     Args:
         name: The action's name as Phantom has it, such as ``whois ip``.
         app: The app it belongs to; assets are found by it.
-        type: Phantom's kind of action: investigate, contain, correct, generic, ...
+        type: Phantom's kind of action: investigate, contain, correct, generic, test, ...
+        retries: How often a parameter set that failed is tried again; never unless it is said.
+        retry_delay_seconds: How long to wait before each of these.
+        timeout: Seconds after which work on one parameter set is given up.
+        cache_seconds: How long a success with the same parameters on the same asset is used
+            again, by any run; nothing is by default.
 
-    A function with a parameter `asset` is given the asset to work with, and runs once for each
-    one; without it the app needs none. It raises `ActionFailure` when it could not do its work.
+    A function whose first parameter is `asset` is given the asset to work with, and runs once for
+    each one; without it the app needs none. Its other parameters are checked by their types before
+    anything begins. It returns an `ActionResult`, or a pydantic model or a list of them, which are
+    its data. It raises `ActionFailure` when it could not do its work.
 
     """
-    return lambda function: Action(function, name, app, type)
+    options = Options(
+        retries=retries,
+        retry_delay_seconds=retry_delay_seconds,
+        timeout=timeout,
+        cache_seconds=cache_seconds,
+    )
 
+    def decorate(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - see Decorator
+        kind = AsyncAction if inspect.iscoroutinefunction(function) else SyncAction
+        return kind(function, name, app, type, options)
 
-def _outcome(
-    app: str,
-    app_run: StartedAppRun,
-    values: dict[str, Any],
-    state: State[ActionResult],
-) -> tuple[ParameterResult, bool]:
-    """The result for one set of parameters, and whether it ended by an unforeseen exception."""
-    asset = app_run.asset.name if app_run.asset else app
-    found: Any = state.result(raise_on_failure=False)
-    if isinstance(found, ActionResult):
-        return (
-            ParameterResult(asset=asset, parameter=values, status="success", **found.model_dump()),
-            False,
-        )
-    foreseen = isinstance(found, ActionFailure)
-    message = str(found) if foreseen else f"{type(found).__name__}: {found}"
-    result = ParameterResult(asset=asset, parameter=values, status="failed", message=message)
-    return result, not foreseen
-
-
-def _app_run_end(app_run_id: int, outcomes: list[tuple[ParameterResult, bool]]) -> _AppRunEnd:
-    results = [result for result, _ in outcomes]
-    return {
-        "id": app_run_id,
-        "status": _status(result.status for result in results),
-        "message": _count(results),
-        "exception_occured": any(unforeseen for _, unforeseen in outcomes),
-        "results": [result.model_dump(exclude={"asset"}) for result in results],
-    }
-
-
-def _status(statuses: Any) -> Status:  # noqa: ANN401
-    # Phantom's own rule: failed only when it failed on all assets with all parameters.
-    return "success" if "success" in set(statuses) else "failed"
-
-
-def _count(results: list[ParameterResult]) -> str:
-    succeeded = sum(result.status == "success" for result in results)
-    failed = len(results) - succeeded
-    parts = [f"{succeeded} actions succeeded"] if succeeded or not failed else []
-    return ", ".join([*parts, *([f"{failed} actions failed"] if failed else [])])
+    return decorate

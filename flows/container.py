@@ -42,12 +42,3 @@ class Artifact(_Record):
     cef_types: dict[str, Any] = {}
     tags: list[str] = []
     data: Any = {}
-
-
-class Asset(_Record):
-    """Where an app does its work, such as one WHOIS server, and the settings for it."""
-
-    id: int
-    name: str
-    app: str
-    settings: dict[str, Any] = {}

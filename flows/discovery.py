@@ -105,15 +105,9 @@ def _found(
     shipped_here = repository == SHIPPED
     return {
         "repository": repository,
-        "name": definition.name,
         "folder": None if shipped_here else str(file.parent),
         "entrypoint": f"{module}.{attribute}" if shipped_here else f"{file.name}:{attribute}",
-        "description": definition.description,
-        "category": definition.category,
-        "labels": definition.labels,
-        "tags": definition.tags,
-        "isolation": definition.isolation,
-        "restartable": definition.restartable,
+        **definition.described(),
         "parameter_schema": parameter_schema(flow).model_dump_for_openapi(),
         "error": "",
     }

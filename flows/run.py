@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
+from typing_extensions import TypeVar
+
+from flows.asset import Asset, AssetRecord, Secrets
 from flows.container import Artifact, Container
-from flows.runtime import Attempt
+from flows.recorder import Recorder
+from flows.result import ActionResult, ActionRun
+
+if TYPE_CHECKING:
+    from flows.action import Action
+
+InputsT = TypeVar("InputsT", default=dict[str, Any])
+Outcome = ActionResult | Exception
 
 
 @dataclass(frozen=True, slots=True)
-class PlaybookRun:
+class Call:
+    """One parameter set on one asset: what an action's function is called with."""
+
+    asset: Asset[Any] | None
+    record: AssetRecord | None
+    """The asset as the gateway has it."""
+    values: dict[str, Any]
+
+
+Perform = Callable[["Action[...]", Sequence[Call], int], Sequence[Outcome]]
+"""Carries out calls of an action, so many at once, and gives results or errors in their order."""
+
+
+@dataclass(frozen=True)
+class PlaybookRun(Generic[InputsT]):
     """What a playbook is given: the run's id, its container, artifacts in scope and inputs."""
 
     id: int
@@ -21,28 +47,44 @@ class PlaybookRun:
     container: Container
     artifacts: list[Artifact]
     """The artifacts within the run's scope, in the order of their ids."""
-    inputs: dict[str, Any]
-    attempt: Attempt = field(repr=False)
-    """This process's claim on the run; actions use it, playbooks need not."""
+    inputs: InputsT
+    """An instance of the playbook's model of inputs, or a dictionary where it declares none."""
+    recorder: Recorder = field(repr=False)
+    """Where its actions are recorded, before they begin and when they have ended."""
+    perform: Perform = field(repr=False)
+    secrets: Secrets = field(repr=False)
+    """Where the secrets of its assets are read."""
+    action_runs: list[ActionRun] = field(default_factory=list, repr=False)
+    """What its actions have done so far."""
 
 
-_current: ContextVar[PlaybookRun] = ContextVar("playbook_run")
+_current: ContextVar[PlaybookRun[Any]] = ContextVar("playbook_run")
 
 
-def set_current(run: PlaybookRun) -> None:
+@contextmanager
+def in_hand(run: PlaybookRun[Any]) -> Iterator[None]:
     """Make `run` the one in which actions called from here are recorded."""
-    _current.set(run)
+    token = _current.set(run)
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
-def current() -> PlaybookRun:
+def current_or_none() -> PlaybookRun[Any] | None:
+    """The run in hand, or None outside a playbook."""
+    return _current.get(None)
+
+
+def current() -> PlaybookRun[Any]:
     """The run in hand.
 
     Raises:
         RuntimeError: outside a playbook.
 
     """
-    try:
-        return _current.get()
-    except LookupError:
+    run = _current.get(None)
+    if run is None:
         message = "An action can only be called while a playbook runs"
-        raise RuntimeError(message) from None
+        raise RuntimeError(message)
+    return run

@@ -19,10 +19,11 @@ import psutil
 from pydantic import BaseModel
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from flows.container import Artifact, Asset, Container
+from flows.container import Artifact, Container
 from flows.log import Line
 from flows.plain import plain
 from flows.record import recordable
+from flows.recorder import StartedAction
 
 PATIENCE_SECONDS = 300
 """How long a run waits for a gateway that does not answer before it gives up."""
@@ -56,20 +57,6 @@ class Claim(BaseModel):
     artifacts: list[Artifact]
     inputs: dict[str, Any]
     request_id: str | None = None
-
-
-class StartedAppRun(BaseModel):
-    """One asset's part of a started action run; `asset` is None for an app without assets."""
-
-    id: int
-    asset: Asset | None
-
-
-class StartedAction(BaseModel):
-    """A start that the gateway has committed."""
-
-    action_run_id: int
-    app_runs: list[StartedAppRun]
 
 
 class Attempt:
@@ -161,6 +148,15 @@ class Attempt:
         )
         return StartedAction.model_validate(answer)
 
+    def ask_leave(self) -> None:
+        """Ask whether an action that has begun may be tried again.
+
+        Raises:
+            Superseded: the run was cancelled or is no longer this process's.
+
+        """
+        self._call("/runtime/leave", {})
+
     def end_action(
         self,
         action_run_id: int,
@@ -194,7 +190,12 @@ class Attempt:
         return True
 
     def end(
-        self, status: Literal["success", "failed"], message: str, log: list[Line] | None = None
+        self,
+        status: Literal["success", "failed"],
+        message: str,
+        log: list[Line] | None = None,
+        *,
+        outputs: dict[str, Any] | None = None,
     ) -> None:
         """Report the run's end; afterwards nothing about it changes any more.
 
@@ -202,12 +203,14 @@ class Attempt:
             status: How it ended.
             message: Why it failed; empty otherwise.
             log: The last lines of its log.
+            outputs: What the playbook gave back.
 
         Raises:
             Superseded: the run was cancelled or is no longer this process's.
 
         """
-        self._call("/runtime/end", {"status": status, "message": message, "log": log or []})
+        body = {"status": status, "message": message, "log": log or []}
+        self._call("/runtime/end", body if outputs is None else {**body, "outputs": outputs})
 
     def _call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         if os.getpid() != self._process_id:

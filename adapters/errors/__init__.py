@@ -17,7 +17,7 @@
     ├── TooMany                  too many requests, or failed logins, from here
     ├── Invalid                  the request cannot be carried out as it was sent
     │   ├── BadBody  FieldMissing  BadField  NotRequested  NotUpdatable
-    │   ├── NothingToChange  NoneWorked
+    │   ├── NothingToChange  NoneWorked  WrongInputs
     │   ├── UnknownLabel  UnknownOwner  NoSuchPage  UserExists
     │   ├── DecidedListExists  AssetExists  SecretSetting
     │   ├── RoleExists  RoleIsShipped  RoleInUse  LastAdministrator
@@ -89,6 +89,7 @@ from adapters.errors.request import (
     UnknownLabel,
     UnknownOwner,
     UserExists,
+    WrongInputs,
 )
 from adapters.errors.root import PhantomError
 from adapters.errors.state import (
@@ -156,4 +157,5 @@ __all__ = [
     "UnknownOwner",
     "UserExists",
     "UserNotFound",
+    "WrongInputs",
 ]

@@ -40,6 +40,13 @@ class BadBody(Invalid):
         super().__init__(f"The request body {reason}")
 
 
+class WrongInputs(Invalid):
+    """What a playbook asks for is missing from its inputs, or does not fit."""
+
+    def __init__(self, playbook: str, place: str, reason: str) -> None:
+        super().__init__(f"{place} does not fit what playbook {playbook} asks for: {reason}")
+
+
 class NoneWorked(Invalid):
     """Of an array of things none could be made; `results` say why, one each."""
 

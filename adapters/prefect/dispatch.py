@@ -27,7 +27,7 @@ from adapters.store import dispatch_queue, playbooks
 from adapters.store.database import Database
 from adapters.store.dispatch_queue import QueuedRun
 from adapters.store.playbooks import Playbook
-from flows.playbook import run_tags
+from flows.execution import run_name, run_tags
 
 UNAVAILABLE = httpx.codes.SERVICE_UNAVAILABLE
 REFUSING_ALL = frozenset(
@@ -226,12 +226,12 @@ def _body(playbook: Playbook, run: QueuedRun, traceparent: str | None) -> dict[s
     # Nothing that a caller sent goes in here: Prefect would render templates inside it.
     labels = {REQUEST_LABEL: run.request_id, LABELS_TRACEPARENT_KEY: traceparent}
     return {
-        "name": f"{playbook.name} #{run.id}",
+        "name": run_name(run.container_name, playbook.name, run.id),
         "parameters": {"container_id": run.container_id, "playbook_run_id": run.id},
         # Two integers of ours need no check against the playbook's schema: 10 ms of the server.
         "enforce_parameter_schema": False,
         "idempotency_key": str(run.dispatch_key),
-        "tags": run_tags(run.id, run.container_id),
+        "tags": run_tags(run.id, run.container_id, run.container_label),
         # Not a tag: each of a run's events would name it once more.
         "labels": {name: text for name, text in labels.items() if text},
     }

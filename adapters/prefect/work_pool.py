@@ -9,7 +9,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.workers.base import BaseJobConfiguration, BaseVariables
 from pydantic import Field
 
-from flows.playbook import Isolation
+from flows.definition import Isolation
 
 SLOTS = 2 * (os.cpu_count() or 1)
 GRACE_SECONDS = 5.0

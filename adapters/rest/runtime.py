@@ -134,6 +134,7 @@ class _End(_Message):
     status: Status
     message: str
     log: list[_Line] = Field(default=[], max_length=MOST_LINES + 1)
+    outputs: dict[str, JsonValue] | None = None
 
 
 def create_runtime_application(
@@ -145,6 +146,7 @@ def create_runtime_application(
             Route("/runtime/claim", _claim, methods=["POST"]),
             Route("/runtime/action_runs", _start_action, methods=["POST"]),
             Route("/runtime/action_runs/{action_run_id:int}/end", _end_action, methods=["POST"]),
+            Route("/runtime/leave", _leave, methods=["POST"]),
             Route("/runtime/log", _log, methods=["POST"]),
             Route("/runtime/end", _end, methods=["POST"]),
             Route("/runtime/refused", _refused, methods=["POST"]),
@@ -198,6 +200,12 @@ async def _start_action(request: Request) -> Response:
     return answer({"action_run_id": action_run_id, "app_runs": jsonable_encoder(app_runs)})
 
 
+async def _leave(request: Request) -> Response:
+    """Whether an action that has begun may be tried again."""
+    await attempts.check(request.app.state.database, _bearer(request))
+    return answer({})
+
+
 async def _end_action(request: Request) -> Response:
     message = await _read(request, _ActionEnd)
     await action_runs.end(
@@ -219,6 +227,7 @@ async def _end(request: Request) -> Response:
         message.status,
         message.message,
         [Line(**dict(line)) for line in message.log],
+        outputs=message.outputs,
     )
     return answer({})
 

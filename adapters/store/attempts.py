@@ -236,6 +236,12 @@ async def hold(connection: AsyncConnection, token: str) -> HeldRun:
     return HeldRun(id=row.id, attempt=row.attempt, container_id=row.container_id)
 
 
+async def check(database: Database, token: str) -> None:
+    """Raise `Superseded` if the attempt that `token` stands for may not act any more."""
+    async with database.begin() as connection:
+        await hold(connection, token)
+
+
 async def log(database: Database, token: str, lines: Sequence[Line]) -> None:
     """Keep lines of the log of the run that `token` holds.
 
@@ -253,8 +259,10 @@ async def end(
     status: Literal["success", "failed"],
     message: str,
     lines: Sequence[Line] = (),
+    *,
+    outputs: dict[str, Any] | None = None,
 ) -> None:
-    """End the run that `token` holds, with the last `lines` of its log.
+    """End the run that `token` holds, with the last `lines` of its log and what it gave back.
 
     Saying the same once more is fine.
 
@@ -274,7 +282,7 @@ async def end(
             return
         held = await hold(connection, token)
         await run_log.keep(connection, held.id, held.attempt, lines)
-        await finish(connection, held.id, status, message, noted=bool(lines))
+        await finish(connection, held.id, status, message, noted=bool(lines), outputs=outputs)
 
 
 def _hash(token: str) -> bytes:

@@ -36,6 +36,8 @@ class QueuedRun:
     dispatch_key: UUID
     request_id: str | None
     traceparent: str | None
+    container_name: str
+    container_label: str
     again: bool
     """Its creation was tried before and had no outcome: it may stand in Prefect already."""
 
@@ -84,7 +86,9 @@ _TAKE = text(
       UPDATE playbook_runs SET dispatch_time = now() WHERE id = ANY (ARRAY(SELECT id FROM next))
       RETURNING id, playbook_id, container_id, dispatch_key, request_id, traceparent
     )
-    SELECT taken.*, next.again FROM taken JOIN next USING (id) ORDER BY next.queue_time, id
+    SELECT taken.*, containers.name, containers.label, next.again
+    FROM taken JOIN next USING (id) JOIN containers ON containers.id = taken.container_id
+    ORDER BY next.queue_time, taken.id
     """
 )
 

@@ -20,6 +20,9 @@ from adapters.store.tables import playbooks
 LEASE_SECONDS = 60
 WORKER_GONE = "The run's process died: its worker was stopped"
 LEASE_LOST = f"The run's worker was not heard of for {LEASE_SECONDS} seconds"
+TIMED_OUT = "The run took longer than the {:g} seconds that its playbook allows"
+GIVING_UP_SECONDS = 10
+"""How long a run that has timed out may take to say so itself."""
 MOST_ATTEMPTS = 5
 """A restartable run that has lost its worker so often is itself the reason, and ends failed."""
 
@@ -80,6 +83,22 @@ async def end_expired(database: Database) -> list[int]:
         for row in expired:
             await end_or_restart(connection, row, LEASE_LOST)
         return [row.id for row in expired]
+
+
+async def end_timed_out(database: Database) -> list[int]:
+    """End the runs that take longer than their playbook allows; return their ids.
+
+    The run itself gives up in time, unless it is deaf, such as in a call of C code: then its worker
+    hears that it may not go on, and ends its process.
+    """
+    allowed = func.make_interval(0, 0, 0, 0, 0, 0, playbooks.c.timeout_seconds + GIVING_UP_SECONDS)
+    query = _held().add_columns(playbooks.c.timeout_seconds)
+    query = query.where(runs.c.claim_time + allowed < func.now(), runs.c.cancel_time.is_(None))
+    async with database.begin() as connection:
+        overdue = (await connection.execute(query)).all()
+        for row in overdue:
+            await finish(connection, row.id, "failed", TIMED_OUT.format(row.timeout_seconds))
+        return [row.id for row in overdue]
 
 
 async def end_held_by(database: Database, worker: str, *, reason: str, final: bool) -> list[int]:

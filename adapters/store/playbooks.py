@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import Invalid, PlaybookNotFound
+from adapters.store import inputs
 from adapters.store.database import Database
 from adapters.store.served_request import about
 from adapters.store.tables import playbooks, repositories
@@ -39,6 +40,9 @@ class FoundPlaybook:
     parameter_schema: dict[str, Any] | None = None
     isolation: str = "fork"
     restartable: bool = False
+    timeout_seconds: float | None = None
+    input_schema: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None
     error: str = ""
 
 
@@ -59,6 +63,7 @@ class Playbook:
     folder: str | None
     entrypoint: str | None
     parameter_schema: dict[str, Any]
+    input_schema: dict[str, Any] | None
     version: int
     error: str
     deployment_id: UUID | None
@@ -284,6 +289,12 @@ async def _save(
         "labels": list(playbook.labels),
         "tags": list(playbook.tags),
         "parameter_schema": playbook.parameter_schema or {},
+        "playbook_type": "automation" if playbook.input_schema is None else "data",
+        "input_schema": playbook.input_schema,
+        "output_schema": playbook.output_schema,
+        "input_spec": inputs.specification(playbook.input_schema),
+        "output_spec": inputs.specification(playbook.output_schema),
+        "timeout_seconds": playbook.timeout_seconds,
         "isolation": playbook.isolation,
         "restartable": playbook.restartable,
         "error": playbook.error.replace("\0", "\ufffd"),

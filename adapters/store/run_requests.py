@@ -12,6 +12,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     Insert,
     Interval,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     insert,
     literal,
     literal_column,
+    or_,
     select,
     true,
 )
@@ -30,7 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import ContainerNotFound, Invalid
-from adapters.store import idempotency_keys
+from adapters.store import idempotency_keys, inputs
 from adapters.store.account_tables import audit
 from adapters.store.containers import lock
 from adapters.store.database import Database
@@ -132,6 +134,8 @@ async def insert_run(
         await _check_artifacts(connection, request.container_id, request.scope)
     if request.scope == "new":
         values["after_artifact"] = await _mark(connection, request.container_id, playbook.id)
+    inputs.check(f"{playbook.repository}/{playbook.name}", playbook.input_schema, request.inputs)
+    values["inputs_checked"] = True
     return int((await connection.execute(_INSERT_RUN, values)).scalar_one())
 
 
@@ -152,6 +156,7 @@ def _values(
         "traceparent": request.traceparent,
         "queue_delay": request.queue_delay,
         "flow_run_id": flow_run_id,
+        "inputs_checked": False,
     }
 
 
@@ -189,6 +194,8 @@ def _new_run() -> tuple[list[str], Select[Any]]:
             containers.c.id == bindparam("container", type_=BigInteger),
             playbooks.c.id == PLAYBOOK_ID,
             playbooks.c.disabled.is_(False),
+            # What asks for inputs goes the long way, which looks at them.
+            or_(playbooks.c.input_schema.is_(None), bindparam("inputs_checked", type_=Boolean)),
         )
     )
     return list(columns), source

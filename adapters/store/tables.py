@@ -20,7 +20,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from adapters.store.columns import (
     flag,
@@ -114,6 +114,11 @@ playbooks = Table(
     Column("folder", Text),
     Column("entrypoint", Text),
     json("parameter_schema", "{}"),
+    Column("input_schema", JSONB(none_as_null=True)),
+    Column("output_schema", JSONB(none_as_null=True)),
+    json("input_spec", "[]"),
+    json("output_spec", "[]"),
+    Column("timeout_seconds", Float),
     words("error"),
     Column("deployment_id", Uuid, unique=True),
     words("registered_digest"),
@@ -126,7 +131,10 @@ playbooks = Table(
     CheckConstraint("name !~ '^[0-9]+$'", name="name_not_a_number"),
     CheckConstraint("isolation IN ('fork', 'reused')", name="isolation"),
 )
-"""What was found in the repositories. ``error`` is not empty for one that does not import."""
+"""What was found in the repositories. ``error`` is not empty for one that does not import.
+
+``input_schema`` and ``output_schema`` are JSON schemas, null where nothing is declared;
+``input_spec`` and ``output_spec`` say the same in the vendor's form."""
 
 repositories = Table(
     "repositories",

@@ -24,7 +24,7 @@ from asyncwhois.parse_rir import (
 )
 from asyncwhois.parse_tld import DomainParser
 from asyncwhois.query import DomainQuery, NumberQuery, Query
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from tldextract import TLDExtract
 
 from flows import ActionFailure, ActionResult, Asset, action
@@ -119,7 +119,7 @@ _REGISTRIES = [
 
 
 @action("whois ip", app="WHOIS", type="investigate")
-def whois_ip(ip: str, *, asset: Asset) -> ActionResult:
+def whois_ip(asset: Asset[Settings], ip: str) -> ActionResult:
     """Ask who holds an IP address.
 
     Args:
@@ -156,7 +156,7 @@ def whois_ip(ip: str, *, asset: Asset) -> ActionResult:
 
 
 @action("whois domain", app="WHOIS", type="investigate")
-def whois_domain(domain: str, *, asset: Asset) -> ActionResult:
+def whois_domain(asset: Asset[Settings], domain: str) -> ActionResult:
     """Ask who holds a domain.
 
     Args:
@@ -191,13 +191,9 @@ def whois_domain(domain: str, *, asset: Asset) -> ActionResult:
     return _result(message, facts, answers, summary)
 
 
-def _ask(query: _NumberQuery | _DomainQuery, term: Any, asset: Asset) -> list[str]:  # noqa: ANN401
+def _ask(query: _NumberQuery | _DomainQuery, term: Any, asset: Asset[Settings]) -> list[str]:  # noqa: ANN401
     """Return the answers of the servers asked, the most authoritative one last."""
-    try:
-        settings = Settings.model_validate(asset.settings)
-    except ValidationError as error:
-        wrong = "; ".join(f"{part['loc'][0]}: {part['msg']}" for part in error.errors())
-        raise ActionFailure(f'The settings of asset "{asset.name}" are wrong: {wrong}') from None
+    settings = asset.settings
     query.follow(settings)
     try:
         return query.run(term, settings.host)

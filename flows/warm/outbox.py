@@ -1,4 +1,4 @@
-"""What a run tells Prefect beside its states: logs and events, sent in few requests."""
+"""What a run tells Prefect beside its states: logs, events and artifacts, in few requests."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.events import Event
 from prefect.events.worker import EventsWorker, ProcessPoolForwardingEventsClient
 from prefect.logging.handlers import APILogWorker, set_api_log_sink
+
+from flows.shown import SENDER
 
 SECONDS = 0.5
 """How long logs and events of a run that goes on are kept, to be sent together."""
@@ -36,10 +38,12 @@ class Outbox:
         self._client = client
         self._logs: deque[bytes] = deque()
         self._events: deque[bytes] = deque()
+        self._artifacts: deque[bytes] = deque()
         self._sending = threading.Lock()
         self._filled = threading.Event()
         self._flushed = threading.Event()
         set_api_log_sink(self._put_log)
+        SENDER.send = self._put_artifact
         EventsWorker.set_client_override(ProcessPoolForwardingEventsClient, event_queue=self)
         os.register_at_fork(after_in_child=self._part)
         threading.Thread(target=self._send_on, name="outbox", daemon=True).start()
@@ -72,6 +76,10 @@ class Outbox:
         self._logs.append(json.dumps(log).encode())
         self._filled.set()
 
+    def _put_artifact(self, artifact: dict[str, Any]) -> None:
+        self._artifacts.append(json.dumps(artifact).encode())
+        self._filled.set()
+
     def _send_on(self) -> None:
         while self._filled.wait():
             if self._flushed.wait(SECONDS):
@@ -89,19 +97,24 @@ class Outbox:
         with self._sending:
             self._send_all("/events", self._events)
             self._send_all("/logs/", self._logs)
+            while self._artifacts:  # Prefect takes one at a time
+                self._post("/artifacts/", self._artifacts[0])
+                self._artifacts.popleft()
 
-    def _send_all(self, path: Any, kept: deque[bytes]) -> None:  # noqa: ANN401 - of Prefect's list
+    def _send_all(self, path: str, kept: deque[bytes]) -> None:
         while batch := _first(kept):
-            body = b"[" + b",".join(batch) + b"]"
-            try:
-                self._client.request("POST", path, content=body, headers=JSON)
-            except httpx.HTTPStatusError as error:
-                if not error.response.is_client_error:
-                    raise
-                # It would be refused again, and hold up all that follows.
-                print(f"Prefect refused {path}: {error.response.text}", file=sys.stderr)
+            self._post(path, b"[" + b",".join(batch) + b"]")
             for _ in batch:
                 kept.popleft()
+
+    def _post(self, path: Any, body: bytes) -> None:  # noqa: ANN401 - of Prefect's list
+        try:
+            self._client.request("POST", path, content=body, headers=JSON)
+        except httpx.HTTPStatusError as error:
+            if not error.response.is_client_error:
+                raise
+            # It would be refused again, and hold up all that follows.
+            print(f"Prefect refused {path}: {error.response.text}", file=sys.stderr)
 
 
 def _first(kept: deque[bytes]) -> list[bytes]:

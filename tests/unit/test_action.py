@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
 from prefect._internal.engine import resolve_custom_task_run_name
-from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 from prefect.utilities.callables import get_call_parameters
+from pydantic import BaseModel, Field
 
-import flows.run
 from flows import ActionFailure, ActionResult, Asset, PlaybookRun, action
 from flows.action import Action
+from flows.asset import AssetRecord
 from flows.container import Container
+from flows.failure import WrongParameter
 from flows.plain import plain
-from flows.runtime import StartedAction, StartedAppRun
+from flows.recorder import StartedAction, StartedAppRun
+from flows.run import Call, Outcome, in_hand
+from flows.task import cache_key, perform
 
-ASSETS = [Asset(id=1, name="one", app="WHOIS"), Asset(id=2, name="two", app="WHOIS")]
+
+class Settings(BaseModel):
+    server: str = "localhost"
+
+
+ASSETS = [
+    AssetRecord(id=1, name="one", app="WHOIS"),
+    AssetRecord(id=2, name="two", app="WHOIS", settings={"server": "second"}),
+]
 
 
 @action("whois ip", app="WHOIS", type="investigate")
-def whois_ip(ip: str, depth: int = 1, *, asset: Asset) -> ActionResult:
+def whois_ip(
+    asset: Asset[Settings], ip: str, depth: Annotated[int, Field(ge=1)] = 1
+) -> ActionResult:
     """Look up an address; one that begins with "no" is not found."""
     if ip.startswith("no"):
         raise ActionFailure(f"{ip} not found on {asset.name}")
     if ip.startswith("bug"):
         raise ZeroDivisionError("division by zero")
-    return ActionResult(message=f"{ip} on {asset.name}", data=[{"depth": depth}])
+    summary = {"server": asset.settings.server}
+    return ActionResult(message=f"{ip} on {asset.name}", data=[{"depth": depth}], summary=summary)
 
 
 @action("greet", app="Examples")
@@ -40,9 +55,9 @@ def greet(name: str) -> ActionResult:
 
 @dataclass
 class Recorder:
-    """Stands for the attempt: notes what is recorded."""
+    """Notes what is recorded."""
 
-    assets: list[Asset | None]
+    assets: list[AssetRecord | None]
     starts: list[dict[str, Any]] = field(default_factory=list)
     ends: list[dict[str, Any]] = field(default_factory=list)
 
@@ -51,39 +66,37 @@ class Recorder:
         app_runs = [StartedAppRun(id=n, asset=asset) for n, asset in enumerate(self.assets, 11)]
         return StartedAction(action_run_id=5, app_runs=app_runs)
 
+    def ask_leave(self) -> None: ...
+
     def end_action(self, action_run_id: int, **end: Any) -> None:
         # As the client of the runtime API would send it.
         sent = httpx.Request("POST", "http://runtime", json=plain(end)).read()
         self.ends.append({"id": action_run_id, **json.loads(sent)})
 
 
+def one_by_one(called: Action, calls: Sequence[Call], _limit: int) -> list[Outcome]:
+    """Carry out calls without Prefect."""
+    return [_outcome(called, call) for call in calls]
+
+
+def _outcome(called: Action, call: Call) -> Outcome:
+    try:
+        return perform(called, call)
+    except Exception as error:  # noqa: BLE001 - as Prefect does
+        return error
+
+
 @pytest.fixture
-def recorder(monkeypatch):
-    """A playbook run in hand, whose tasks run without Prefect."""
-
-    def perform(
-        self: Action, app_runs: list[StartedAppRun], sets: list[dict[str, Any]]
-    ) -> list[State]:
-        return [_state_of(self, values, app_run.asset) for app_run in app_runs for values in sets]
-
-    monkeypatch.setattr(Action, "_perform", perform)
+def recorder():
+    """A playbook run in hand, whose actions are carried out without Prefect."""
     recorder = Recorder([*ASSETS])
     container = Container(
         id=1, name="c", label="events", status="new", severity="low", sensitivity="amber",
         source_data_identifier="s",
     )  # fmt: skip
-    run = PlaybookRun(46, "local/hunt", container, [], {}, attempt=recorder)
-    token = flows.run._current.set(run)
-    yield recorder
-    flows.run._current.reset(token)
-
-
-def _state_of(called: Action, values: dict[str, Any], asset: Asset | None) -> State:
-    more = {"asset": asset} if called.needs_asset else {}
-    try:
-        return Completed(data=called.function(**values, **more))
-    except Exception as error:  # noqa: BLE001 - as Prefect does
-        return Failed(data=error)
+    run = PlaybookRun(46, "local/hunt", container, [], {}, recorder, one_by_one, secrets={})
+    with in_hand(run):
+        yield recorder
 
 
 @pytest.mark.parametrize("call", [lambda: greet("x"), lambda: greet.map([{"name": "x"}])])
@@ -93,20 +106,51 @@ def test_an_action_outside_a_playbook_is_refused(call):
 
 
 @pytest.mark.parametrize(
-    "call",
+    ("call", "sentence"),
     [
-        whois_ip,
-        lambda: whois_ip("192.0.2.1", nothing=1),
-        lambda: whois_ip(ip="192.0.2.1", asset=ASSETS[0]),
-        lambda: whois_ip("192.0.2.1", 1, ASSETS[0]),
-        lambda: whois_ip.map([{"ip": "192.0.2.1"}, {}]),
-        lambda: whois_ip.map([{"ip": "192.0.2.1"}, {"domain": "x"}]),
+        (whois_ip, 'whois ip: parameter "ip" is missing'),
+        (
+            lambda: whois_ip("192.0.2.1", nothing=1),
+            'whois ip has no parameter "nothing"; it takes ip, depth',
+        ),
+        (
+            lambda: whois_ip(ip="192.0.2.1", asset=ASSETS[0]),
+            'whois ip has no parameter "asset"; it takes ip, depth',
+        ),
+        (lambda: whois_ip("192.0.2.1", 1, 2), "whois ip: too many values; it takes ip, depth"),
+        (lambda: whois_ip("a", ip="b"), 'whois ip: parameter "ip" is given twice'),
+        (
+            lambda: whois_ip(ip=7),
+            'whois ip: parameter "ip" is 7: Input should be a valid string',
+        ),
+        (
+            lambda: whois_ip("a", depth=0),
+            'whois ip: parameter "depth" is 0: Input should be greater than or equal to 1',
+        ),
+        (
+            lambda: whois_ip.map([{"ip": "192.0.2.1"}, {}]),
+            'whois ip: parameter "ip" is missing',
+        ),
+        (
+            lambda: whois_ip.map([{"ip": "192.0.2.1"}, {"domain": "x", "ip": "y"}]),
+            'whois ip has no parameter "domain"; it takes ip, depth',
+        ),
     ],
 )
-def test_parameters_that_do_not_fit_are_refused_before_anything_is_recorded(recorder, call):
-    with pytest.raises(TypeError):
+def test_a_parameter_that_does_not_fit_is_named_before_anything_is_recorded(
+    recorder, call, sentence
+):
+    with pytest.raises(WrongParameter) as raised:
         call()
+    assert str(raised.value) == sentence
     assert recorder.starts == []
+
+
+@pytest.mark.usefixtures("recorder")
+def test_a_wrong_value_is_shown_only_as_far_as_it_can_be_read():
+    with pytest.raises(WrongParameter) as raised:
+        whois_ip(ip=["x" * 10_000])
+    assert len(str(raised.value)) < 200
 
 
 def test_a_map_of_nothing_does_nothing(recorder):
@@ -129,7 +173,8 @@ def test_a_call_is_recorded_before_it_acts(recorder):
 
 
 def test_an_action_runs_on_every_asset_with_every_set_of_parameters(recorder):
-    done = whois_ip.map([{"ip": "a"}, {"ip": "no"}], name="look", assets=["one", "two"])
+    look = whois_ip.with_options(name="look", assets=["one", "two"])
+    done = look.map([{"ip": "a"}, {"ip": "no"}])
     assert (recorder.starts[0]["name"], recorder.starts[0]["assets"]) == ("look", ["one", "two"])
     assert [(r.asset, r.parameter["ip"], r.status, r.message) for r in done.results] == [
         ("one", "a", "success", "a on one"),
@@ -169,11 +214,99 @@ def test_an_action_without_an_asset_is_recorded_under_its_app(recorder):
     assert recorder.starts[0]["needs_asset"] is False
 
 
-def test_an_async_function_is_no_action():
-    async def later(name: str) -> ActionResult: ...
+@pytest.mark.usefixtures("recorder")
+def test_an_asset_comes_with_its_checked_settings():
+    done = whois_ip("a")
+    assert [result.summary["server"] for result in done.results] == ["localhost", "second"]
 
-    with pytest.raises(TypeError, match="async actions are not supported"):
-        action("later", app="Examples")(later)
+
+def test_an_asset_that_is_set_up_wrong_fails_alone(recorder):
+    recorder.assets = [AssetRecord(id=3, name="bad", app="WHOIS", settings={"server": 7}), *ASSETS]
+    done = whois_ip("a")
+    assert [result.status for result in done.results] == ["failed", "success", "success"]
+    assert done.failures[0].message.startswith('Asset "bad": the setting server cannot be 7: ')
+    assert not recorder.ends[0]["app_runs"][0]["exception_occured"]
+
+
+def test_a_failure_may_be_a_value_to_look_at(recorder):
+    done = whois_ip.with_options(raise_on_failure=False)("no")
+    assert (done.status, done.succeeded) == ("failed", False)
+    assert [each.message for each in done.failures] == [
+        "no not found on one",
+        "no not found on two",
+    ]
+    assert len(recorder.ends) == 1
+
+
+def test_an_async_action_is_awaited(recorder):
+    @action("later", app="Examples")
+    async def later(name: str) -> ActionResult:
+        await asyncio.sleep(0)
+        return ActionResult(message=f"Later, {name}")
+
+    async def playbook() -> list[str]:
+        both = await asyncio.gather(later("a"), later.map([{"name": "b"}, {"name": "c"}]))
+        return [result.message for run in both for result in run.results]
+
+    recorder.assets = [None]
+    assert asyncio.run(playbook()) == ["Later, a", "Later, b", "Later, c"]
+
+
+class Found(BaseModel):
+    country: str
+
+
+@pytest.mark.parametrize(
+    ("returned", "data", "message"),
+    [
+        (Found(country="NL"), [{"country": "NL"}], "find: 1 result"),
+        ([Found(country="NL"), Found(country="DE")], [{"country": "NL"}, {"country": "DE"}],
+         "find: 2 results"),
+        ([], [], "find: 0 results"),
+        (None, [], "find has been done"),
+    ],
+)  # fmt: skip
+def test_models_that_an_action_returns_are_its_data(recorder, returned, data, message):
+    @action("find", app="Examples")
+    def find():
+        return returned
+
+    recorder.assets = [None]
+    done = find()
+    assert (done.data, done.results[0].message) == (data, message)
+
+
+def test_an_action_that_returns_something_else_fails_with_a_sentence(recorder):
+    @action("find", app="Examples")
+    def find():
+        return "NL"
+
+    recorder.assets = [None]
+    with pytest.raises(ActionFailure, match="Action 'find' returned str; it must return an Action"):
+        find()
+
+
+def test_what_is_said_beside_the_parameters_stays_with_the_result(recorder):
+    done = whois_ip.map([{"ip": "a", "context": {"artifact_id": 7}}])
+    assert done.results[0].context == {"artifact_id": 7}
+    assert recorder.starts[0]["parameters"] == [{"ip": "a", "context": {"artifact_id": 7}}]
+
+
+@pytest.mark.parametrize("name", ["limit", "timeout", "cache_seconds", "retries"])
+def test_options_that_make_no_sense_are_refused(name):
+    with pytest.raises(ValueError, match=name):
+        greet.with_options(**{name: -1})
+
+
+def test_a_result_is_used_again_for_the_same_parameters_on_the_same_asset_only():
+    one, two = ASSETS
+    keys = [
+        cache_key(whois_ip, Call(None, record, {"ip": ip}))
+        for record in (one, two, one.model_copy(update={"settings": {"server": "x"}}))
+        for ip in ("a", "b")
+    ]
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == cache_key(whois_ip, Call(None, one.model_copy(), {"ip": "a"}))
 
 
 @pytest.mark.parametrize(
@@ -208,5 +341,6 @@ def test_an_action_may_take_any_parameters(recorder):
 @pytest.mark.parametrize("value", ["{evil}", "{"])
 def test_a_parameter_with_braces_is_no_template(value):
     """What a caller put into an artifact ends up here; Prefect calls `format` on a name."""
-    parameters = get_call_parameters(greet._task.fn, (), {"name": value})
-    assert resolve_custom_task_run_name(greet._task, parameters) == f"greet {value}"
+    call = Call(None, None, {"name": value})
+    parameters = get_call_parameters(greet.task.fn, (call,), {})
+    assert resolve_custom_task_run_name(greet.task, parameters) == f"greet {value}"

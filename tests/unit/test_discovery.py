@@ -69,6 +69,7 @@ def test_a_playbook_is_found_with_all_that_it_says_of_itself(write, find, tmp_pa
         "repository": "local", "name": "hunt", "folder": str(tmp_path),
         "entrypoint": "good.py:hunt", "description": "Look at it.", "category": "c",
         "labels": ["events"], "tags": ["t"], "isolation": "fork", "restartable": False, "error": "",
+        "timeout_seconds": None, "input_schema": None, "output_schema": None,
     }  # fmt: skip
     assert list(schema["properties"]) == ["container_id", "scope", "inputs", "playbook_run_id"]
 

@@ -114,7 +114,7 @@ def unused_port() -> int:
 
 def test_an_address_is_told_in_the_vendors_shape() -> None:
     with responder(answering(ARIN)) as server:
-        result = whois_ip.function("134.170.1.1", asset=server.asset())
+        result = whois_ip.function(server.asset(), "134.170.1.1")
     assert result.message == (
         "Registry: arin\nASN: 8075\nCountry: US\nNets:\n"
         "Range: 134.170.0.0 - 134.170.255.255\nAddress: One Microsoft Way"
@@ -129,7 +129,7 @@ def test_an_address_is_told_in_the_vendors_shape() -> None:
 
 def test_a_domain_is_told_in_the_vendors_shape() -> None:
     with responder(answering(VERISIGN)) as server:
-        result = whois_domain.function("amazon.com", asset=server.asset())
+        result = whois_domain.function(server.asset(), "amazon.com")
     assert result.message == (
         "Organization: Amazon Technologies, Inc.\nDomain: amazon.com\nCity: Reno\n"
         "Name: Hostmaster, Amazon Legal Dept.\nCountry: US"
@@ -146,15 +146,15 @@ def test_a_domain_is_told_in_the_vendors_shape() -> None:
 
 def test_lines_that_the_answer_lacks_are_left_out() -> None:
     with responder(answering("Domain Name: AMAZON.COM\nRegistrant Country: US\n")) as server:
-        result = whois_domain.function("amazon.com", asset=server.asset())
+        result = whois_domain.function(server.asset(), "amazon.com")
     assert result.message == "Domain: amazon.com\nCountry: US"
 
 
 def test_the_registry_is_known_by_its_answer_and_leaves_the_next_one_unspoilt() -> None:
     with responder(answering(RIPE)) as ripe, responder(answering(ARIN)) as arin:
         # An address of ARIN's range, answered by RIPE, and then the other way round.
-        first = whois_ip.function("134.170.1.1", asset=ripe.asset())
-        second = whois_ip.function("193.0.0.1", asset=arin.asset())
+        first = whois_ip.function(ripe.asset(), "134.170.1.1")
+        second = whois_ip.function(arin.asset(), "193.0.0.1")
     assert first.message == (
         "Registry: ripe\nASN: 3333\nCountry: NL\nNets:\n"
         "Range: 193.0.0.0 - 193.0.7.255\nAddress: Stationsplein 11"
@@ -165,7 +165,7 @@ def test_the_registry_is_known_by_its_answer_and_leaves_the_next_one_unspoilt() 
 @pytest.mark.parametrize("address", ["10.0.0.1", "224.0.0.1", "2001:db8::1", "fe80::1%eth0\r\nx"])
 def test_addresses_outside_every_registry_can_be_asked_of_a_set_server(address: str) -> None:
     with responder(answering(ARIN)) as server:
-        whois_ip.function(address, asset=server.asset())
+        whois_ip.function(server.asset(), address)
     assert server.queries == [address.partition("%")[0] + "\r\n"]
 
 
@@ -179,7 +179,7 @@ def test_addresses_outside_every_registry_can_be_asked_of_a_set_server(address: 
 )
 def test_the_registered_domain_is_asked_for(value: str, asked: str) -> None:
     with responder(answering(VERISIGN)) as server:
-        whois_domain.function(value, asset=server.asset())
+        whois_domain.function(server.asset(), value)
     assert server.queries == [f"{asked}\r\n"]
 
 
@@ -187,7 +187,7 @@ def test_without_a_host_the_registrys_referral_is_followed(monkeypatch: pytest.M
     answers = iter([b"Registrar WHOIS Server: localhost\n", b"Domain Name: EXAMPLE.COM\n"])
     monkeypatch.setattr(whois._DomainQuery, "_get_server_name", lambda *_: "127.0.0.1")
     with responder(lambda handler: handler.wfile.write(next(answers))) as server:
-        result = whois_domain.function("example.com", asset=server.asset(host=None))
+        result = whois_domain.function(server.asset(host=None), "example.com")
     assert result.message == "Domain: example.com"
     assert result.data[0]["raw"].startswith("Registrar WHOIS Server: localhost\n")
     assert server.queries == ["example.com\r\n"] * 2
@@ -195,21 +195,21 @@ def test_without_a_host_the_registrys_referral_is_followed(monkeypatch: pytest.M
 
 def test_an_address_that_no_registry_is_in_charge_of_needs_a_host() -> None:
     with pytest.raises(ActionFailure, match=r"^No WHOIS server is in charge of 10\.0\.0\.1$"):
-        whois_ip.function("10.0.0.1", asset=Asset(id=1, name="whois", app="WHOIS"))
+        whois_ip.function(Asset(id=1, name="whois", app="WHOIS"), "10.0.0.1")
 
 
 def test_nothing_found_is_a_failure_that_says_so() -> None:
     with responder(answering('No match for "X".\n')) as server:
         with pytest.raises(ActionFailure, match=r"Nothing found: .* no record of 192\.0\.2\.1$"):
-            whois_ip.function("192.0.2.1", asset=server.asset())
+            whois_ip.function(server.asset(), "192.0.2.1")
         with pytest.raises(ActionFailure, match=r"Nothing found: .* no record of example\.com$"):
-            whois_domain.function("example.com", asset=server.asset())
+            whois_domain.function(server.asset(), "example.com")
 
 
 @pytest.mark.parametrize("value", ["", "1.2.3", "example.com", "1.2.3.4.5", "1.2.3.4\r\nx"])
 def test_what_is_not_an_address_is_not_asked(value: str) -> None:
     with responder(answering(ARIN)) as server, pytest.raises(ActionFailure) as failure:
-        whois_ip.function(value, asset=server.asset())
+        whois_ip.function(server.asset(), value)
     assert str(failure.value) == f'"{value}" is not an IP address'
     assert server.queries == []
 
@@ -219,7 +219,7 @@ def test_what_is_not_an_address_is_not_asked(value: str) -> None:
 )
 def test_what_is_not_a_domain_is_not_asked(value: str) -> None:
     with responder(answering(VERISIGN)) as server, pytest.raises(ActionFailure) as failure:
-        whois_domain.function(value, asset=server.asset())
+        whois_domain.function(server.asset(), value)
     assert str(failure.value) == f'"{value}" is not a domain name'
     assert server.queries == []
 
@@ -228,7 +228,7 @@ def test_a_refused_connection_names_the_server() -> None:
     port = unused_port()
     asset = Responder(port).asset()
     with pytest.raises(ActionFailure) as failure:
-        whois_ip.function("192.0.2.1", asset=asset)
+        whois_ip.function(asset, "192.0.2.1")
     assert str(failure.value) == (
         f"The WHOIS server 127.0.0.1:{port} cannot be reached: Connection refused"
     )
@@ -237,7 +237,7 @@ def test_a_refused_connection_names_the_server() -> None:
 def test_a_host_that_cannot_be_one_names_the_server() -> None:
     asset = Responder(43).asset(host="a..b")
     with pytest.raises(ActionFailure, match=r"^The WHOIS server a\.\.b:43 cannot be reached: "):
-        whois_ip.function("192.0.2.1", asset=asset)
+        whois_ip.function(asset, "192.0.2.1")
 
 
 def test_a_silent_server_runs_into_the_time_out() -> None:
@@ -245,7 +245,7 @@ def test_a_silent_server_runs_into_the_time_out() -> None:
     with responder(lambda _: over.wait()) as server, ExitStack() as stack:
         stack.callback(over.set)
         with pytest.raises(ActionFailure) as failure:
-            whois_domain.function("example.com", asset=server.asset(timeout_seconds=0.2))
+            whois_domain.function(server.asset(timeout_seconds=0.2), "example.com")
     assert str(failure.value) == (
         f"The WHOIS server 127.0.0.1:{server.port} did not answer within 0.2 seconds"
     )
@@ -261,7 +261,7 @@ def test_a_server_that_drips_runs_into_the_same_time_out() -> None:
     with responder(drip) as server, ExitStack() as stack:
         stack.callback(over.set)
         with pytest.raises(ActionFailure, match=r"did not answer within 0\.3 seconds"):
-            whois_ip.function("192.0.2.1", asset=server.asset(timeout_seconds=0.3))
+            whois_ip.function(server.asset(timeout_seconds=0.3), "192.0.2.1")
 
 
 def test_an_answer_without_end_is_cut_off() -> None:
@@ -270,7 +270,7 @@ def test_an_answer_without_end_is_cut_off() -> None:
             handler.wfile.write(b"x" * whois.PIECE)
 
     with responder(pour) as server, pytest.raises(ActionFailure, match="sent more than 262144"):
-        whois_ip.function("192.0.2.1", asset=server.asset())
+        whois_ip.function(server.asset(), "192.0.2.1")
 
 
 def test_letters_cut_in_two_on_the_way_arrive_whole() -> None:
@@ -282,7 +282,7 @@ def test_letters_cut_in_two_on_the_way_arrive_whole() -> None:
         handler.wfile.write(text[middle:])
 
     with responder(in_two) as server:
-        result = whois_domain.function("example.com", asset=server.asset())
+        result = whois_domain.function(server.asset(), "example.com")
     assert result.summary["city"] == "München"
 
 
@@ -299,7 +299,7 @@ def test_wrong_settings_name_the_asset_and_the_setting(
 ) -> None:
     asset = Asset(id=1, name="registry", app="WHOIS", settings=settings)
     with pytest.raises(ActionFailure) as failure:
-        whois_ip.function("192.0.2.1", asset=asset)
+        whois_ip.function(asset, "192.0.2.1")
     assert str(failure.value).startswith(f'The settings of asset "registry" are wrong: {sentence}')
 
 

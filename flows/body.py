@@ -1,0 +1,102 @@
+"""A playbook's function: what goes in, its call, what comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from prefect.utilities.timeout import timeout
+from pydantic import BaseModel, ValidationError
+
+from flows.container import Artifact
+from flows.definition import Definition
+from flows.failure import TimedOut, WrongInputs, WrongOutputs
+from flows.plain import plain
+from flows.run import PlaybookRun
+
+
+def call(definition: Definition, run: PlaybookRun[Any]) -> object:
+    """Call the playbook's function, in the time that its author allows.
+
+    Raises:
+        TimedOut: it took longer.
+
+    """
+    process_id = os.getpid()
+    try:
+        with timeout(definition.timeout, TimedOut):
+            return _returned(definition, run)
+    except TimedOut:
+        message = f"Playbook {definition.name} took longer than {definition.timeout:g} seconds"
+        raise TimedOut(message) from None
+    finally:
+        if os.getpid() != process_id:
+            # A process that the playbook forked has come back. It is not the run.
+            os._exit(1)
+
+
+def _returned(definition: Definition, run: PlaybookRun[Any]) -> object:
+    returned = definition.function(run)
+    return asyncio.run(returned) if inspect.iscoroutine(returned) else returned
+
+
+def in_scope(artifacts: Sequence[Artifact], scope: str | list[int]) -> list[Artifact]:
+    """Those of `artifacts` that a playbook sees which is called by one that sees all of them.
+
+    Raises:
+        WrongInputs: `scope` names an artifact that is not among them.
+
+    """
+    if isinstance(scope, str):
+        return list(artifacts)
+    missing = set(scope) - {artifact.id for artifact in artifacts}
+    if missing:
+        raise WrongInputs(f"scope names artifact {min(missing)}, which is not in the run's scope")
+    return [artifact for artifact in artifacts if artifact.id in scope]
+
+
+def checked_inputs(definition: Definition, inputs: dict[str, Any] | None) -> Any:  # noqa: ANN401 - a model's, or the dictionary
+    """An instance of the declared inputs; the dictionary itself where none are declared.
+
+    Raises:
+        WrongInputs: they do not fit.
+
+    """
+    if definition.inputs is None:
+        return inputs or {}
+    try:
+        return definition.inputs.model_validate(inputs or {})
+    except ValidationError as error:
+        raise WrongInputs(_sentence("inputs", definition, error)) from None
+
+
+def checked_outputs(definition: Definition, returned: object) -> object:
+    """What the playbook returned, as an instance of the declared outputs where there are any.
+
+    Raises:
+        WrongOutputs: it does not fit.
+
+    """
+    if definition.outputs is None:
+        return returned
+    try:
+        return definition.outputs.model_validate(returned)
+    except ValidationError as error:
+        raise WrongOutputs(_sentence("outputs", definition, error)) from None
+
+
+def recorded_outputs(outputs: object) -> dict[str, Any] | None:
+    """What is kept of them with the run: a model's fields, or a dictionary; else nothing."""
+    if isinstance(outputs, BaseModel):
+        return plain(outputs.model_dump(mode="json"))  # type: ignore[no-any-return]
+    return plain(outputs) if isinstance(outputs, dict) else None
+
+
+def _sentence(what: str, definition: Definition, error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join([what, *(str(part) for part in first["loc"])])
+    said = "" if first["type"] == "missing" else f" ({plain(first['input'])!r:.100})"
+    return f"{place} of playbook {definition.name}: {first['msg']}{said}"

@@ -1,0 +1,56 @@
+"""Where the actions of a run are recorded."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel
+
+from flows.asset import AssetRecord
+
+
+class StartedAppRun(BaseModel):
+    """One asset's part of a started action run; `asset` is None for an app without assets."""
+
+    id: int
+    asset: AssetRecord | None
+
+
+class StartedAction(BaseModel):
+    """A start that has been recorded for good."""
+
+    action_run_id: int
+    app_runs: list[StartedAppRun]
+
+
+class Recorder(Protocol):
+    """Gives actions leave to start, and keeps what came of them.
+
+    `flows.runtime.Attempt` is the one that asks the gateway; `flows.trial` has one without.
+    """
+
+    def start_action(
+        self,
+        *,
+        action: str,
+        app: str,
+        type: str,  # noqa: A002 - the contract's own name
+        name: str,
+        parameters: list[dict[str, Any]],
+        assets: list[str] | None,
+        needs_asset: bool,
+    ) -> StartedAction:
+        """Record the start of an action; it may begin only after this returned."""
+
+    def ask_leave(self) -> None:
+        """Raise `flows.runtime.Superseded` if the run may not act any more."""
+
+    def end_action(
+        self,
+        action_run_id: int,
+        *,
+        status: Literal["success", "failed"],
+        message: str,
+        app_runs: list[dict[str, Any]],
+    ) -> None:
+        """Record an action's end: per app run ``{id, status, message, results}``."""

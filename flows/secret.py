@@ -1,0 +1,81 @@
+"""Secrets of assets, each in a Prefect block of our own type, which Prefect's UI can edit."""
+
+from __future__ import annotations
+
+import threading
+from typing import ClassVar
+
+import httpx
+from prefect.blocks.core import Block
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
+from pydantic import Field, SecretStr
+from pydantic.networks import HttpUrl
+
+from flows.failure import PrefectUnavailable
+
+SLUG = "asset-secret"
+
+
+class AssetSecret(Block):
+    """A secret setting of an asset, such as a password or an API key.
+
+    Attributes:
+        value: The secret itself. Runs that begin from now on use it.
+
+    """
+
+    _block_type_name: ClassVar[str] = "Asset Secret"
+    _block_type_slug: ClassVar[str] = SLUG
+    _logo_url: ClassVar[HttpUrl] = HttpUrl(
+        "https://raw.githubusercontent.com/PrefectHQ/prefect/420d0d6a78bb6df1fc18bcf188fdad43c1d22ea9/assets/block-logos/secret.png"
+    )
+    _description: ClassVar[str] = (
+        "A secret setting of an asset, such as a password or an API key. Made by prefect-phantom; "
+        "a new value holds for runs that begin from now on."
+    )
+
+    value: SecretStr = Field(description="The secret itself, such as a password or an API key.")
+
+
+class BlockSecrets:
+    """The secrets of the assets of one run, each read from Prefect once, when it is needed."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, SecretStr] = {}
+        self._reading = threading.Lock()
+
+    def read(self, block: str) -> SecretStr | None:
+        """The value in the block of this name; None when there is no such block.
+
+        Raises:
+            PrefectUnavailable: Prefect does not answer.
+
+        """
+        with self._reading:
+            if block not in self._values:
+                value = _load(block)
+                if value is None:
+                    return None
+                self._values[block] = value
+            return self._values[block]
+
+
+def _load(block: str) -> SecretStr | None:
+    try:
+        with get_client(sync_client=True) as client:
+            document = client.read_block_document_by_name(block, SLUG, include_secrets=True)
+    except ObjectNotFound:
+        return None
+    except httpx.HTTPError as error:
+        message = f'Prefect does not give out the block "{block}" now ({_reason(error)})'
+        raise PrefectUnavailable(message) from error
+    value = document.data.get("value")
+    return SecretStr(value) if isinstance(value, str) else None
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    """Why, in a word: an answer itself might repeat what was sent."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"HTTP {error.response.status_code}"
+    return type(error).__name__
