@@ -82,6 +82,7 @@ def _within(
         recorder=calling.recorder,
         perform=calling.perform,
         secrets=calling.secrets,
+        attempt=calling.attempt,
         action_runs=calling.action_runs,
     )
     with in_hand(run):
@@ -133,6 +134,7 @@ def _carried_out(definition: Definition, attempt: Attempt) -> Any:  # noqa: ANN4
         recorder=attempt,
         perform=perform_in_prefect,
         secrets=BlockSecrets(),
+        attempt=claim.attempt,
     )
     try:
         with log.listen():

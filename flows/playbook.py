@@ -7,18 +7,29 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any, Literal, TypeVar, overload
 
 import prefect
+from prefect.context import FlowRunContext
+from prefect.utilities.callables import get_call_parameters
 from pydantic import BaseModel, Field
 
 from flows.definition import Definition, Isolation
 from flows.execution import execute
-from flows.run import PlaybookRun
+from flows.run import PlaybookRun, current_or_none
 
 Scope = Literal["all", "new"] | list[int]
 Returned = TypeVar("Returned")
 Body = Callable[[PlaybookRun[Any]], Returned]
 AsyncBody = Callable[[PlaybookRun[Any]], Coroutine[Any, Any, Returned]]
-Playbook = prefect.Flow[..., Returned]
-"""A playbook is a Prefect flow. Called by another playbook, it gives its outputs."""
+
+
+class Playbook(prefect.Flow[..., Returned]):
+    """A playbook is a Prefect flow. Called by another playbook, it gives its outputs."""
+
+    def __call__(self, *values: Any, **parameters: Any) -> Any:  # noqa: ANN401 - as there
+        """Run it: as a sub-flow within a playbook, and as a plain call within a trial of one."""
+        context = FlowRunContext.get()
+        if context is not None and context.flow_run is None and current_or_none() is not None:
+            return self.fn(**get_call_parameters(self.fn, values, parameters))
+        return super().__call__(*values, **parameters)
 
 
 class Decorator:
@@ -151,11 +162,10 @@ def _flow(definition: Definition) -> Playbook[Any]:
     run_playbook.__module__ = function.__module__
     run_playbook.__qualname__ = run_playbook.__name__ = function.__name__
     run_playbook.definition = definition  # type: ignore[attr-defined]
-    return prefect.Flow(
+    return Playbook(
         run_playbook,
         name=prefect_name(definition.name),
         description=definition.description or None,
-        timeout_seconds=definition.timeout,
         persist_result=False,
         log_prints=True,
     )

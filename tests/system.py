@@ -139,7 +139,7 @@ LOCAL_PLAYBOOKS = {
 
         @playbook(restartable=True)
         def restarts(run: PlaybookRun) -> None:
-            if run.attempt.claim.attempt == 1:
+            if run.attempt == 1:
                 time.sleep(600)
     """,
     # A folder of the user's own with our package's name, beside the playbooks.

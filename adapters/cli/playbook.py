@@ -1,4 +1,4 @@
-"""``playbook``: list the playbooks that a gateway knows, and start them."""
+"""``playbook``: write playbooks, try them, list those that a gateway knows, and start them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from adapters.cli.connection import DEFAULT, AsJson, Connection, fail
 from adapters.cli.run import follow
 from adapters.client import Phantom, Scope
 
-app = App(name="playbook", help="List the playbooks that the gateway knows, and start them.")
+app = App(name="playbook", help="Write playbooks, try them, list those of a gateway, start them.")
+# Imported when they are called: Prefect would double the time of every other command.
+app.command("adapters.cli.trial:new", name="new", help="Write a good start for a playbook.")
+app.command("adapters.cli.trial:try_", name="try", help="Run a playbook without any server.")
 
 Name = Annotated[str, Parameter(help="The playbook, as REPO/NAME, its bare name or its id.")]
 
@@ -30,7 +33,8 @@ def _scope(_: object, tokens: Sequence[Token]) -> Scope:
         raise ValueError(f'"{text}" is not all, new, or artifact ids like 1,2,3') from None
 
 
-def _object(_: object, tokens: Sequence[Token]) -> dict[str, Any]:
+def json_object(_: object, tokens: Sequence[Token]) -> dict[str, Any]:
+    """The JSON object in an option. Raises ValueError for anything else."""
     try:
         value = json.loads(tokens[0].value)
     except ValueError as error:
@@ -111,7 +115,7 @@ def run(
     inputs: Annotated[
         dict[str, Any] | None,
         Parameter(
-            converter=_object,
+            converter=json_object,
             accepts_keys=False,
             n_tokens=1,
             negative=(),

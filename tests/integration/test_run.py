@@ -31,7 +31,11 @@ async def test_my_playbook_ends_in_success_with_both_actions_in_its_message(
         while len(task_runs := await prefect.read_task_runs(flow_run_filter=own)) < len(entries):
             await anyio.sleep(0.1)
     assert len(task_runs) == len(entries)
-    assert (await flow_run_of(prefect, run)).name == f"my_playbook #{run['id']}"
+    flow_run = await flow_run_of(prefect, run)
+    name = f"Sample: suspicious outbound connections: my_playbook #{run['id']}"
+    assert flow_run.name == name
+    tags = {"repository:examples", "label:events", f"playbook_run:{run['id']}", "container:42"}
+    assert tags <= set(flow_run.tags)
 
 
 def test_a_playbook_that_lets_a_failure_out_ends_failed_with_its_reason(system: System) -> None:

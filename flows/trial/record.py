@@ -1,0 +1,47 @@
+"""What takes the gateway's place for the actions of a trial."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows.failure import ActionFailure
+from flows.recorder import StartedAction, StartedAppRun
+from flows.trial.assets import TrialAsset, records
+
+
+@dataclass
+class Record:
+    """Gives each action leave to start, on the assets of the trial."""
+
+    assets: Sequence[TrialAsset]
+    faked: Collection[str]
+    """Names of actions that are not carried out, and so need no asset."""
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def start_action(
+        self,
+        *,
+        action: str,
+        app: str,
+        assets: list[str] | None,
+        needs_asset: bool,
+        **_: object,
+    ) -> StartedAction:
+        """Give leave to start. Raises `ActionFailure` for an asset that is missing."""
+        chosen: Sequence[Any] = [None]
+        if needs_asset and action not in self.faked:
+            try:
+                chosen = records(self.assets, app, assets)
+            except LookupError as error:
+                raise ActionFailure(str(error)) from None
+        app_runs = [StartedAppRun(id=next(self._ids), asset=asset) for asset in chosen]
+        return StartedAction(action_run_id=next(self._ids), app_runs=app_runs)
+
+    def ask_leave(self) -> None:
+        """Nobody can cancel a trial but whoever sees it."""
+
+    def end_action(self, action_run_id: int, **_: object) -> None:
+        """The run in hand has it all."""
