@@ -21,7 +21,7 @@ LEASE_SECONDS = 60
 WORKER_GONE = "The run's process died: its worker was stopped"
 LEASE_LOST = f"The run's worker was not heard of for {LEASE_SECONDS} seconds"
 TIMED_OUT = "The run took longer than the {:g} seconds that its playbook allows"
-GIVING_UP_SECONDS = 10
+GIVING_UP_SECONDS = 5
 """How long a run that has timed out may take to say so itself."""
 MOST_ATTEMPTS = 5
 """A restartable run that has lost its worker so often is itself the reason, and ends failed."""
@@ -97,6 +97,10 @@ async def end_timed_out(database: Database) -> list[int]:
     async with database.begin() as connection:
         overdue = (await connection.execute(query)).all()
         for row in overdue:
+            # Without its token the process is told to stop at once, not after a while.
+            await connection.execute(
+                update(runs).where(runs.c.id == row.id).values(attempt_token_hash=None)
+            )
             await finish(connection, row.id, "failed", TIMED_OUT.format(row.timeout_seconds))
         return [row.id for row in overdue]
 

@@ -217,11 +217,13 @@ async def unsettle(database: Database, flow_run_id: UUID) -> None:
 
 
 async def refused(database: Database, flow_run_ids: Sequence[UUID]) -> list[UUID]:
-    """Which of these flow runs may not go on: cancelled, or ended a while ago.
+    """Which of these flow runs may not go on: cancelled, ended by others, or ended a while ago.
 
     A run that has just reported its end is still telling Prefect so, and sending on its logs.
     """
-    long_ended = runs.c.end_time < func.now() - timedelta(seconds=LEAVING_SECONDS)
+    long_ended = (runs.c.end_time < func.now() - timedelta(seconds=LEAVING_SECONDS)) | (
+        runs.c.end_time.is_not(None) & runs.c.attempt_token_hash.is_(None)
+    )
     query = select(runs.c.flow_run_id).where(
         runs.c.flow_run_id == any_(literal(list(flow_run_ids), ARRAY(Uuid))),
         runs.c.cancel_time.is_not(None) | long_ended,

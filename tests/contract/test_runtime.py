@@ -205,6 +205,15 @@ async def test_a_cancelled_run_refuses_the_start_of_an_action(ask, claim, client
     }
 
 
+async def test_an_action_may_be_tried_again_until_its_run_is_cancelled(ask, claim, client):
+    run = await claim()
+    assert (await ask("leave", run["token"], {})).status_code == 200
+    await client.post(f"/rest/playbook_run/{run['playbook_run_id']}", json={"cancel": True})
+    answer = await ask("leave", run["token"], {})
+    assert answer.status_code == 409
+    assert answer.json()["message"] == f"Playbook run {run['playbook_run_id']} was cancelled"
+
+
 async def test_a_process_that_is_too_early_is_told_to_come_again(ask, hand_over, change):
     message = await hand_over()
     await change(message["playbook_run_id"], flow_run_id=None)
