@@ -8,14 +8,14 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from prefect.utilities.timeout import timeout
 from pydantic import BaseModel, ValidationError
 
 from flows.container import Artifact
 from flows.definition import Definition
-from flows.failure import TimedOut, WrongInputs, WrongOutputs
+from flows.failure import WrongInputs, WrongOutputs
 from flows.plain import plain
 from flows.run import PlaybookRun
+from flows.time_limit import time_limit
 
 
 def call(definition: Definition, run: PlaybookRun[Any]) -> object:
@@ -26,12 +26,11 @@ def call(definition: Definition, run: PlaybookRun[Any]) -> object:
 
     """
     process_id = os.getpid()
+    limit = definition.timeout
+    sentence = f"Playbook {definition.name} took longer than {limit:g} seconds" if limit else ""
     try:
-        with timeout(definition.timeout, TimedOut):
+        with time_limit(limit, sentence):
             return _returned(definition, run)
-    except TimedOut:
-        message = f"Playbook {definition.name} took longer than {definition.timeout:g} seconds"
-        raise TimedOut(message) from None
     finally:
         if os.getpid() != process_id:
             # A process that the playbook forked has come back. It is not the run.

@@ -6,9 +6,10 @@ import prefect
 import pytest
 from prefect.exceptions import ParameterTypeError
 from prefect.utilities.callables import parameter_schema
+from pydantic import BaseModel, Field
 
 from flows import PlaybookRun, playbook
-from flows.execution import _tagged
+from flows.execution import _tagged, run_name
 from flows.playbook import definition_of, prefect_name
 
 REFUSED_BY_PREFECT = "/%&<>"
@@ -171,3 +172,43 @@ def test_parameters_that_do_not_fit_are_refused(parameters):
 )
 def test_the_tags_of_a_flow_run_say_which_run_it_was(tags: list[str], run_id: int | None) -> None:
     assert _tagged(tags) == run_id
+
+
+class Inputs(BaseModel):
+    limit: int = Field(ge=1, description="At most so many")
+
+
+def test_what_a_playbook_asks_for_has_fields_of_its_own_in_the_form():
+    asking = playbook(inputs=Inputs)(nothing)
+    schema = parameter_schema(asking).model_dump_for_openapi()
+    assert schema["required"] == ["container_id"]
+    assert schema["definitions"]["Inputs"]["properties"]["limit"]["minimum"] == 1
+
+
+@pytest.mark.parametrize("what", ["inputs", "outputs"])
+def test_inputs_and_outputs_are_models(what):
+    with pytest.raises(TypeError, match=f"{what} of playbook nothing must be a pydantic model"):
+        playbook(**{what: dict})(nothing)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+def test_a_time_limit_of_nothing_is_refused(timeout):
+    with pytest.raises(ValueError, match="timeout of playbook nothing must be above 0 s"):
+        playbook(timeout=timeout)(nothing)
+
+
+def test_a_container_below_1_is_refused_by_the_form():
+    with pytest.raises(ParameterTypeError):
+        hunt.validate_parameters({"container_id": 0})
+
+
+@pytest.mark.parametrize(
+    ("container", "name"),
+    [
+        ("Phish", "Phish: hunt #7"),
+        ("two\nlines", "two lines: hunt #7"),
+        ("x" * 200, f"{'x' * 80}...: hunt #7"),
+    ],
+)
+def test_a_run_is_called_after_container_and_playbook(container, name):
+    assert run_name(container, "hunt", 7) == name
