@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     """Port of the REST contract; 0 picks a free one."""
     http: bool = False
     """Serve plain HTTP instead of HTTPS."""
+    base_url: str = ""
+    """Where people reach the gateway, for links in Prefect; made of the three above if empty."""
     runtime_host: str = "127.0.0.1"
     """Address of the runtime API. On any but loopback its key passes over the network: see README.
     """
@@ -157,3 +159,8 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    def reached_at(self) -> str:
+        """Where people reach the gateway, without a slash at its end."""
+        scheme = "http" if self.http else "https"
+        return self.base_url.rstrip("/") or f"{scheme}://{self.host}:{self.port}"

@@ -72,7 +72,7 @@ def call(action: Action[...], sets: Sequence[Mapping[str, Any]]) -> ActionRun:
         app_runs=[dict(end) for end in ends],
     )
     run.action_runs.append(action_run)
-    show_action_run(action_run)
+    show_action_run(action_run, run.base_url)
     if options.raise_on_failure and not action_run.succeeded:
         raise ActionFailure(f"{name}: {results[0].message}", action_run)
     return action_run

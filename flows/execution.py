@@ -82,6 +82,7 @@ def _within(
         recorder=calling.recorder,
         perform=calling.perform,
         secrets=calling.secrets,
+        base_url=calling.base_url,
         attempt=calling.attempt,
         action_runs=calling.action_runs,
     )
@@ -134,6 +135,7 @@ def _carried_out(definition: Definition, attempt: Attempt) -> Any:  # noqa: ANN4
         recorder=attempt,
         perform=perform_in_prefect,
         secrets=BlockSecrets(),
+        base_url=claim.base_url,
         attempt=claim.attempt,
     )
     try:

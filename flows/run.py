@@ -54,6 +54,8 @@ class PlaybookRun(Generic[InputsT]):
     perform: Perform = field(repr=False)
     secrets: Secrets = field(repr=False)
     """Where the secrets of its assets are read."""
+    base_url: str = ""
+    """Where people reach the gateway, such as ``https://soar.example``; empty without one."""
     attempt: int = 1
     """Counts from 1; more only where a restartable playbook was started again."""
     action_runs: list[ActionRun] = field(default_factory=list, repr=False)

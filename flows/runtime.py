@@ -57,6 +57,8 @@ class Claim(BaseModel):
     artifacts: list[Artifact]
     inputs: dict[str, Any]
     request_id: str | None = None
+    base_url: str = ""
+    """Where people reach the gateway."""
 
 
 class Attempt:

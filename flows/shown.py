@@ -53,27 +53,34 @@ class Sender:
 SENDER = Sender()
 
 
-def show_action_run(action_run: ActionRun) -> None:
-    """A table of an action run: a row for each parameter set on each asset."""
+def show_action_run(action_run: ActionRun, base_url: str) -> None:
+    """A table of an action run: a row for each parameter set on each asset.
+
+    It is shortened, and has a link to all of it at the gateway.
+    """
     rows = [_row(result) for result in action_run.results[:MOST_ROWS]]
     first = f", the first {MOST_ROWS} here" if len(rows) < len(action_run.results) else ""
     _show(
         "table",
         json.dumps(rows),
-        f"**{escaped(action_run.name)}**: {escaped(action_run.message)}{first}. Whole: "
-        f"`/rest/action_run/{action_run.id}/app_runs?include_expensive&page_size=0`",
+        f"**{escaped(action_run.name)}**: {escaped(action_run.message)}{first}. "
+        f"[All of it]({base_url}/rest/action_run/{action_run.id}/app_runs"
+        "?include_expensive&page_size=0)",
     )
 
 
 def show_summary(run: PlaybookRun[Any], status: Status, message: str) -> None:
     """What the run was asked to do, how it ended, and what each of its action runs did."""
     reason = f": {escaped(message)}" if message else ""
+    container = f"{run.base_url}/rest/container/{run.container.id}?pretty"
+    itself = f"{run.base_url}/rest/playbook_run/{run.id}?pretty"
+    count = len(run.artifacts)
     lines = [
         f"## {escaped(run.playbook)} on {escaped(run.container.name)}",
         "",
         f"Playbook run {run.id} ended in **{status}**{reason}",
         "",
-        f"Container {run.container.id}, {len(run.artifacts)} artifacts in scope",
+        f"[Container {run.container.id}]({container}), {count} artifacts in scope, [run]({itself})",
     ]
     if run.action_runs:
         lines += ["", "| action | status | |", "|---|---|---|"]

@@ -189,7 +189,7 @@ async def _claim(request: Request) -> Response:
         },
     )
     state.dispatch.notify()
-    return answer(jsonable_encoder(claim))
+    return answer({**jsonable_encoder(claim), "base_url": state.settings.reached_at()})
 
 
 async def _start_action(request: Request) -> Response:
