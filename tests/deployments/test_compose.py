@@ -44,7 +44,7 @@ def test_it_is_a_compose_file_without_a_word_that_means_nothing(compose: dict[st
     parsed.validate_networks()
     parsed.validate_volumes()
     parsed.validate_secrets()
-    assert set(parsed.service_names) == set(compose["services"])
+    assert set(parsed.service_names()) == set(compose["services"])
     compose["services"]["gateway"]["comand"] = "x"
     with pytest.raises(ValueError, match="comand"):
         parser.from_yaml(yaml.safe_dump(compose))
