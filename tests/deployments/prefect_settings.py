@@ -18,28 +18,31 @@ from prefect.settings.base import PrefectBaseSettings
 from prefect.settings.legacy import _get_valid_setting_names
 from pydantic import ValidationError
 
-REDIS = "prefect_redis.client", "RedisMessagingSettings"
+REDIS = (
+    ("prefect_redis.client", "RedisMessagingSettings"),
+    ("prefect_redis.cleanup_queue", "RedisWorkerCleanupQueueSettings"),
+)
 MODULES = ("MESSAGING_BROKER", "MESSAGING_CACHE", "CAUSAL_ORDERING", "STORAGE")
 """Ends of the names of variables whose values are modules."""
 
 
-def redis_settings() -> type[PrefectBaseSettings]:
-    module, name = REDIS
-    found: type[PrefectBaseSettings] = getattr(importlib.import_module(module), name)
-    return found
+def redis_settings() -> list[type[PrefectBaseSettings]]:
+    return [getattr(importlib.import_module(module), name) for module, name in REDIS]
 
 
 def names() -> Iterator[str]:
     yield from _get_valid_setting_names(Settings)
-    prefix = str(redis_settings().model_config.get("env_prefix"))
-    yield from (f"{prefix}{field}".upper() for field in redis_settings().model_fields)
+    for settings in redis_settings():
+        prefix = str(settings.model_config.get("env_prefix"))
+        yield from (f"{prefix}{field}".upper() for field in settings.model_fields)
 
 
 def refusal(environment: Mapping[str, str]) -> str:
     os.environ.update(environment)
     try:
         Settings()
-        redis_settings()()
+        for settings in redis_settings():
+            settings()
         for name, value in environment.items():
             if name.endswith(MODULES):
                 importlib.import_module(value)

@@ -99,6 +99,20 @@ def test_secrets_come_from_outside_and_the_example_names_all_that_is_asked_for(
             assert "PASSWORD" not in name or PLACE.search(value), line
 
 
+def test_whatever_prefect_keeps_in_redis_has_redis_for_its_address(compose: dict[str, Any]) -> None:
+    """Each has an address of its own, whose default is a Redis in the same container."""
+    for name in ("prefect-server", "prefect-services"):
+        variables = compose["services"][name]["environment"]
+        modules = {
+            str(value).rpartition(".")[2]
+            for value in variables.values()
+            if "prefect_redis" in value
+        }
+        assert modules == {"messaging", "ordering", "lease_storage", "cleanup_queue"}
+        for owner in ("SERVER_DOCKET", "REDIS_MESSAGING", "REDIS_WORKER_CLEANUP_QUEUE"):
+            assert "@redis:6379" in variables[f"PREFECT_{owner}_URL"]
+
+
 def test_playbooks_have_no_way_to_the_databases(compose: dict[str, Any]) -> None:
     services = compose["services"]
     assert services["worker"]["networks"] == ["runs"]
