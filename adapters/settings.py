@@ -30,8 +30,7 @@ class Settings(BaseSettings):
     http: bool = False
     """Serve plain HTTP instead of HTTPS."""
     runtime_host: str = "127.0.0.1"
-    """Address of the runtime API. On any but loopback its key passes over the network: see README.
-    """
+    """Address of the runtime API. On any but loopback its key passes over the network."""
     runtime_port: int = Field(default=8444, ge=0, le=65535)
     """Port of the runtime API, the door from runs to stored data; 0 picks a free one."""
     prefect_port: int = Field(default=4200, ge=0, le=65535)

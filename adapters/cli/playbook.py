@@ -82,7 +82,7 @@ def list_(*, as_json: AsJson = False, connection: Connection = DEFAULT) -> None:
                 Text(playbook.full_name),
                 _state(playbook),
                 Text(", ".join(playbook.labels)),
-                Text(playbook.error or playbook.description or ""),
+                Text((playbook.error or playbook.description or "").partition("\n")[0]),
             )
         Console().print(table)
 
