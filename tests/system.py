@@ -290,7 +290,9 @@ def system(bound: socket.socket) -> Iterator[System]:
         try:
             if url is None:
                 pytest.fail(f"up ended before it was ready:\n{(folder / 'up.log').read_text()}")
-            yield System(folder / "home", url.removeprefix("ready: ").strip(), playbooks)
+            system = System(folder / "home", url.removeprefix("ready: ").strip(), playbooks)
+            with system.phantom:
+                yield system
         finally:
             program.send_signal(signal.SIGTERM)
             program.wait(STOP_SECONDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cyclopts
 
-from adapters.cli import playbook, role, run, token, user
+from adapters.cli import container, playbook, role, run, token, user
 
 app = cyclopts.App(name="prefect-phantom", help="Phantom's REST contract, carried out by Prefect.")
 # Imported when they are called: their imports would double the time of every other command.
@@ -16,6 +16,7 @@ app.command("adapters.cli.restore:restore", help="Make a home from the file of a
 app.command("adapters.cli.doctor:doctor", help="Check every part and say what to do.")
 app.command(playbook.app)
 app.command(run.app)
+app.command(container.app)
 app.command(token.app)
 app.command(user.app)
 app.command(role.app)

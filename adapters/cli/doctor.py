@@ -58,7 +58,7 @@ def _look(connection: Connection) -> Iterator[Finding]:
         with Phantom(
             url, token=connection.credentials(url), verify=connection.verification()
         ) as phantom:
-            health, playbooks = phantom.health(), phantom.playbooks()
+            health, playbooks = phantom.health(), list(phantom.iterate(Playbook))
     except _Stop as stop:
         yield stop.finding
     except (ConnectionMissing, PhantomClientError, httpx.InvalidURL, OSError) as error:

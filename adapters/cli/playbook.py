@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import islice
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter, Token
@@ -12,14 +13,19 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from adapters.cli.connection import DEFAULT, AsJson, Connection, fail
-from adapters.cli.run import follow
-from adapters.client import Phantom, Scope
+from adapters.cli.live import follow
+from adapters.cli.pairs import check as check_pairs
+from adapters.cli.pairs import read as read_pairs
+from adapters.cli.pictures import fact_grid, print_runs
+from adapters.client import Phantom, Playbook, PlaybookRun, Scope
 
 app = App(name="playbook", help="Write playbooks, try them, list those of a gateway, start them.")
 # Imported when they are called: Prefect would double the time of every other command.
 app.command("adapters.cli.trial:new", name="new", help="Write a good start for a playbook.")
 app.command("adapters.cli.trial:try_", name="try", help="Run a playbook without any server.")
 
+LATEST = 5
+"""How many runs of a playbook are shown with it."""
 Name = Annotated[str, Parameter(help="The playbook, as REPO/NAME, its bare name or its id.")]
 
 
@@ -44,25 +50,24 @@ def json_object(_: object, tokens: Sequence[Token]) -> dict[str, Any]:
     return value
 
 
-def _pairs(_: object, pairs: list[str] | None) -> None:
-    for pair in pairs or []:
-        if not pair.partition("=")[0] or "=" not in pair:
-            raise ValueError(f'"{pair}" is not KEY=VALUE')
+def _state(playbook: Playbook) -> Text:
+    if playbook.error:
+        return Text("broken", style="red")
+    if playbook.disabled:
+        return Text("disabled", style="yellow")
+    return Text("active" if playbook.active else "inactive")
 
 
-def _value(text: str) -> object:
-    """JSON where the text is JSON, such as ``5`` or ``true``; else the text itself."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+def _names(fields: Sequence[Any]) -> list[str]:
+    """Names of declared inputs or outputs."""
+    return [str(field.get("name", "")) for field in fields if isinstance(field, dict)]
 
 
 @app.command(name="list")
 def list_(*, as_json: AsJson = False, connection: Connection = DEFAULT) -> None:
     """List the playbooks, with their ids."""
     with connection.open() as phantom:
-        playbooks = phantom.playbooks()
+        playbooks = list(phantom.iterate(Playbook))
         if as_json:
             Console().print_json(
                 data=[
@@ -72,19 +77,40 @@ def list_(*, as_json: AsJson = False, connection: Connection = DEFAULT) -> None:
             return
         table = Table("id", Column("playbook", no_wrap=True), "state", "labels", "description")
         for playbook in playbooks:
-            state = Text("active" if playbook.active else "inactive")
-            if playbook.disabled:
-                state = Text("disabled", style="yellow")
-            if playbook.error:
-                state = Text("broken", style="red")
             table.add_row(
                 str(playbook.id),
                 Text(playbook.full_name),
-                state,
+                _state(playbook),
                 Text(", ".join(playbook.labels)),
-                Text(playbook.error or playbook.description or ""),
+                Text((playbook.error or playbook.description or "").partition("\n")[0]),
             )
         Console().print(table)
+
+
+@app.command
+def show(playbook: Name, /, *, as_json: AsJson = False, connection: Connection = DEFAULT) -> None:
+    """Show a playbook: what it is for, what it takes, and its last runs."""
+    with connection.open() as phantom:
+        found = phantom.get(Playbook, _find(phantom, playbook))
+        if as_json:
+            Console().print_json(data=found.model_dump(mode="json", exclude_unset=True))
+            return
+        facts = {
+            "id": str(found.id),
+            "playbook": found.full_name,
+            "description": found.description,
+            "type": found.playbook_type,
+            "category": found.category,
+            "labels": ", ".join(found.labels),
+            "tags": ", ".join(found.tags),
+            "inputs": ", ".join(_names(found.input_spec)),
+            "outputs": ", ".join(_names(found.output_spec)),
+            "deployment": found.deployment_id,
+            "error": found.error,
+        }
+        Console().print(fact_grid(facts | {"state": _state(found)}))
+        latest = phantom.iterate(PlaybookRun, playbook=found.id, sort="-id", page_size=LATEST)
+        print_runs(list(islice(latest, LATEST)))
 
 
 @app.command
@@ -107,7 +133,7 @@ def run(
         list[str] | None,
         Parameter(
             name="--input",
-            validator=_pairs,
+            validator=check_pairs,
             negative=(),
             help="KEY=VALUE, once for each input; a value that is JSON is taken as JSON.",
         ),
@@ -132,7 +158,7 @@ def run(
     if pairs and inputs is not None:
         fail("Give either --input or --inputs, not both.", code=2)
     if pairs:
-        inputs = {key: _value(text) for key, _, text in (pair.partition("=") for pair in pairs)}
+        inputs = read_pairs(pairs)
     with connection.open() as phantom:
         playbook_run_id = phantom.run(playbook, container, scope=scope, inputs=inputs)
         if wait:
@@ -166,7 +192,7 @@ def _find(phantom: Phantom, name: str) -> int:
     """Id of the one playbook of this name."""
     found = [
         playbook
-        for playbook in phantom.playbooks()
+        for playbook in phantom.iterate(Playbook)
         if name in (playbook.full_name, playbook.name, str(playbook.id))
     ]
     if not found:

@@ -17,8 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.cli.connection import AsJson, fail
+from adapters.cli.pictures import COLORS
 from adapters.cli.playbook import json_object
-from adapters.cli.run import COLORS
 from flows.trial import Progress, Sample, Trial, TrialAsset, TrialRun, start
 from flows.trial.loading import load
 

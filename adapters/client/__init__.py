@@ -6,6 +6,8 @@
         playbook_run = phantom.wait(phantom.run("local/triage", 42, scope="new"))
         for action in playbook_run.results:
             print(action.action, action.status)
+        for container in phantom.iterate(Container, label="events", status__in=["new", "open"]):
+            print(container.id, container.name)
 
 `AsyncPhantom` has the same methods for ``async`` programs. Both also talk to a Splunk Phantom.
 """
@@ -18,12 +20,17 @@ from adapters.client.errors import (
     PhantomConnectionError,
     PhantomRequestError,
 )
+from adapters.client.events import ActionEnded, ActionStarted, Event, LogWritten, RunChanged
 from adapters.client.health import Health
 from adapters.client.models import (
     ActionRun,
     AppRun,
+    Artifact,
+    Asset,
     Container,
+    LogLine,
     Message,
+    Note,
     Playbook,
     PlaybookRun,
     Scope,
@@ -31,17 +38,26 @@ from adapters.client.models import (
 from adapters.client.synchronous import Phantom
 
 __all__ = [
+    "ActionEnded",
     "ActionRun",
+    "ActionStarted",
     "AppRun",
+    "Artifact",
+    "Asset",
     "AsyncPhantom",
     "Container",
+    "Event",
     "Health",
+    "LogLine",
+    "LogWritten",
     "Message",
+    "Note",
     "Phantom",
     "PhantomClientError",
     "PhantomConnectionError",
     "PhantomRequestError",
     "Playbook",
     "PlaybookRun",
+    "RunChanged",
     "Scope",
 ]

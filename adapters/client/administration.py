@@ -13,8 +13,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from adapters.client.call import Call, Json
-from adapters.client.requests import REPEAT_SECONDS
+from adapters.client.call import REPEAT_SECONDS, Call, Json
 
 
 class _Answer(BaseModel):

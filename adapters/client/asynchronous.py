@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -14,10 +14,13 @@ from tenacity import AsyncRetrying
 from adapters.client import call, requests
 from adapters.client.call import AnswerT, Call, Json
 from adapters.client.errors import PhantomConnectionError, PhantomRequestError
+from adapters.client.events import Event
 from adapters.client.health import Health
-from adapters.client.models import Container, Playbook, PlaybookRun, Scope
+from adapters.client.models import ItemT, LogLine, PlaybookRun, Scope
 from adapters.client.options import options
+from adapters.client.pages import PAGE_SIZE, Pages
 from adapters.client.patience import OUTAGE_SECONDS, Patience
+from adapters.client.progress import Progress
 
 
 class AsyncPhantom:
@@ -55,30 +58,6 @@ class AsyncPhantom:
                 raise
         return await self.send(start.repeated(OUTAGE_SECONDS))
 
-    async def get(self, playbook_run_id: int) -> PlaybookRun:
-        """As `Phantom.get`."""
-        return await self.send(requests.get_run(playbook_run_id))
-
-    async def watch(
-        self,
-        playbook_run_id: int,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in `Phantom`
-        poll: float = 0.5,
-    ) -> AsyncIterator[PlaybookRun]:
-        """As `Phantom.watch`.
-
-        Raises:
-            TimeoutError: it did not end within `timeout` seconds. It goes on running.
-        """
-        patience = Patience(poll, timeout)
-        while (
-            state := await self.send(requests.get_run(playbook_run_id, patience.outage_seconds))
-        ).running:
-            yield state
-            await asyncio.sleep(patience.next_pause())
-        yield state
-
     async def wait(
         self,
         playbook_run_id: int,
@@ -87,35 +66,85 @@ class AsyncPhantom:
         poll: float = 0.5,
     ) -> PlaybookRun:
         """As `Phantom.wait`."""
-        async for state in self.watch(playbook_run_id, timeout=timeout, poll=poll):
-            end = state
-        return end
+        patience = Patience(poll, timeout)
+        while True:
+            run = await self.send(requests.get_run(playbook_run_id, patience))
+            if not run.running:
+                return run
+            await asyncio.sleep(patience.next_pause())
+
+    async def watch(
+        self,
+        playbook_run_id: int,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in `Phantom`
+        poll: float = 0.5,
+    ) -> AsyncIterator[Event]:
+        """As `Phantom.watch`."""
+        patience = Patience(poll, timeout)
+        progress = Progress(playbook_run_id)
+        while True:
+            run = await self.send(requests.get_run(playbook_run_id, patience))
+            action_runs = await self.send(progress.actions())
+            lines = [line async for line in self._read(progress.lines())]
+            news = progress.news(run, action_runs, lines)
+            for event in news:
+                yield event
+            if not run.running:
+                return
+            if news:
+                patience.renew()
+            await asyncio.sleep(patience.next_pause())
 
     async def cancel(self, playbook_run_id: int, *, reason: str | None = None) -> str:
         """As `Phantom.cancel`."""
         return await self.send(requests.cancel_run(playbook_run_id, reason))
 
-    async def create_container(self, name: str, label: str = "events", **fields: object) -> int:
+    async def get(self, kind: type[ItemT], identifier: int) -> ItemT:
+        """As `Phantom.get`."""
+        return await self.send(requests.get(kind, identifier))
+
+    def iterate(
+        self,
+        kind: type[ItemT],
+        *,
+        sort: str = "id",
+        exclude: Json | None = None,
+        expensive: bool = False,
+        page_size: int = PAGE_SIZE,
+        **conditions: object,
+    ) -> AsyncIterator[ItemT]:
+        """As `Phantom.iterate`."""
+        pages = Pages(
+            kind,
+            conditions,
+            sort=sort,
+            exclude=exclude,
+            expensive=expensive,
+            page_size=page_size,
+        )
+        return self._read(pages)
+
+    def log(self, playbook_run_id: int) -> AsyncIterator[LogLine]:
+        """As `Phantom.log`."""
+        return self._read(requests.log_pages(playbook_run_id))
+
+    async def create_container(
+        self,
+        name: str,
+        label: str = "events",
+        *,
+        artifacts: Sequence[Json] = (),
+        **fields: object,
+    ) -> int:
         """As `Phantom.create_container`."""
-        return await self.send(requests.create_container({"name": name, "label": label, **fields}))
+        return await self.send(requests.create_container(name, label, artifacts, fields))
 
     async def create_artifact(
         self, container_id: int, name: str, cef: Json | None = None, **fields: object
     ) -> int:
         """As `Phantom.create_artifact`."""
-        return await self.send(
-            requests.create_artifact(
-                {"container_id": container_id, "name": name, "cef": dict(cef or {}), **fields}
-            )
-        )
-
-    async def get_container(self, container_id: int) -> Container:
-        """As `Phantom.get_container`."""
-        return await self.send(requests.get_container(container_id))
-
-    async def playbooks(self) -> list[Playbook]:
-        """As `Phantom.playbooks`."""
-        return await self.send(requests.list_playbooks())
+        return await self.send(requests.create_artifact(container_id, name, cef or {}, fields))
 
     async def health(self) -> Health:
         """As `Phantom.health`."""
@@ -145,6 +174,11 @@ class AsyncPhantom:
             return await self.send(requests.is_gateway(OUTAGE_SECONDS))
         except PhantomRequestError:
             return False  # a page for people, or a proxy's refusal
+
+    async def _read(self, pages: Pages[ItemT]) -> AsyncIterator[ItemT]:
+        while pages.more:
+            for item in pages.read(await self.send(pages.call())):
+                yield item
 
     async def send(self, request: Call[AnswerT]) -> AnswerT:
         """As `Phantom.send`."""

@@ -15,6 +15,8 @@ from adapters.client.errors import PhantomConnectionError, PhantomRequestError
 
 AnswerT = TypeVar("AnswerT")
 Json: TypeAlias = Mapping[str, object]
+REPEAT_SECONDS = 2.0
+"""How long a request that may be sent twice is repeated over a broken connection."""
 
 
 def _is_unavailable(response: httpx.Response) -> bool:

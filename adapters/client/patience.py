@@ -19,7 +19,7 @@ class Patience:
     def __init__(self, poll: float, timeout: float | None) -> None:
         if poll <= 0:
             raise ValueError("poll must be greater than 0")
-        self._pause = poll
+        self._shortest = self._pause = poll
         self._longest = max(poll, LONGEST_PAUSE)
         self._timeout = math.inf if timeout is None else timeout
         self._deadline = time.monotonic() + self._timeout
@@ -28,6 +28,10 @@ class Patience:
     def outage_seconds(self) -> float:
         """How long the next question may be repeated over a broken connection."""
         return max(0.0, min(OUTAGE_SECONDS, self._deadline - time.monotonic()))
+
+    def renew(self) -> None:
+        """Something has happened, so more may: ask as often as in the beginning."""
+        self._pause = self._shortest
 
     def next_pause(self) -> float:
         """Seconds until the next question.

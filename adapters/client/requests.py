@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import uuid4
 
+import httpx
 from pydantic import BaseModel
 
-from adapters.client.call import Call, Json
+from adapters.client.call import REPEAT_SECONDS, Call, Json
+from adapters.client.errors import PhantomRequestError
 from adapters.client.health import Health
-from adapters.client.models import Container, Playbook, PlaybookRun, Scope
+from adapters.client.models import ActionRun, ItemT, LogLine, PlaybookRun, Scope
+from adapters.client.pages import Pages
+from adapters.client.patience import Patience
 
-REPEAT_SECONDS = 2.0
-"""How long a request that may be sent twice is repeated over a broken connection."""
-
-
+LOG_PAGE_SIZE = 1000
+"""Lines of a page of a log, which are short."""
 GATEWAY = "prefect-phantom"
 """The name that a gateway gives itself."""
 
@@ -34,12 +37,30 @@ class _Saved(BaseModel):
     id: int
 
 
-class _Playbooks(BaseModel):
-    data: list[Playbook]
+class _Outcome(BaseModel):
+    failed: bool = False
+    message: str = ""
+
+
+class _SavedContainer(_Saved):
+    artifacts: list[_Outcome] = []
+
+
+class _ActionRuns(BaseModel):
+    data: list[ActionRun]
 
 
 def _saved(answer: object) -> int:
     return _Saved.model_validate(answer).id
+
+
+def _saved_container(answer: dict[str, object]) -> int:
+    saved = _SavedContainer.model_validate(answer)
+    for place, outcome in enumerate(saved.artifacts, 1):
+        if outcome.failed:
+            sentence = f"Container {saved.id} was made without its artifact {place}"
+            raise PhantomRequestError(httpx.codes.OK, f"{sentence}: {outcome.message}", answer)
+    return saved.id
 
 
 def start_run(
@@ -73,14 +94,36 @@ def is_gateway(repeat_seconds: float) -> Call[bool]:
     )
 
 
-def get_run(playbook_run_id: int, repeat_seconds: float = REPEAT_SECONDS) -> Call[PlaybookRun]:
-    """Read a run's state."""
+def get(kind: type[ItemT], identifier: int) -> Call[ItemT]:
+    """Read one thing."""
     return Call(
         method="GET",
-        path=f"/rest/playbook_run/{playbook_run_id}",
-        parse=PlaybookRun.model_validate,
-        repeat_seconds=repeat_seconds,
+        path=f"/rest/{kind.resource}/{identifier}",
+        parse=kind.model_validate,
+        repeat_seconds=REPEAT_SECONDS,
     )
+
+
+def get_run(playbook_run_id: int, patience: Patience) -> Call[PlaybookRun]:
+    """Read a run's state while one waits for it, over an outage as long as the wait allows."""
+    return get(PlaybookRun, playbook_run_id).repeated(patience.outage_seconds)
+
+
+def list_actions(playbook_run_id: int, after: int) -> Call[list[ActionRun]]:
+    """Read the actions of a run whose id is greater than `after`, in their order."""
+    return Call(
+        method="GET",
+        path=f"/rest/action_run?_filter_playbook_run={playbook_run_id}&_filter_id__gt={after}"
+        "&page_size=0&sort=id",
+        parse=lambda answer: _ActionRuns.model_validate(answer).data,
+        repeat_seconds=REPEAT_SECONDS,
+    )
+
+
+def log_pages(playbook_run_id: int) -> Pages[LogLine]:
+    """The pages of a run's log."""
+    path = f"/rest/playbook_run/{playbook_run_id}/log"
+    return Pages(LogLine, {}, path=path, page_size=LOG_PAGE_SIZE)
 
 
 def cancel_run(playbook_run_id: int, reason: str | None) -> Call[str]:
@@ -94,34 +137,21 @@ def cancel_run(playbook_run_id: int, reason: str | None) -> Call[str]:
     )
 
 
-def create_container(fields: Json) -> Call[int]:
-    """Make a container. Not repeated: without `source_data_identifier` there would be two."""
-    return Call(method="POST", path="/rest/container", body=fields, parse=_saved)
+def create_container(name: str, label: str, artifacts: Sequence[Json], fields: Json) -> Call[int]:
+    """Make a container. Not repeated: without `source_data_identifier` there would be two.
+
+    An artifact in it that was refused is an error: the container is there without it.
+    """
+    body = {"name": name, "label": label, **fields}
+    if artifacts:
+        body["artifacts"] = [dict(artifact) for artifact in artifacts]
+    return Call(method="POST", path="/rest/container", body=body, parse=_saved_container)
 
 
-def create_artifact(fields: Json) -> Call[int]:
+def create_artifact(container_id: int, name: str, cef: Json, fields: Json) -> Call[int]:
     """Put an artifact into a container. Not repeated, as for containers."""
-    return Call(method="POST", path="/rest/artifact", body=fields, parse=_saved)
-
-
-def get_container(container_id: int) -> Call[Container]:
-    """Read a container."""
-    return Call(
-        method="GET",
-        path=f"/rest/container/{container_id}",
-        parse=Container.model_validate,
-        repeat_seconds=REPEAT_SECONDS,
-    )
-
-
-def list_playbooks() -> Call[list[Playbook]]:
-    """Read every playbook that the gateway knows."""
-    return Call(
-        method="GET",
-        path="/rest/playbook?page_size=0",
-        parse=lambda answer: _Playbooks.model_validate(answer).data,
-        repeat_seconds=REPEAT_SECONDS,
-    )
+    body = {"container_id": container_id, "name": name, "cef": dict(cef), **fields}
+    return Call(method="POST", path="/rest/artifact", body=body, parse=_saved)
 
 
 def get_health() -> Call[Health]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -15,10 +14,13 @@ from tenacity import Retrying
 from adapters.client import call, requests
 from adapters.client.call import AnswerT, Call, Json
 from adapters.client.errors import PhantomConnectionError, PhantomRequestError
+from adapters.client.events import Event
 from adapters.client.health import Health
-from adapters.client.models import Container, Playbook, PlaybookRun, Scope
+from adapters.client.models import ItemT, LogLine, PlaybookRun, Scope
 from adapters.client.options import options
+from adapters.client.pages import PAGE_SIZE, Pages
 from adapters.client.patience import OUTAGE_SECONDS, Patience
+from adapters.client.progress import Progress
 
 
 class Phantom:
@@ -75,34 +77,47 @@ class Phantom:
                 raise
         return self.send(start.repeated(OUTAGE_SECONDS))
 
-    def get(self, playbook_run_id: int) -> PlaybookRun:
-        """Read the state of a run."""
-        return self.send(requests.get_run(playbook_run_id))
-
-    def watch(
+    def wait(
         self, playbook_run_id: int, *, timeout: float | None = None, poll: float = 0.5
-    ) -> Iterator[PlaybookRun]:
-        """Read the state of a run again and again until it has ended; the last one is its end.
+    ) -> PlaybookRun:
+        """Wait until a run has ended, and return it.
 
-        The first two reads are `poll` seconds apart, later ones up to 5 seconds.
+        The first two looks at it are `poll` seconds apart, later ones up to 5 seconds.
 
         Raises:
             TimeoutError: it did not end within `timeout` seconds. It goes on running.
         """
         patience = Patience(poll, timeout)
-        while (
-            state := self.send(requests.get_run(playbook_run_id, patience.outage_seconds))
-        ).running:
-            yield state
+        while True:
+            run = self.send(requests.get_run(playbook_run_id, patience))
+            if not run.running:
+                return run
             time.sleep(patience.next_pause())
-        yield state
 
-    def wait(
+    def watch(
         self, playbook_run_id: int, *, timeout: float | None = None, poll: float = 0.5
-    ) -> PlaybookRun:
-        """Wait until a run has ended; as `watch`, but only the last state is returned."""
-        # The last of them, without keeping the others.
-        return deque(self.watch(playbook_run_id, timeout=timeout, poll=poll), maxlen=1).pop()
+    ) -> Iterator[Event]:
+        """Hear of what happens in a run, from its beginning to its end.
+
+        Actions that start and end, lines of the log and changes of the run, as they are found; the
+        last is a `RunChanged` with a run that has ended. Looks are as far apart as in `wait`, and
+        closer again after something has happened.
+
+        Raises:
+            TimeoutError: it did not end within `timeout` seconds. It goes on running.
+        """
+        patience = Patience(poll, timeout)
+        progress = Progress(playbook_run_id)
+        while True:
+            run = self.send(requests.get_run(playbook_run_id, patience))
+            action_runs = self.send(progress.actions())
+            news = progress.news(run, action_runs, list(self._read(progress.lines())))
+            yield from news
+            if not run.running:
+                return
+            if news:
+                patience.renew()
+            time.sleep(patience.next_pause())
 
     def cancel(self, playbook_run_id: int, *, reason: str | None = None) -> str:
         """Cancel a run, and return the gateway's sentence about it. It ends soon, not at once.
@@ -112,31 +127,63 @@ class Phantom:
         """
         return self.send(requests.cancel_run(playbook_run_id, reason))
 
-    def create_container(self, name: str, label: str = "events", **fields: object) -> int:
-        """Make a container, and return its id; `fields` are further fields of the contract.
+    def get(self, kind: type[ItemT], identifier: int) -> ItemT:
+        """Read one thing, such as ``get(Container, 42)``."""
+        return self.send(requests.get(kind, identifier))
 
-        For a `source_data_identifier` that exists already, the error's `answer` holds
-        `existing_container_id`.
+    def iterate(
+        self,
+        kind: type[ItemT],
+        *,
+        sort: str = "id",
+        exclude: Json | None = None,
+        expensive: bool = False,
+        page_size: int = PAGE_SIZE,
+        **conditions: object,
+    ) -> Iterator[ItemT]:
+        """All things of a kind that meet the conditions, read page by page as they are asked for.
+
+        Conditions are the contract's filters, such as ``iterate(PlaybookRun, status="failed",
+        start_time__gt=yesterday)``; one that is None is left out. None of `exclude` must hold.
+        `sort` is a field, with a minus the other way round; in any order but that of ids something
+        may be missed or come twice when things change meanwhile. `expensive` reads what lists
+        leave out otherwise, such as the results of runs.
         """
-        return self.send(requests.create_container({"name": name, "label": label, **fields}))
+        pages = Pages(
+            kind,
+            conditions,
+            sort=sort,
+            exclude=exclude,
+            expensive=expensive,
+            page_size=page_size,
+        )
+        return self._read(pages)
+
+    def log(self, playbook_run_id: int) -> Iterator[LogLine]:
+        """The lines in a run's log, read page by page."""
+        return self._read(requests.log_pages(playbook_run_id))
+
+    def create_container(
+        self,
+        name: str,
+        label: str = "events",
+        *,
+        artifacts: Sequence[Json] = (),
+        **fields: object,
+    ) -> int:
+        """Make a container with its artifacts, and return its id.
+
+        `fields`, and those of the artifacts, are the contract's. For a `source_data_identifier`
+        that exists already, the error's `answer` holds `existing_container_id`. When an artifact is
+        refused the container is there without it, and the error's `answer` holds its `id`.
+        """
+        return self.send(requests.create_container(name, label, artifacts, fields))
 
     def create_artifact(
         self, container_id: int, name: str, cef: Json | None = None, **fields: object
     ) -> int:
         """Put an artifact into a container, and return its id. `cef` holds its values."""
-        return self.send(
-            requests.create_artifact(
-                {"container_id": container_id, "name": name, "cef": dict(cef or {}), **fields}
-            )
-        )
-
-    def get_container(self, container_id: int) -> Container:
-        """Read a container."""
-        return self.send(requests.get_container(container_id))
-
-    def playbooks(self) -> list[Playbook]:
-        """Read every playbook that the gateway knows."""
-        return self.send(requests.list_playbooks())
+        return self.send(requests.create_artifact(container_id, name, cef or {}, fields))
 
     def health(self) -> Health:
         """Read how the gateway and its parts are. For administrators, and not in Splunk."""
@@ -166,6 +213,10 @@ class Phantom:
             return self.send(requests.is_gateway(OUTAGE_SECONDS))
         except PhantomRequestError:
             return False  # a page for people, or a proxy's refusal
+
+    def _read(self, pages: Pages[ItemT]) -> Iterator[ItemT]:
+        while pages.more:
+            yield from pages.read(self.send(pages.call()))
 
     def send(self, request: Call[AnswerT]) -> AnswerT:
         """Send a request of `adapters.client.administration`, or one of your own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,80 @@ def test_run_and_wait_for_success(command: Commands) -> None:
     assert "success" in command("run", "watch", str(run["id"]))
 
 
+def test_runs_are_listed_by_what_is_asked_the_newest_first(
+    command: Commands, system: System
+) -> None:
+    started = [system.start(name) for name in ("local/quick", "local/quick", "examples/fails")]
+    first, second, _ = (system.ended(run)["id"] for run in started)
+    asked = ("run", "list", "--container", "42", "--playbook", "local/quick")
+    found = command.json(*asked, "--limit", "2", "--status", "success")
+    assert [run["id"] for run in found] == [second, first]
+    assert "local/quick" in command(*asked)
+    assert command.json(*asked, "--since", "2100-01-01") == []
+    by_id = command.json("run", "list", "--playbook", str(found[0]["playbook"]))
+    assert {run["playbook"] for run in by_id} == {found[0]["playbook"]}
+
+
+def test_a_log_is_printed_whole_or_as_it_grows(command: Commands) -> None:
+    arguments = ("local/quick", "--container", "42", "--input", "text=a long line " + "x" * 200)
+    run = str(command.json("playbook", "run", *arguments)["playbook_run_id"])
+    followed = command("run", "log", run, "--follow").splitlines()
+    assert any("x" * 200 in line for line in followed), "long lines are not folded"
+    assert command("run", "log", run).splitlines() == followed
+    objects = [json.loads(line) for line in command("run", "log", run, "--json").splitlines()]
+    assert [each["message"] in line for each, line in zip(objects, followed, strict=True)]
+
+
+def test_a_run_that_is_watched_tells_of_its_actions_line_by_line(command: Commands) -> None:
+    run = command.json("playbook", "run", "my_playbook", "--container", "42")["playbook_run_id"]
+    lines = command("run", "watch", str(run)).splitlines()
+    started = next(place for place, line in enumerate(lines) if "whois domain: started" in line)
+    ended = next(place for place, line in enumerate(lines) if "whois domain: success: " in line)
+    assert started < ended < next(place for place, line in enumerate(lines) if "status" in line)
+
+
+def test_on_a_terminal_a_run_is_seen_live(system: System) -> None:
+    """In a pseudo-terminal of 100 columns: each picture is drawn over the one before."""
+    run = system.start("local/greeting", inputs={"text": "hello"})
+    line = f"stty cols 100 rows 40; {PROGRAM} run watch {run} --home {system.home}"
+    seen = subprocess.run(
+        ["script", "--quiet", "--return", "--command", line, "/dev/null"],
+        check=True, capture_output=True, text=True, env={**os.environ, "TERM": "xterm"},
+    ).stdout  # fmt: skip
+    assert "\x1b[?25l" in seen, "the cursor is hidden while the picture moves"
+    assert "\x1b[?25h" in seen, "and shown again"
+    assert "echo" in seen.rpartition("\x1b[?25h")[2], "the last picture stays, with what was done"
+
+
+def test_a_container_is_made_shown_and_listed(command: Commands, tmp_path: Path) -> None:
+    file = tmp_path / "sample.json"
+    artifacts = [{"name": "mail", "cef": {"destinationDnsDomain": "example.org"}}]
+    file.write_text(json.dumps({"name": "from a file", "label": "mails", "artifacts": artifacts}))
+    options = ("--file", str(file), "--severity", "high", "--cef", "sourceAddress=192.0.2.9")
+    made = str(command.json("container", "create", "Phishing", *options)["id"])
+    command("playbook", "run", "local/quick", "--container", made, "--wait")
+    shown = command("container", "show", made)
+    for text in ("Phishing", "mails", "high", "example.org", "192.0.2.9", "local/quick"):
+        assert text in shown
+    whole = command.json("container", "show", made)
+    assert [artifact["name"] for artifact in whole["artifacts"]] == ["mail", "artifact"]
+    assert [each["id"] for each in command.json("container", "list", "--label", "mails")] == [
+        int(made)
+    ]
+    assert "Phishing" in command("container", "list", "--name", "phish")
+
+
+def test_a_playbook_is_shown_with_its_last_runs(command: Commands) -> None:
+    command(
+        "playbook", "run", "local/greeting", "--container", "42", "--input", "text=hi", "--wait"
+    )
+    shown = command("playbook", "show", "greeting")
+    for text in ("local/greeting", "events", "success"):
+        assert text in shown
+    assert command.json("playbook", "show", "local/greeting")["labels"] == ["events"]
+    assert "no_such_module" in command("playbook", "show", "local/broken")
+
+
 def test_a_failed_run_has_exit_code_1(command: Commands) -> None:
     command("playbook", "run", "examples/fails", "--container", "42", "--wait", code=1)
 
@@ -87,6 +162,14 @@ def test_set_id(command: Commands) -> None:
         (("playbook", "run", "x", "--container", "1", "--scope", "old"), 2, "is not all, new"),
         (("playbook", "run", "x", "--container", "1", "--input", "seconds"), 2, "not KEY=VALUE"),
         (("playbook", "run", "x", "--container", "1", "--inputs", "{"), 2, "not JSON"),
+        (("playbook", "show", "no/such"), 1, 'Playbook "no/such" not found\n'),
+        (("run", "log", "999999"), 1, 'Playbook run "999999" not found (HTTP 404)\n'),
+        (("run", "log", "999999", "--follow"), 1, 'Playbook run "999999" not found (HTTP 404)\n'),
+        (("run", "list", "--status", "pending"), 2, "running"),
+        (("container", "show", "999999"), 1, 'Container "999999" not found (HTTP 404)\n'),
+        (("container", "create"), 2, "Give the container a NAME, or a --file that does.\n"),
+        (("container", "create", "--file", "/no/such"), 1, "/no/such cannot be read: "),
+        (("container", "create", "a", "--cef", "a"), 2, "not KEY=VALUE"),
     ],
 )
 def test_errors_are_one_sentence(

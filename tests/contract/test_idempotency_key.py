@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, insert, select, update
 
-from adapters.client import AsyncPhantom, Phantom
+from adapters.client import AsyncPhantom, Phantom, PlaybookRun
 from adapters.store import idempotency_keys
 from adapters.store.tables import idempotency_keys as keys
 from adapters.store.tables import playbook_runs as runs
@@ -257,9 +257,11 @@ async def test_a_client_whose_answer_was_lost_gets_the_run_that_was_made(
         if kind is Phantom:
             with Phantom(url, token=credentials.token) as phantom:
                 run_id = await asyncio.to_thread(phantom.run, shelf.my_playbook, container)
-                assert (await asyncio.to_thread(phantom.get, run_id)).container == container
+                assert (
+                    await asyncio.to_thread(phantom.get, PlaybookRun, run_id)
+                ).container == container
         else:
             async with AsyncPhantom(url, token=credentials.token) as phantom:
                 run_id = await phantom.run(shelf.my_playbook, container)
-                assert (await phantom.get(run_id)).container == container
+                assert (await phantom.get(PlaybookRun, run_id)).container == container
     assert await count() == 1

@@ -12,6 +12,7 @@ import pytest
 
 from adapters.client import (
     AsyncPhantom,
+    Container,
     Phantom,
     PhantomConnectionError,
     PhantomRequestError,
@@ -118,7 +119,7 @@ def test_user_and_password_are_sent_as_basic() -> None:
     gateway = Gateway(RUN)
     transport = httpx.MockTransport(gateway)
     with Phantom(URL, username="admin", password="changeme", transport=transport) as client:
-        client.get(46)
+        client.get(PlaybookRun, 46)
     assert gateway.requests[0].headers["authorization"] == "Basic YWRtaW46Y2hhbmdlbWU="
 
 
@@ -133,7 +134,7 @@ def test_one_way_to_log_in_is_needed(credentials: dict[str, Any]) -> None:
 
 def test_the_vendors_example_is_parsed() -> None:
     with phantom(Gateway(RUN)) as client:
-        run = client.get(46)
+        run = client.get(PlaybookRun, 46)
     assert (run.id, run.playbook, run.container, run.status) == (46, 42, 24, "success")
     assert run.succeeded
     assert not run.running
@@ -296,7 +297,7 @@ def test_a_refused_start_is_not_sent_again() -> None:
 
 @pytest.mark.parametrize(
     "ask",
-    [lambda client: client.get(46), lambda client: client.wait(46)],
+    [lambda client: client.get(PlaybookRun, 46), lambda client: client.wait(46)],
     ids=["get", "wait"],
 )
 def test_reading_is_repeated(ask: Callable[[Phantom], PlaybookRun]) -> None:
@@ -309,7 +310,7 @@ def test_reading_is_repeated(ask: Callable[[Phantom], PlaybookRun]) -> None:
 def test_reading_is_repeated_while_the_database_is_away() -> None:
     gateway = Gateway(httpx.Response(503, json={"failed": True, "message": "later"}), RUN)
     with phantom(gateway) as client:
-        assert client.get(46).id == 46
+        assert client.get(PlaybookRun, 46).id == 46
 
 
 def test_cancel_is_repeated() -> None:
@@ -322,7 +323,7 @@ def test_cancel_is_repeated() -> None:
 def test_repeating_ends() -> None:
     gateway = Gateway(httpx.ConnectError("refused"))
     with phantom(gateway) as client, pytest.raises(PhantomConnectionError, match="refused"):
-        client.get(46)
+        client.get(PlaybookRun, 46)
     assert 2 < len(gateway.requests) < 20
 
 
@@ -338,7 +339,7 @@ def test_containers_and_artifacts() -> None:
             "name": "a",
             "cef": {"sourceAddress": "192.0.2.1"},
         }
-        assert client.get_container(5).name == "c"
+        assert client.get(Container, 5).name == "c"
 
 
 @pytest.mark.anyio

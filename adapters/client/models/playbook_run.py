@@ -1,4 +1,4 @@
-"""What the gateway answers, typed. Fields that are not named here are kept as they came."""
+"""Runs of playbooks, and what their actions did."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
+
+from adapters.client.models.answer import Answer, Item
 
 Scope: TypeAlias = Literal["all", "new"] | Sequence[int]
 """Which artifacts a run sees: all, those that came since its last run, or these by id."""
@@ -19,11 +21,7 @@ def _parameter(value: object) -> object:
     return json.loads(value) if isinstance(value, str) else value
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-
-class AppRun(_Answer):
+class AppRun(Answer):
     """One parameter set of an action, carried out on one asset."""
 
     action: str = ""
@@ -35,25 +33,40 @@ class AppRun(_Answer):
     app_name: str = ""
     app_run_id: int | None = None
     asset_name: str = ""
-    parameter: Annotated[dict[str, Any], BeforeValidator(_parameter)] = {}
+    parameter: Annotated[dict[str, Any], BeforeValidator(_parameter)] = Field(default_factory=dict)
     per_parameter_status: str = ""
     status: str = ""
 
 
-class ActionRun(_Answer):
-    """One call of an action in a playbook."""
+class ActionRun(Item):
+    """One call of an action in a playbook, or one map of it."""
 
+    resource: ClassVar[str] = "action_run"
+    id: int = 0
+    """0 in results of an older Phantom, which have none."""
     action: str = ""
-    app_runs: list[AppRun] = []
-    close_time: datetime | None = None
-    create_time: datetime | None = None
-    id: int | None = None
-    message: str = ""
-    status: str = ""
+    name: str = ""
+    app_name: str = ""
     type: str = ""
+    status: str = ""
+    """``running``, ``success`` or ``failed``."""
+    message: str = ""
+    create_time: datetime | None = None
+    close_time: datetime | None = None
+    playbook_run: int | None = None
+    """In lists; not in a run's results."""
+    container: int | None = None
+    """As `playbook_run`."""
+    app_runs: list[AppRun] = Field(default_factory=list)
+    """What it did by parameter set and asset; in a run's results, and not in lists."""
+
+    @property
+    def running(self) -> bool:
+        """The action has not ended."""
+        return self.status == "running"
 
 
-class Message(_Answer):
+class Message(Answer):
     """The JSON text in the field `message` of a playbook run."""
 
     message: str = ""
@@ -61,14 +74,14 @@ class Message(_Answer):
     playbook: str = ""
     """``repository/name``"""
     playbook_run_id: int | None = None
-    result: list[ActionRun] = []
+    result: list[ActionRun] = Field(default_factory=list)
     status: str = ""
 
 
-class PlaybookRun(_Answer):
+class PlaybookRun(Item):
     """State of one run of a playbook."""
 
-    id: int
+    resource: ClassVar[str] = "playbook_run"
     playbook: int
     container: int
     status: str
@@ -81,7 +94,7 @@ class PlaybookRun(_Answer):
     update_time: datetime | None = None
     owner: int | None = None
     """Id of the user who started it."""
-    action_exec: list[Any] = []
+    action_exec: list[Any] = Field(default_factory=list)
     last_artifact: int | None = None
     """Highest artifact id in the container when the run was accepted."""
     log_level: int | None = None
@@ -91,7 +104,7 @@ class PlaybookRun(_Answer):
     ip_address: str | None = None
     inputs: Any = None
     outputs: Any = None
-    misc: dict[str, Any] = {}
+    misc: dict[str, Any] = Field(default_factory=dict)
     """Further facts: `scope`, and from prefect-phantom `flow_run_id`, `worker`, `process_id`."""
     node_guid: str | None = None
     parent_run: int | None = None
@@ -124,39 +137,3 @@ class PlaybookRun(_Answer):
     def results(self) -> list[ActionRun]:
         """What each action did, in order."""
         return self.report.result
-
-
-class Playbook(_Answer):
-    """A playbook that the gateway knows. The fields that Splunk does not have are optional."""
-
-    id: int
-    name: str
-    repository: str = ""
-    description: str | None = ""
-    active: bool = False
-    disabled: bool = False
-    labels: list[str] = []
-    error: str = ""
-    """Why it does not import; empty for one that does."""
-
-    @property
-    def full_name(self) -> str:
-        """Repository and name, as callers write them."""
-        return f"{self.repository}/{self.name}" if self.repository else self.name
-
-
-class Container(_Answer):
-    """A case: what happened, with artifacts as its evidence."""
-
-    id: int
-    name: str = ""
-    label: str = ""
-    description: str | None = None
-    status: str = ""
-    severity: str = ""
-    sensitivity: str = ""
-    source_data_identifier: str | None = None
-    owner: int | None = None
-    tags: list[str] = []
-    custom_fields: dict[str, Any] = {}
-    data: dict[str, Any] = {}

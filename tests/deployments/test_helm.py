@@ -1,0 +1,158 @@
+"""Our chart, rendered and held to the schemas of Kubernetes, and values for Prefect's charts."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.deployments.variables import refused, unknown
+
+VERSIONS = ("1.28", "1.31", "1.34", "1.37")
+Manifests = dict[tuple[str, str], dict[str, Any]]
+
+CASES: dict[str, list[str]] = {
+    "as it comes": [],
+    "one gateway with a certificate": ["replicas=1", "tls.secretName=soar-tls"],
+    "behind an ingress": [
+        *("ingress.enabled=true", "ingress.className=nginx", "ingress.tlsSecretName=soar-tls"),
+        *("service.type=ClusterIP", "networkPolicy.callers[0].podSelector.matchLabels.a=b"),
+    ],
+    "with everything else": [
+        *("playbooks.volume.persistentVolumeClaim.claimName=playbooks", "image.tag=v7"),
+        *("image.pullSecrets[0]=registry", "settings.KEEP_RUN_DAYS=90", "settings.METRICS=false"),
+        *("env[0].name=OTEL_SERVICE_NAME", "env[0].value=soar", "podAnnotations.a=b"),
+        *("nodeSelector.a=b", "tolerations[0].key=a", "tolerations[0].operator=Exists"),
+        *("adminPasswordSecret.name=", "networkPolicy.enabled=false", "service.annotations.a=b"),
+    ],
+}
+
+
+@pytest.fixture
+def chart(deployments: Path) -> Path:
+    return deployments / "helm" / "prefect-phantom"
+
+
+def helm(tools: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [tools / "bin" / "helm", *arguments], check=False, capture_output=True, text=True
+    )
+
+
+def render(tools: Path, chart: Path, values: list[str]) -> Manifests:
+    sets = [word for value in values for word in ("--set", value)]
+    done = helm(tools, "template", "soar", chart, "--namespace", "prefect", *sets)
+    assert done.returncode == 0, done.stderr
+    manifests = [each for each in yaml.safe_load_all(done.stdout) if each]
+    return {(each["kind"], each["metadata"]["name"]): each for each in manifests}
+
+
+def container(manifests: Manifests) -> dict[str, Any]:
+    pod = manifests["Deployment", "soar-prefect-phantom"]["spec"]["template"]["spec"]
+    found: dict[str, Any] = pod["containers"][0]
+    return found
+
+
+@pytest.mark.parametrize("values", CASES.values(), ids=CASES)
+def test_kubernetes_knows_every_field_that_is_rendered(
+    tools: Path, chart: Path, values: list[str]
+) -> None:
+    kubernetes = importlib.import_module("kubernetes_validate")
+    manifests = render(tools, chart, values)
+    for manifest in manifests.values():
+        for version in VERSIONS:
+            kubernetes.validate(manifest, version, strict=True)
+    broken = manifests["Deployment", "soar-prefect-phantom"]
+    broken["spec"]["template"]["spec"]["containers"][0]["imagePolicy"] = "x"
+    with pytest.raises(kubernetes.ValidationError, match="imagePolicy"):
+        kubernetes.validate(broken, VERSIONS[0], strict=True)
+
+
+def test_every_variable_is_read_by_somebody_and_has_a_value_that_is_taken(
+    tools: Path, chart: Path
+) -> None:
+    environments = {}
+    for case, values in CASES.items():
+        variables = container(render(tools, chart, values))["env"]
+        names = [each["name"] for each in variables]
+        assert unknown(name for name in names if not name.startswith("OTEL_")) == []
+        assert len(names) == len(set(names))
+        environments[case] = {e["name"]: e["value"] for e in variables if "value" in e}
+    assert refused(environments) == {}
+
+
+def test_secrets_are_referred_to_and_the_runtime_api_is_for_those_who_are_marked(
+    tools: Path, chart: Path, deployments: Path
+) -> None:
+    manifests = render(tools, chart, [])
+    variables = {each["name"]: each for each in container(manifests)["env"]}
+    for name in ("DATABASE_URL", "RUNTIME_KEY", "ADMIN_PASSWORD"):
+        assert "secretKeyRef" in variables[f"PREFECT_PHANTOM_{name}"]["valueFrom"]
+    assert "secretKeyRef" in variables["PREFECT_API_AUTH_STRING"]["valueFrom"]
+    url = variables["PREFECT_PHANTOM_RUNTIME_URL"]["value"]
+    assert url == "http://soar-prefect-phantom-runtime.prefect.svc:8444"
+    assert ("Service", "soar-prefect-phantom-runtime") in manifests
+    rules = manifests["NetworkPolicy", "soar-prefect-phantom"]["spec"]["ingress"]
+    marks = [
+        each["podSelector"]["matchLabels"]
+        for rule in rules
+        for each in rule.get("from", [])
+        if rule["ports"] == [{"port": "runtime"}]
+    ]
+    worker = yaml.safe_load((deployments / "helm" / "prefect-worker.yaml").read_text())["worker"]
+    assert marks == [worker["podLabels"]]
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ("replica=3", "replica"),
+        ("replicas=some", "replicas"),
+        ("prefect.apiUrl=prefect:4200", "apiUrl"),
+        ("settings.keep=1", "keep"),
+        ("databaseSecret.key=", "key"),
+    ],
+)
+def test_values_that_mean_nothing_are_refused(
+    tools: Path, chart: Path, value: str, sentence: str
+) -> None:
+    done = helm(tools, "template", "soar", chart, "--set", value)
+    assert done.returncode != 0
+    assert sentence in done.stderr
+
+
+def test_helm_has_nothing_to_say_against_the_chart(tools: Path, chart: Path) -> None:
+    done = helm(tools, "lint", "--strict", chart)
+    assert done.returncode == 0, done.stdout
+
+
+def test_variables_for_prefects_own_charts_are_read_by_somebody(deployments: Path) -> None:
+    server, worker = (
+        yaml.safe_load((deployments / "helm" / f"prefect-{name}.yaml").read_text())
+        for name in ("server", "worker")
+    )
+    given = {
+        "server": server["global"]["prefect"]["env"],
+        "worker": worker["worker"]["extraEnvVars"],
+    }
+    assert unknown(each["name"] for variables in given.values() for each in variables) == []
+    plain = {
+        name: {each["name"]: each["value"] for each in variables if "value" in each}
+        for name, variables in given.items()
+    }
+    assert refused(plain) == {}
+
+
+def test_one_image_and_one_version_everywhere(chart: Path, deployments: Path) -> None:
+    ours = yaml.safe_load((chart / "values.yaml").read_text())["image"]["repository"]
+    version = yaml.safe_load((chart / "Chart.yaml").read_text())["appVersion"]
+    server, worker = (
+        yaml.safe_load((deployments / "helm" / f"prefect-{name}.yaml").read_text())
+        for name in ("server", "worker")
+    )
+    for image in (server["global"]["prefect"]["image"], worker["worker"]["image"]):
+        assert (image["repository"], image["prefectTag"]) == (ours, version)

@@ -1,0 +1,146 @@
+"""What README and docs show: links, commands and settings that there are, code that runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cyclopts import App
+
+from adapters.cli import app
+from adapters.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^ *```(?P<said>[^\n]*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
+NAMES = [page.name for page in PAGES]
+
+
+def blocks(page: Path) -> Iterator[tuple[str, str]]:
+    """What stands behind each opening fence of a page, and the text inside."""
+    for found in FENCE.finditer(page.read_text()):
+        yield found["said"], found["text"]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def shell_lines() -> Iterator[tuple[str, str]]:
+    """Each line of a shell that is shown, with its page; continued ones are joined."""
+    for page in PAGES:
+        for said, text in blocks(page):
+            if said == "":
+                for line in text.replace("\\\n", " ").splitlines():
+                    yield page.name, line.strip().removeprefix("$ ")
+
+
+def shown_commands() -> list[tuple[str, str]]:
+    """Our commands among them, without what a shell does before and after them."""
+    found = re.compile(r"^(?:[A-Z_]+=\S+ )*prefect-phantom (?P<words>[^#|>&]*)")
+    return [
+        (page, match["words"].partition(" 2>")[0].strip())
+        for page, line in shell_lines()
+        if (match := found.match(line))
+    ]
+
+
+def commands(of: App, *before: str) -> Iterator[str]:
+    """Every command there is, in words."""
+    for name in of:
+        if not name.startswith("-"):
+            below = [*commands(of[name], *before, name)]
+            yield from below or [" ".join((*before, name))]
+
+
+@pytest.fixture(scope="session")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with every file that is shown."""
+    folder = tmp_path_factory.mktemp("guides")
+    for page in PAGES:
+        for said, text in blocks(page):
+            kind, _, name = said.partition(" ")
+            assert name or kind != "python", f"a block of Python in {page.name} has no name"
+            if name:
+                assert not (folder / name).exists(), f"{name} is shown twice"
+                (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for found in LINK.finditer(FENCE.sub("", page.read_text())):
+        if "://" in found["target"]:
+            continue
+        path, _, anchor = found["target"].partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), found["target"]
+        if anchor:
+            assert anchor in anchors(file), found["target"]
+
+
+@pytest.mark.parametrize("page", [page for page in NAMES if page != "README.md"])
+def test_every_page_is_reached_from_the_readme(page: str) -> None:
+    assert f"](docs/{page}" in PAGES[0].read_text()
+
+
+@pytest.mark.parametrize(("page", "words"), shown_commands(), ids=str)
+def test_a_command_that_is_shown_is_one(page: str, words: str) -> None:
+    del page  # for the test's name
+    app.parse_args(shlex.split(words), print_error=False, exit_on_error=False)
+
+
+def test_every_command_has_its_line() -> None:
+    text = (ROOT / "docs" / "commands.md").read_text()
+    listed = re.findall(r"^\| (`.*?) \| ", text, re.MULTILINE)
+    told = {
+        re.match(r"[a-z\- ]*[a-z]", each)[0]  # type: ignore[index]
+        for line in listed
+        for each in re.findall(r"`(.*?)`", line)
+    }
+    assert told == {*commands(app), "worker"}
+
+
+def test_every_setting_has_its_line_and_no_other_is_named() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text()
+    rows = text[: text.index("| pool setting |")]
+    named = {
+        name
+        for line in re.findall(r"^\| (`.*?) \| ", rows, re.MULTILINE)
+        for name in re.findall(r"`([A-Z_]+)`", line)
+    }
+    assert named == {name.upper() for name in Settings.model_fields}
+
+
+def test_the_code_in_the_guides_has_the_types_that_it_says(code: Path) -> None:
+    files = [file for file in code.glob("*.py") if not file.name.startswith("test_")]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--config-file", ROOT / "pyproject.toml",
+         "--cache-dir", ROOT / ".mypy_cache", *files],
+        check=False, capture_output=True, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_tests_in_the_guides_pass(code: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:schemathesis", code],
+        check=False, capture_output=True, text=True, cwd=code,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"\b2 passed", done.stdout)
+
+
+def test_the_playbook_of_the_readme_runs(code: Path, trial, load_playbook) -> None:
+    trial.fake("whois domain", lambda **_: None)
+    run = trial.run(load_playbook(code / "domains.py"), code / "sample.json")
+    assert run.status == "success", run.message
+    assert len(run.action_run("whois domain").results) == 2
