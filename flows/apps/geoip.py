@@ -57,10 +57,9 @@ def geolocate_ip(
     path = asset.settings.database
     with _open(path) as database:
         try:
-            record = database.get(address)
-        except ValueError:  # an IPv6 address, and a database of IPv4 addresses alone
-            record = None
-        except maxminddb.InvalidDatabaseError as error:
+            fits = address.version <= database.metadata().ip_version
+            record = database.get(address) if fits else None
+        except (maxminddb.InvalidDatabaseError, UnicodeDecodeError) as error:
             raise ActionFailure(f"The database {path} is damaged: {error}") from None
     if not isinstance(record, dict):
         raise ActionFailure(f"Nothing found: the database {path} has no record of {address}")
