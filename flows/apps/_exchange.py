@@ -31,7 +31,10 @@ class WebSettings(CertificateSettings):
         default=30.0, gt=0, le=600, description="Seconds for one action, from first to last byte"
     )
     largest_answer: int = Field(
-        default=4 * 1024 * 1024, ge=1, le=64 * 1024 * 1024, description="In bytes"
+        default=4 * 1024 * 1024,
+        ge=1,
+        le=64 * 1024 * 1024,
+        description="How large an answer may be, in bytes",
     )
 
 

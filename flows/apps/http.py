@@ -18,7 +18,7 @@ APP = "HTTP"
 
 Location = Annotated[
     str,
-    Field(description="Path below the asset's base URL, with its query: path/to/endpoint?a=b"),
+    Field(description="Path below the asset's base URL, with its query: `path/to/endpoint?a=b`"),
 ]
 Body = Annotated[str, Field(description="What to send, as a text, such as JSON")]
 
@@ -26,14 +26,14 @@ Body = Annotated[str, Field(description="What to send, as a text, such as JSON")
 class Settings(WebSettings):
     """Settings of an asset of this app."""
 
-    base_url: AnyHttpUrl = Field(description="Where the service is: https://service.example/api")
+    base_url: AnyHttpUrl = Field(description="Where the service is: `https://service.example/api`")
     username: str | None = Field(default=None, description="For Basic authentication")
     password: SecretStr | None = Field(default=None, description="For Basic authentication")
     auth_token_name: str | None = Field(
         default=None, description="Header that carries the token, such as Authorization"
     )
     auth_token: SecretStr | None = Field(
-        default=None, description="That header's value, such as Bearer ..."
+        default=None, description="That header's value, such as `Bearer ...`"
     )
     test_path: str = Field(default="", description="What the connectivity test gets")
     redirects: int = Field(default=5, ge=0, le=20, description="How many are followed")

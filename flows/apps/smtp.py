@@ -71,7 +71,7 @@ def test_connectivity(asset: Asset[Settings]) -> ActionResult:
 def send_email(
     asset: Asset[Settings],
     to: Addresses,
-    body: Annotated[str, Field(description="The text; one that begins with <html> is HTML")],
+    body: Annotated[str, Field(description="The text; one that begins with `<html>` is HTML")],
     subject: Annotated[str, Field(description="On one line")] = "",
     cc: Addresses = "",
     bcc: Addresses = "",

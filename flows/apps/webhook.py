@@ -26,7 +26,7 @@ class Settings(WebSettings):
     url: SecretStr = Field(description="Where to post; a secret, since many hold a token")
     secret: SecretStr | None = Field(
         default=None,
-        description="What requests are signed with: any text, or whsec_ and base64. Without it "
+        description="What requests are signed with: any text, or `whsec_` and base64. Without it "
         "they are not signed",
     )
 
