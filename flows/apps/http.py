@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from typing import Annotated, Any
-from urllib.parse import unquote
 
 import httpx
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
@@ -145,7 +144,7 @@ def _url(base: str, location: str) -> httpx.URL:
     except httpx.InvalidURL:
         raise ActionFailure(f'The location "{location}" is not part of a URL') from None
     same = (url.scheme, url.host, url.port) == (root.scheme, root.host, root.port)
-    inside = (url.path + "/").startswith(root.path) and ".." not in unquote(url.path).split("/")
+    inside = (url.path + "/").startswith(root.path) and ".." not in url.path.split("/")
     if not (same and inside):
         raise ActionFailure(f'The location "{location}" is not below {base}')
     return url

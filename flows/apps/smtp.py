@@ -241,9 +241,8 @@ def _addresses(given: str | list[str]) -> list[str]:
 
 
 def _email(own: dict[str, str], further: dict[str, str], body: str) -> EmailMessage:
-    # What the caller says counts, as in Phantom; nobody is told of the blind copies.
+    # What the caller says counts, as in Phantom. smtplib leaves out a Bcc.
     headers = {name.lower(): (name, value) for name, value in [*own.items(), *further.items()]}
-    headers.pop("bcc", None)
     email = EmailMessage()
     for name, value in headers.values():
         try:

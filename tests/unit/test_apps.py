@@ -195,10 +195,14 @@ def test_an_action_of_a_known_app_that_wants_other_settings_is_told(write: Any) 
     assert "open ticket" not in [action["name"] for action in app["actions"]]
 
 
-def test_modules_beside_an_app_can_be_imported_and_take_no_others_place(write: Any) -> None:
+def test_modules_beside_an_app_can_be_imported_and_take_no_others_place(
+    write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write("_desk.py", "NAME = 'Tickets'")
-    write("json.py", "raise RuntimeError('ours instead of the standard library')")
-    write("tickets.py", f"import json\n{TICKETS}from _desk import NAME\n".replace('"""App', '"""'))
+    # Of the standard library, and not imported yet.
+    write("colorsys.py", "raise RuntimeError('not the standard library')")
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    write("tickets.py", f"{TICKETS}import colorsys\nfrom _desk import NAME\n")
     found = described()
     assert found["Tickets"]["error"] == ""
     assert [name for name in found if name.endswith("_desk.py")] == []
