@@ -24,7 +24,7 @@ called as [README.md](../README.md) says. Written by `make coverage` from the ap
 - `timeout_seconds` holds for a whole action, also where a server sends a byte at a time.
 - Certificates are checked unless the asset says otherwise. What comes back is limited in size.
 - What could not be done is an `ActionFailure` whose message is one sentence.
-- Proxies that the environment names are not used.
+- A proxy is used where an asset names one, and not where the environment does.
 
 ## Apps of your own
 

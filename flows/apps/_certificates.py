@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import BaseModel, Field
 
 from flows import ActionFailure
-from flows.runtime import certificate_authorities
 
 
 class CertificateSettings(BaseModel):
@@ -22,15 +22,22 @@ class CertificateSettings(BaseModel):
     )
 
 
-def certificates(settings: CertificateSettings) -> ssl.SSLContext:
-    """What a handshake checks by. Raises `ActionFailure` when the file cannot be read."""
+def certificates(
+    settings: CertificateSettings, usual: Callable[[], ssl.SSLContext]
+) -> ssl.SSLContext:
+    """What a handshake checks by; `usual` where the asset says nothing.
+
+    Raises:
+        ActionFailure: the asset's file cannot be read.
+
+    """
     if not settings.verify_certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
     if settings.ca_file is None:
-        return certificate_authorities()
+        return usual()
     try:
         return ssl.create_default_context(cafile=settings.ca_file)
     except OSError as error:  # also what ssl raises about a file that holds no certificates

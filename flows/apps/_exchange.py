@@ -10,32 +10,19 @@ from typing import Any
 
 import httpcore
 import httpx
-from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
 
 from flows import ActionFailure
 from flows.apps._certificates import CertificateSettings, certificates, reason
 from flows.apps._deadline import Deadline
 from flows.apps._transport import DeadlineTransport
+from flows.runtime import certificate_authorities
 
 HIDDEN = "********"
 """What stands where a server repeated a secret."""
 UNSENDABLE = "The request cannot be sent: its address or a header is not as HTTP wants it"
 LONGEST_EXCERPT = 200
 """In characters: how much of what a server said stands in a sentence."""
-
-
-class WebSettings(CertificateSettings):
-    """Settings of every app that speaks HTTP."""
-
-    timeout_seconds: float = Field(
-        default=30.0, gt=0, le=600, description="Seconds for one action, from first to last byte"
-    )
-    largest_answer: int = Field(
-        default=4 * 1024 * 1024,
-        ge=1,
-        le=64 * 1024 * 1024,
-        description="How large an answer may be, in bytes",
-    )
 
 
 def web_address(url: SecretStr | None) -> SecretStr | None:
@@ -52,6 +39,27 @@ def web_address(url: SecretStr | None) -> SecretStr | None:
             message = "it is not a URL that begins with https:// or http://"
             raise ValueError(message) from None
     return url
+
+
+class WebSettings(CertificateSettings):
+    """Settings of every app that speaks HTTP."""
+
+    timeout_seconds: float = Field(
+        default=30.0, gt=0, le=600, description="Seconds for one action, from first to last byte"
+    )
+    proxy: SecretStr | None = Field(
+        default=None,
+        description="An HTTP proxy to go through, with user and password where it wants them: "
+        "`http://user:password@proxy.example:3128`",
+    )
+    largest_answer: int = Field(
+        default=4 * 1024 * 1024,
+        ge=1,
+        le=64 * 1024 * 1024,
+        description="How large an answer may be, in bytes",
+    )
+
+    _proxy_is_web_address = field_validator("proxy")(web_address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +138,14 @@ def exchange(
         request = httpx.Request(method, url, headers=_headers(headers), content=content)
     except (httpx.InvalidURL, ValueError):
         raise ActionFailure(UNSENDABLE) from None
-    transport = DeadlineTransport(Deadline(settings.timeout_seconds), certificates(settings))
+    proxy = httpx.Proxy(settings.proxy.get_secret_value()) if settings.proxy else None
+    transport = DeadlineTransport(
+        Deadline(settings.timeout_seconds), certificates(settings, certificate_authorities), proxy
+    )
+    through = f" by way of the proxy {_origin(proxy.url)}" if proxy else ""
     with httpx.Client(transport=transport, timeout=httpx.Timeout(None), trust_env=False) as client:
         for _ in range(redirects + 1):
-            place = f"{server} at {_origin(request.url)}"
+            place = f"{server} at {_origin(request.url)}{through}"
             response, body = _sent(client, request, place, settings)
             if response.next_request is None or redirects == 0:
                 hidden = [secret.get_secret_value() for secret in secrets if secret]
@@ -160,6 +172,8 @@ def _sent(
         what = f"cannot be reached: {reason(error)}"
     except UnicodeError as error:  # a host name that cannot be one
         what = f"cannot be reached: {error}"
+    except httpcore.ProxyError as error:
+        what = f"cannot be reached: the proxy refuses: {error}"
     except (httpcore.NetworkError, httpcore.ProtocolError, httpx.HTTPError) as error:
         what = f"did not answer in HTTP: {str(error).rstrip('.')}"
     raise ActionFailure(f"{place} {what}")

@@ -19,9 +19,13 @@ from flows.apps._deadline import Deadline
 class DeadlineTransport(httpx.BaseTransport):
     """Connections that end at `deadline`. Raises `TimeoutError` and `OSError` as they come."""
 
-    def __init__(self, deadline: Deadline, certificates: ssl.SSLContext) -> None:
+    def __init__(
+        self, deadline: Deadline, certificates: ssl.SSLContext, proxy: httpx.Proxy | None = None
+    ) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=certificates, network_backend=_Backend(deadline)
+            ssl_context=certificates,
+            network_backend=_Backend(deadline),
+            proxy=_proxy(proxy, certificates) if proxy else None,
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -50,6 +54,13 @@ class DeadlineTransport(httpx.BaseTransport):
     def close(self) -> None:
         """Close all connections."""
         self._pool.close()
+
+
+def _proxy(proxy: httpx.Proxy, certificates: ssl.SSLContext) -> httpcore.Proxy:
+    secured = proxy.url.scheme == "https"
+    return httpcore.Proxy(
+        str(proxy.url), auth=proxy.raw_auth, ssl_context=certificates if secured else None
+    )
 
 
 class _Body(httpx.SyncByteStream):

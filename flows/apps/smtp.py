@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -178,7 +179,8 @@ def _greet(
     session: smtplib.SMTP, connection: socket.socket, settings: Settings, deadline: Deadline
 ) -> None:
     connection.settimeout(deadline.left())
-    context = certificates(settings)
+    # Not the one for the web, which offers HTTP to servers that would have to refuse that.
+    context = certificates(settings, ssl.create_default_context)
     session.sock = connection
     if settings.encryption == "tls":
         session.sock = context.wrap_socket(connection, server_hostname=settings.host)

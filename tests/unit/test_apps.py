@@ -103,11 +103,11 @@ def test_shipped_apps_are_found_whole() -> None:
 
 def test_secrets_are_named() -> None:
     found = described()
-    assert found["HTTP"]["secrets"] == ["auth_token", "password"]
+    assert found["HTTP"]["secrets"] == ["auth_token", "password", "proxy"]
     assert found["SMTP"]["secrets"] == ["password"]
-    assert found["Slack"]["secrets"] == ["bot_token", "webhook_url"]
-    assert found["VirusTotal"]["secrets"] == ["api_key"]
-    assert found["Webhook"]["secrets"] == ["secret", "url"]
+    assert found["Slack"]["secrets"] == ["bot_token", "proxy", "webhook_url"]
+    assert found["VirusTotal"]["secrets"] == ["api_key", "proxy"]
+    assert found["Webhook"]["secrets"] == ["proxy", "secret", "url"]
     assert found["DNS"]["secrets"] == []
 
 
