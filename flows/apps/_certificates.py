@@ -6,12 +6,13 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from flows import ActionFailure
+from flows.apps._settings import AppSettings
 
 
-class CertificateSettings(BaseModel):
+class CertificateSettings(AppSettings):
     """Settings of every app that speaks TLS."""
 
     verify_certificate: bool = Field(

@@ -1,28 +1,19 @@
-"""Finding apps: those that ship, those of entry points, and those in folders."""
+"""The apps that are found, and what they are in plain data."""
 
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.util
-import os
-import pkgutil
-import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
-from pathlib import Path
 from types import ModuleType
 from typing import Any, TypedDict
 
 from pydantic import BaseModel
 
 from flows.action import Action
+from flows.apps._places import places
 from flows.asset import secret_settings
-
-GROUP = "prefect_phantom.apps"
-FOLDERS = "PREFECT_PHANTOM_APPS"
 
 
 class ActionDescription(TypedDict):
@@ -103,22 +94,32 @@ def load() -> tuple[App, ...]:
     What does not import is an app without actions, named after its module or file; its `error`
     says why, and the others are loaded all the same.
     """
+    return tuple(_imported({}))
+
+
+def _imported(refused: Mapping[str, str]) -> list[App]:
+    """All apps, by name, without the modules that are `refused`, each for its reason."""
     apps: dict[str, App] = {}
-    broken: list[App] = []
-    for name, imported in _places():
+    broken = [App(name, error=reason) for name, reason in refused.items()]
+    for place in places():
+        if place.name in refused:
+            continue
         try:
-            module = imported()
+            module = place.load()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - any way of failing is reported
             summary = "".join(traceback.format_exception_only(error)).strip()
-            broken.append(App(name, error=f"It does not import: {summary}"))
+            broken.append(App(place.name, error=f"It does not import: {summary}"))
+            continue
+        if not isinstance(module, ModuleType):
+            broken.append(App(place.name, error="It is not a module"))
             continue
         actions = list(_actions(module))
         if not actions:
-            broken.append(App(name, error="It holds no actions"))
+            broken.append(App(place.name, error="It holds no actions"))
         for action in actions:
             app = apps.setdefault(action.app, App(action.app, _description(module, action.app)))
             app.add(action, module.__name__)
-    return tuple(sorted([*apps.values(), *broken], key=lambda app: app.name.lower()))
+    return sorted([*apps.values(), *broken], key=lambda app: app.name.lower())
 
 
 def find(action_name: str, *, app: str | None = None) -> list[Action[...]]:
@@ -131,56 +132,19 @@ def find(action_name: str, *, app: str | None = None) -> list[Action[...]]:
     ]
 
 
-def describe() -> list[AppDescription]:
-    """All apps in plain data, by name; see `load`."""
-    return [app.describe() for app in load()]
+def describe(refused: Mapping[str, str] | None = None) -> list[AppDescription]:
+    """All apps in plain data, by name; see `load`.
+
+    Args:
+        refused: Names of modules that are not imported, each with the reason, which is told.
+
+    """
+    apps = _imported(refused) if refused else load()
+    return [app.describe() for app in apps]
 
 
-def _places() -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Names of what may be apps, and how each is imported."""
-    package = importlib.import_module("flows.apps")
-    for module in pkgutil.iter_modules(package.__path__):
-        if not module.name.startswith("_"):
-            name = f"{package.__name__}.{module.name}"
-            yield name, functools.partial(importlib.import_module, name)
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        yield entry.value, entry.load
-    for folder in filter(None, os.environ.get(FOLDERS, "").split(":")):
-        yield from _files(Path(folder).absolute())
-
-
-def _files(folder: Path) -> Iterator[tuple[str, Callable[[], ModuleType]]]:
-    if not folder.is_dir():
-        yield str(folder), functools.partial(_missing, folder)
-    for file in sorted(folder.glob("*.py")):
-        if not file.name.startswith("_"):
-            yield str(file), functools.partial(_import_file, file)
-
-
-def _missing(folder: Path) -> ModuleType:
-    message = f"{FOLDERS} names {folder}, which is no folder"
-    raise NotADirectoryError(message)
-
-
-def _import_file(file: Path) -> ModuleType:
-    # Not the file's own name, which might be that of a module that others import. The folder is
-    # the last place where its modules are looked for, so that it takes no other module's place.
-    name = f"__app_{file.stem}_{len(sys.modules)}__"
-    if str(file.parent) not in sys.path:
-        sys.path.append(str(file.parent))
-    specification = importlib.util.spec_from_file_location(name, file)
-    if specification is None or specification.loader is None:
-        raise ImportError(name=name, path=str(file))
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-def _actions(module: object) -> Iterator[Action[...]]:
+def _actions(module: ModuleType) -> Iterator[Action[...]]:
     """The actions that `module` defines, or a module in it; not those that it only imports."""
-    if not isinstance(module, ModuleType):
-        return
     for found in vars(module).values():
         if isinstance(found, Action):
             where = found.function.__module__

@@ -8,15 +8,16 @@ import dns.exception
 import dns.rdatatype
 import dns.resolver
 import dns.reversename
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from flows import ActionFailure, ActionResult, Asset, action
 from flows.apps._deadline import is_address
+from flows.apps._settings import AppSettings
 
 APP = "DNS"
 
 
-class Settings(BaseModel):
+class Settings(AppSettings):
     """Settings of an asset of this app."""
 
     host: str | None = Field(

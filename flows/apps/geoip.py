@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import maxminddb
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from flows import ActionFailure, ActionResult, Asset, action
+from flows.apps._settings import AppSettings
 
 APP = "GeoIP"
 
 
-class Settings(BaseModel):
+class Settings(AppSettings):
     """Settings of an asset of this app."""
 
     database: Path = Field(

@@ -20,7 +20,7 @@ from asyncwhois.parse_rir import (
 )
 from asyncwhois.parse_tld import DomainParser
 from asyncwhois.query import DomainQuery, NumberQuery, Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from flows import ActionFailure, ActionResult, Asset, action
 from flows.apps._deadline import Deadline
@@ -34,6 +34,7 @@ from flows.apps._registration import (
     lines,
     registered_domain,
 )
+from flows.apps._settings import AppSettings
 
 APP = "WHOIS"
 LARGEST_ANSWER = 256 * 1024
@@ -44,7 +45,7 @@ WELL_KNOWN = "example.com"
 """Asked for to see whether a server answers; whether it knows it does not matter."""
 
 
-class Settings(BaseModel):
+class Settings(AppSettings):
     """Settings of an asset of this app."""
 
     host: str | None = Field(

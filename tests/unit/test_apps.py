@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from flows import apps
+from flows.apps._trial import refusals
 
 SHIPPED = {
     "DNS",
@@ -91,6 +92,7 @@ def test_shipped_apps_are_found_whole() -> None:
         assert app["error"] == ""
         assert app["description"]
         if app["settings"]:
+            assert app["settings"]["additionalProperties"] is False
             assert "test connectivity" in [action["name"] for action in app["actions"]]
         for field in app["settings"].get("properties", {}).values():
             assert field["description"]
@@ -226,12 +228,13 @@ def test_the_command_prints_a_line_for_each_app_and_nothing_else(tmp_path: Path)
     folder.mkdir()
     (folder / "tickets.py").write_text(TICKETS)
     (folder / "broken.py").write_text("import os; os.write(1, b'noise'); 1 / 0")
+    (folder / "hostile.py").write_text("import os; os._exit(0)")
     # An app that is installed: a package with an entry point.
     site = tmp_path / "site"
     (site / "desk-1.0.dist-info").mkdir(parents=True)
     (site / "desk-1.0.dist-info" / "METADATA").write_text("Name: desk\nVersion: 1.0\n")
     (site / "desk-1.0.dist-info" / "entry_points.txt").write_text(
-        "[prefect_phantom.apps]\ndesk = desk\ngone = gone.apps\n"
+        "[prefect_phantom.apps]\ndesk = desk\ngone = gone.apps\nfunction = desk:open_ticket\n"
     )
     (site / "desk").mkdir()
     (site / "desk" / "__init__.py").write_text('"""App Desk: a desk."""\nfrom desk.main import *\n')
@@ -244,7 +247,28 @@ def test_the_command_prints_a_line_for_each_app_and_nothing_else(tmp_path: Path)
         "It does not import: ModuleNotFoundError: No module named 'gone'"
     )
     assert "ZeroDivisionError" in found[str(folder / "broken.py")]["error"]
+    assert found[str(folder / "hostile.py")]["error"] == (
+        "Importing it ended the process with exit code 0"
+    )
+    assert found["desk:open_ticket"]["error"] == "It is not a module"
     assert "noise" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("import os; os._exit(3)", "Importing it ended the process with exit code 3"),
+        ("import time; time.sleep(60)", "Importing it took longer than 0.5 s"),
+    ],
+)
+def test_an_app_that_hangs_or_ends_its_process_is_told_and_stops_nothing_else(
+    text: str, reason: str, write: Any
+) -> None:
+    file = write("hostile.py", text)
+    write("tickets.py", TICKETS)
+    found = {app["app"]: app for app in apps.describe(refusals(0.5))}
+    assert found[str(file)]["error"] == reason
+    assert found.keys() >= {*SHIPPED, "Tickets"}
 
 
 def test_no_app_is_imported_before_it_is_asked_for() -> None:
@@ -254,4 +278,4 @@ def test_no_app_is_imported_before_it_is_asked_for() -> None:
         "print(*sorted(n for n in sys.modules if n.startswith('flows.apps.'))); "
         "flows.apps.load(); print('ioc_finder' in sys.modules)",
     )
-    assert done.stdout.splitlines() == ["flows.apps._registry", "False"]
+    assert done.stdout.splitlines() == ["flows.apps._places flows.apps._registry", "False"]
