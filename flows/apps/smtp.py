@@ -143,7 +143,8 @@ def _session(asset: Asset[Settings]) -> Iterator[smtplib.SMTP]:
             if settings.username is not None and settings.password is not None:
                 session.login(settings.username, settings.password.get_secret_value())
             yield session
-            session.quit()
+            with suppress(OSError, smtplib.SMTPException):
+                session.quit()  # what was sent is sent, whatever is said to a good-bye
     except (OSError, UnicodeError, smtplib.SMTPException) as error:
         if over.is_set() or isinstance(error, TimeoutError):
             raise ActionFailure(

@@ -307,6 +307,25 @@ def test_a_slow_server_is_given_up_when_the_time_is_over(speak: Any, encryption:
     assert time.monotonic() - began < 2
 
 
+def hasty(handler: StreamRequestHandler, _: threading.Event) -> None:
+    """Takes an email, and is gone before it is said good-bye to."""
+    handler.wfile.write(b"220 here\r\n")
+    for _ in ("EHLO", "MAIL", "RCPT"):
+        handler.rfile.readline()
+        handler.wfile.write(b"250 yes\r\n")
+    handler.rfile.readline()
+    handler.wfile.write(b"354 go on\r\n")
+    while handler.rfile.readline() != b".\r\n":
+        pass
+    handler.wfile.write(b"250 taken\r\n")
+
+
+def test_an_email_that_was_taken_is_sent_though_the_server_hangs_up_then() -> None:
+    with speaking(hasty) as port:
+        given = asset(port, encryption="none", username=None)
+        assert send_email.function(given, "a@example.com", "x").message == "Email sent"
+
+
 def test_a_server_that_hangs_up_is_told() -> None:
     with speaking(lambda *_: None) as port, pytest.raises(ActionFailure) as failure:
         send_email.function(asset(port, encryption="none"), "a@example.com", "x")
