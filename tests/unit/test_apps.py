@@ -254,6 +254,9 @@ def test_the_command_prints_a_line_for_each_app_and_nothing_else(tmp_path: Path)
     assert "noise" in done.stderr
 
 
+@pytest.mark.attack(
+    "an app hangs or ends its process when it is imported", "told by name; the others are described"
+)
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -112,6 +112,10 @@ def test_redirects_are_followed_so_far() -> None:
         assert str(failure.value).endswith("refused: 302 Found: its answer was empty")
 
 
+@pytest.mark.attack(
+    "a server redirects an action to another one",
+    "followed without the asset's secrets and the caller's headers",
+)
 def test_credentials_go_to_no_other_server_that_redirects_name() -> None:
     secrets = {"auth_token_name": "x-token", "auth_token": "abcdef", "username": "analyst"}
     with serving(echo) as other, serving(lambda it: it.reply(307, location=other.url)) as first:
@@ -135,6 +139,10 @@ def test_a_redirect_from_tls_to_clear_text_is_not_followed(tmp_path: Any) -> Non
     assert other.requests == []
 
 
+@pytest.mark.attack(
+    "a `location` of `get data` that leads above or beside the asset's URL",
+    "refused; nothing is sent",
+)
 @pytest.mark.parametrize(
     "location",
     [
@@ -190,6 +198,9 @@ def test_headers_as_a_text_are_the_json_of_an_object(headers: str) -> None:
     assert str(failure.value) == "The headers are not the JSON text of an object"
 
 
+@pytest.mark.attack(
+    "a small answer to an action that unfolds to a large one", "cut off at the asset's limit"
+)
 def test_a_compressed_answer_is_bounded_as_it_unfolds() -> None:
     bomb = gzip.compress(b"0" * 10_000_000)
     with (

@@ -227,6 +227,10 @@ def test_a_certificate_by_nobody_known_is_not_trusted(
     assert mailbox.envelopes == []
 
 
+@pytest.mark.attack(
+    "somebody between an action and the mail server takes STARTTLS out",
+    "no email and no password is sent",
+)
 def test_without_starttls_nothing_is_sent_in_clear_text(authority: trustme.CA) -> None:
     with serving(authority, "none") as (mailbox, port), pytest.raises(ActionFailure) as failure:
         send_email.function(asset(port), "a@example.com", "x")

@@ -81,6 +81,10 @@ def failure(app: App, url: str, **settings: object) -> str:
     return str(raised.value)
 
 
+@pytest.mark.attack(
+    "a server that an action asks sends a byte at a time, without end",
+    "given up when the asset's time is over",
+)
 @every_app
 @pytest.mark.parametrize("slow", [silent, dripping_head, dripping_body], ids=lambda it: it.__name__)
 def test_a_slow_server_is_given_up_when_the_time_is_over(app: App, slow: Any) -> None:
@@ -101,6 +105,10 @@ def test_a_server_that_is_not_there_cannot_be_reached(app: App) -> None:
     assert told == f"{app.server} at {url} cannot be reached: Connection refused"
 
 
+@pytest.mark.attack(
+    "a server that an action asks shows a certificate of its own",
+    "refused before any secret is sent",
+)
 @every_app
 def test_a_certificate_by_nobody_known_is_not_trusted(app: App) -> None:
     certificate = trustme.CA().issue_cert("127.0.0.1")
@@ -138,6 +146,9 @@ def test_a_certificate_is_taken_when_the_asset_says_so(
     assert len(server.requests) == 1
 
 
+@pytest.mark.attack(
+    "a server that an action asks pours out an answer without end", "cut off at the asset's limit"
+)
 @every_app
 def test_an_answer_without_end_is_cut_off(app: App) -> None:
     def pour(exchange: Exchange) -> None:
@@ -157,6 +168,7 @@ def test_what_does_not_speak_http_is_told_so(app: App) -> None:
     assert told.startswith(f"{app.server} at {server.url} did not answer in HTTP: ")
 
 
+@pytest.mark.attack("a server that an action asks repeats the asset's secret", "stars in its place")
 @every_app
 def test_a_secret_that_the_server_repeats_is_hidden(app: App) -> None:
     with serving(lambda it: it.reply(500, f"no {SECRET} here, {SECRET}")) as server:
