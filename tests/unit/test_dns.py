@@ -189,7 +189,7 @@ def test_a_silent_server_runs_into_the_time_out() -> None:
     began = time.monotonic()
     with serving(lambda _: None) as port, pytest.raises(ActionFailure) as failure:
         lookup_domain.function(asset(port, timeout_seconds=0.4), "example.com")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     assert str(failure.value) == (
         f"The DNS server 127.0.0.1:{port} did not answer within 0.4 seconds"
     )

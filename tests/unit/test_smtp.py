@@ -308,7 +308,7 @@ def test_a_slow_server_is_given_up_when_the_time_is_over(speak: Any, encryption:
     assert str(failure.value) == (
         f"The mail server 127.0.0.1:{port} did not answer within 0.4 seconds"
     )
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 def hasty(handler: StreamRequestHandler, _: threading.Event) -> None:

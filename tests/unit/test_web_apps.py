@@ -93,7 +93,7 @@ def test_a_slow_server_is_given_up_when_the_time_is_over(app: App, slow: Any) ->
         told = failure(app, server.url, timeout_seconds=0.3)
         took = time.monotonic() - began
     assert told == f"{app.server} at {server.url} did not answer within 0.3 seconds"
-    assert 0.3 <= took < 2
+    assert 0.3 <= took < 5
 
 
 @every_app

@@ -300,13 +300,13 @@ def test_the_time_holds_for_all_servers_together(monkeypatch: pytest.MonkeyPatch
     over = threading.Event()
 
     def slow(handler: StreamRequestHandler) -> None:
-        over.wait(0.25)  # each in time by itself, and the second one after it
+        over.wait(0.7)  # each in time by itself, and the second one after it
         handler.wfile.write(refer)
 
     with responder(slow) as server, pytest.raises(ActionFailure) as failure:
-        whois_domain.function(server.asset(host=None, timeout_seconds=0.4), "example.com")
+        whois_domain.function(server.asset(host=None, timeout_seconds=1.2), "example.com")
     assert str(failure.value) == (
-        f"The WHOIS server localhost:{server.port} did not answer within 0.4 seconds"
+        f"The WHOIS server localhost:{server.port} did not answer within 1.2 seconds"
     )
 
 
