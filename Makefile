@@ -62,9 +62,10 @@ conformance: setup ## the contract, asked of the server at URL with TOKEN on PLA
 	@PHANTOM_TOKEN="$(TOKEN)" PHANTOM_LOGIN="$(LOGIN)" $(BIN)/python -m pytest tests/conformance \
 	  $(if $(URL),--url "$(URL)") $(if $(PLAYBOOK),--playbook "$(PLAYBOOK)") $(ARGUMENTS)
 
-coverage: setup ## docs/coverage.md and docs/attacks.md, from the code
+coverage: setup ## docs/coverage.md, docs/attacks.md and docs/apps.md, from the code
 	$(BIN)/python -m tests.coverage_table
 	$(BIN)/python -m tests.attacks_table
+	$(BIN)/python -m tests.apps_table
 
 lint: setup
 	$(BIN)/ruff check

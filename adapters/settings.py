@@ -53,6 +53,8 @@ class Settings(BaseSettings):
 
     playbooks: Annotated[list[Path], NoDecode] = []
     """Folders of the repository ``local``; in the environment separated by ``:``."""
+    apps: Annotated[list[Path], NoDecode] = []
+    """Folders of apps beside those that ship and are installed; separated as ``playbooks`` are."""
     repositories: Annotated[list[str], NoDecode] = ["local", "examples"]
     """Repositories in the order in which a bare playbook name is looked up."""
     playbook_ids: Path | None = None
@@ -138,7 +140,7 @@ class Settings(BaseSettings):
     run_environment: Annotated[list[str], NoDecode] = []
     """Further environment variables, by name, that runs may see; separated by ``,``."""
 
-    @field_validator("playbooks", mode="before")
+    @field_validator("playbooks", "apps", mode="before")
     @classmethod
     def _split_folders(cls, value: object) -> object:
         return [part for part in value.split(":") if part] if isinstance(value, str) else value

@@ -128,9 +128,8 @@ def gateway_environment(installation: Installation) -> dict[str, str]:
         "PREFECT_PHANTOM_RUNTIME_URL": installation.runtime_url,
         "PREFECT_PHANTOM_RUNTIME_KEY": installation.runtime_key,
         "PREFECT_PHANTOM_DATABASE_URL": installation.database_server,
-        "PREFECT_PHANTOM_PLAYBOOKS": ":".join(
-            str(folder.expanduser().resolve()) for folder in settings.playbooks
-        ),
+        "PREFECT_PHANTOM_PLAYBOOKS": _folders(settings.playbooks),
+        "PREFECT_PHANTOM_APPS": _folders(settings.apps),
         "PREFECT_PHANTOM_SAMPLE_DATA": str(settings.sample_data).lower(),
         "PREFECT_PHANTOM_CERTIFICATE": str((settings.certificate or home.certificate).resolve()),
         "PREFECT_PHANTOM_CERTIFICATE_KEY": str(
@@ -181,6 +180,7 @@ def worker_environment(installation: Installation) -> dict[str, str]:
             "PREFECT_PHANTOM_WORK_POOL": settings.work_pool,
             "PREFECT_PHANTOM_WORKER_TYPE": settings.worker_type,
             "PREFECT_PHANTOM_LOG_FORMAT": settings.log_format,
+            "PREFECT_PHANTOM_APPS": _folders(settings.apps),
         }
     )
 
@@ -188,6 +188,11 @@ def worker_environment(installation: Installation) -> dict[str, str]:
 def whois_environment(installation: Installation) -> dict[str, str]:
     """Sample WHOIS responder: the machine's variables alone."""
     return _base(installation.home, installation.surroundings, "sample WHOIS")
+
+
+def _folders(folders: Iterable[Path]) -> str:
+    """Such that they are the same wherever a part works."""
+    return ":".join(str(folder.expanduser().resolve()) for folder in folders)
 
 
 def _retention(settings: Settings) -> dict[str, str]:

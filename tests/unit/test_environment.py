@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from prefect.settings.models.server.services import ServerServicesDBVacuumSettings
 
 from adapters.settings import Settings
-from adapters.supervisor.environment import _retention
+from adapters.supervisor.environment import (
+    _retention,
+    gateway_environment,
+    worker_environment,
+)
+from adapters.supervisor.home import Home
+from adapters.supervisor.installation import Installation, Ports
 
 
 @pytest.mark.parametrize(
@@ -27,3 +34,21 @@ def test_prefect_removes_flow_runs_as_soon_as_runs_are(
 
 def test_prefect_keeps_its_flow_runs_when_runs_are_kept() -> None:
     assert _retention(Settings(keep_runs=1000)) == {}
+
+
+def test_folders_of_apps_are_the_same_for_gateway_and_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PREFECT_PHANTOM_APPS", "desk:/opt/apps")
+    home = Home(tmp_path / "home")
+    home.prepare()
+    installation = Installation(
+        settings=Settings(),
+        home=home,
+        surroundings={"PREFECT_PHANTOM_APPS": "desk:/opt/apps"},
+        database_server="postgresql://postgres@/",
+        ports=Ports(gateway=1, runtime=2, prefect=3, whois=None),
+    )
+    for environment in (gateway_environment(installation), worker_environment(installation)):
+        assert environment["PREFECT_PHANTOM_APPS"] == f"{tmp_path / 'desk'}:/opt/apps"

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.sample import data, whois_server
 from flows import ActionFailure, Asset
-from flows.apps.whois import whois_domain, whois_ip
+from flows.apps.whois import Settings, whois_domain, whois_ip
 
 
 def ask(port: int, query: bytes) -> str:
@@ -49,8 +49,8 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture
-def asset(port: int) -> Asset:
-    settings = {"host": "127.0.0.1", "port": port, "timeout_seconds": 10}
+def asset(port: int) -> Asset[Settings]:
+    settings = Settings(host="127.0.0.1", port=port, timeout_seconds=10)
     return Asset(id=1, name="whois", app="WHOIS", settings=settings)
 
 
@@ -65,39 +65,39 @@ def test_sigterm_stops_it_cleanly_even_while_a_client_is_connected() -> None:
     assert (process.returncode, output, errors) == (0, "", "")
 
 
-def test_whois_ip_reads_its_addresses(asset: Asset) -> None:
-    assert whois_ip.function("192.0.2.17", asset=asset).message == (
+def test_whois_ip_reads_its_addresses(asset: Asset[Settings]) -> None:
+    assert whois_ip.function(asset, "192.0.2.17").message == (
         "Registry: arin\nASN: 64496\nCountry: US\nNets:\n"
         "Range: 192.0.2.0 - 192.0.2.255\nAddress: 12 Sample Way"
     )
 
 
-def test_whois_domain_reads_its_domains(asset: Asset) -> None:
-    assert whois_domain.function("www.example.net", asset=asset).message == (
+def test_whois_domain_reads_its_domains(asset: Asset[Settings]) -> None:
+    assert whois_domain.function(asset, "www.example.net").message == (
         "Organization: Northern Sample Hosting\nDomain: example.net\nCity: Toronto\n"
         "Name: Domain Administrator\nCountry: CA"
     )
 
 
-def test_it_knows_everything_that_the_sample_artifacts_name(asset: Asset) -> None:
+def test_it_knows_everything_that_the_sample_artifacts_name(asset: Asset[Settings]) -> None:
     facts = [row["cef"] for row in data._artifact_rows()]
     for cef in facts:
         for name in ("sourceAddress", "destinationAddress"):
             if name in cef:
-                assert whois_ip.function(cef[name], asset=asset).data
+                assert whois_ip.function(asset, cef[name]).data
         if "destinationDnsDomain" in cef:
-            assert whois_domain.function(cef["destinationDnsDomain"], asset=asset).data
+            assert whois_domain.function(asset, cef["destinationDnsDomain"]).data
 
 
 @pytest.mark.parametrize("value", ["192.0.3.1", "10.0.0.1", "2001:db8::1"])
-def test_it_knows_no_other_addresses(value: str, asset: Asset) -> None:
+def test_it_knows_no_other_addresses(value: str, asset: Asset[Settings]) -> None:
     with pytest.raises(ActionFailure, match="Nothing found"):
-        whois_ip.function(value, asset=asset)
+        whois_ip.function(asset, value)
 
 
-def test_it_knows_no_other_domains(asset: Asset) -> None:
+def test_it_knows_no_other_domains(asset: Asset[Settings]) -> None:
     with pytest.raises(ActionFailure, match="Nothing found"):
-        whois_domain.function("example.edu", asset=asset)
+        whois_domain.function(asset, "example.edu")
 
 
 @pytest.mark.parametrize("query", [b"\r\n", b"\xff\xfe\r\n", b"{} %s\r\n"])

@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from socketserver import StreamRequestHandler, ThreadingTCPServer
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from flows import ActionFailure, Asset
 from flows.apps import whois
-from flows.apps.whois import whois_domain, whois_ip
+from flows.apps.whois import Settings, whois_domain, whois_ip
 
 ARIN = """\
 NetRange:       134.170.0.0 - 134.170.255.255
@@ -72,9 +74,9 @@ class Responder:
     port: int
     queries: list[str] = field(default_factory=list)
 
-    def asset(self, name: str = "whois", **settings: object) -> Asset:
-        settings = {"host": "127.0.0.1", "port": self.port, **settings}
-        return Asset(id=1, name=name, app="WHOIS", settings=settings)
+    def asset(self, name: str = "whois", **settings: Any) -> Asset[Settings]:
+        given = {"host": "127.0.0.1", "port": self.port, **settings}
+        return Asset(id=1, name=name, app="WHOIS", settings=Settings(**given))
 
 
 @contextmanager
@@ -195,7 +197,7 @@ def test_without_a_host_the_registrys_referral_is_followed(monkeypatch: pytest.M
 
 def test_an_address_that_no_registry_is_in_charge_of_needs_a_host() -> None:
     with pytest.raises(ActionFailure, match=r"^No WHOIS server is in charge of 10\.0\.0\.1$"):
-        whois_ip.function(Asset(id=1, name="whois", app="WHOIS"), "10.0.0.1")
+        whois_ip.function(Asset(1, "whois", "WHOIS", Settings()), "10.0.0.1")
 
 
 def test_nothing_found_is_a_failure_that_says_so() -> None:
@@ -286,21 +288,33 @@ def test_letters_cut_in_two_on_the_way_arrive_whole() -> None:
     assert result.summary["city"] == "München"
 
 
-@pytest.mark.parametrize(
-    ("settings", "sentence"),
-    [
-        ({"port": 0}, "port: Input should be greater than or equal to 1"),
-        ({"port": "x"}, "port: Input should be a valid integer"),
-        ({"timeout_seconds": 0}, "timeout_seconds: Input should be greater than 0"),
-    ],
-)
-def test_wrong_settings_name_the_asset_and_the_setting(
-    settings: dict[str, object], sentence: str
-) -> None:
-    asset = Asset(id=1, name="registry", app="WHOIS", settings=settings)
-    with pytest.raises(ActionFailure) as failure:
-        whois_ip.function(asset, "192.0.2.1")
-    assert str(failure.value).startswith(f'The settings of asset "registry" are wrong: {sentence}')
+@pytest.mark.parametrize("settings", [{"port": 0}, {"port": "x"}, {"timeout_seconds": 0}])
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Settings(**settings)
+
+
+def test_the_time_holds_for_all_servers_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    refer = b"Registrar WHOIS Server: localhost\n"
+    monkeypatch.setattr(whois._DomainQuery, "_get_server_name", lambda *_: "127.0.0.1")
+    over = threading.Event()
+
+    def slow(handler: StreamRequestHandler) -> None:
+        over.wait(0.7)  # each in time by itself, and the second one after it
+        handler.wfile.write(refer)
+
+    with responder(slow) as server, pytest.raises(ActionFailure) as failure:
+        whois_domain.function(server.asset(host=None, timeout_seconds=1.2), "example.com")
+    assert str(failure.value) == (
+        f"The WHOIS server localhost:{server.port} did not answer within 1.2 seconds"
+    )
+
+
+def test_connectivity_is_tested_by_any_answer() -> None:
+    with responder(answering("No match\n")) as server:
+        result = whois.test_connectivity.function(server.asset())
+    assert result.message == f"The WHOIS server 127.0.0.1:{server.port} answers"
+    assert server.queries == ["example.com\r\n"]
 
 
 def test_two_assets_on_different_ports_do_not_disturb_each_other() -> None:
@@ -318,8 +332,8 @@ def test_two_assets_on_different_ports_do_not_disturb_each_other() -> None:
         responder(respond("NL")) as other,
         ThreadPoolExecutor() as pool,
     ):
-        first = pool.submit(whois_ip.function, "192.0.2.1", asset=one.asset("one"))
-        second = pool.submit(whois_ip.function, "192.0.2.2", asset=other.asset("other"))
+        first = pool.submit(whois_ip.function, one.asset("one"), "192.0.2.1")
+        second = pool.submit(whois_ip.function, other.asset("other"), "192.0.2.2")
         countries = [each.result().summary["country_code"] for each in (first, second)]
     assert countries == ["US", "NL"]
     assert (one.queries, other.queries) == (["192.0.2.1\r\n"], ["192.0.2.2\r\n"])

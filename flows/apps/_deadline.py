@@ -1,0 +1,82 @@
+"""A moment by which an action is over, however slowly a server answers."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+import time
+from concurrent.futures import Future
+from typing import Any
+
+Address = tuple[Any, ...]
+
+
+class Deadline:
+    """So many seconds from now, for all that an action does together."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self, at_most: float | None = None) -> float:
+        """Seconds until it is over, but `at_most` so many. Raises `TimeoutError` when it is."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left if at_most is None else min(left, at_most)
+
+    def connect(self, host: str, port: int) -> socket.socket:
+        """A connection to the first address of `host` that takes one.
+
+        Raises:
+            OSError: there is no such host, or none of its addresses takes a connection.
+            UnicodeError: `host` cannot be the name of one.
+            TimeoutError: the deadline is over.
+
+        """
+        addresses = self._resolve(host, port)
+        for number, (family, address) in enumerate(addresses, 1):
+            connection = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                # An address that does not answer leaves time for those after it.
+                connection.settimeout(self.left() / (len(addresses) - number + 1))
+                connection.connect(address)
+            except OSError:
+                connection.close()
+                if number == len(addresses):
+                    raise
+            else:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return connection
+        raise AssertionError  # pragma: no cover - getaddrinfo returns addresses or raises
+
+    def _resolve(self, host: str, port: int) -> list[tuple[socket.AddressFamily, Address]]:
+        if is_address(host):
+            return _look_up(host, port)
+        found: Future[list[tuple[socket.AddressFamily, Address]]] = Future()
+
+        def look_up() -> None:
+            try:
+                found.set_result(_look_up(host, port))
+            except (OSError, UnicodeError) as error:
+                found.set_exception(error)
+
+        # The system's resolver has times of its own and cannot be interrupted, only left behind.
+        threading.Thread(target=look_up, daemon=True).start()
+        return found.result(self.left())
+
+
+def _look_up(host: str, port: int) -> list[tuple[socket.AddressFamily, Address]]:
+    return [
+        (family, address)
+        for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ]
+
+
+def is_address(host: str) -> bool:
+    """Whether `host` is an IP address rather than a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,187 @@
+"""App HTTP: get, post, put and delete what a web service has."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from typing import Annotated, Any
+
+import httpx
+from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
+
+from flows import ActionFailure, ActionResult, Asset, action
+from flows.apps._exchange import Answer, WebSettings, exchange
+from flows.apps._headers import Headers, headers_in
+
+APP = "HTTP"
+
+Location = Annotated[
+    str,
+    Field(description="Path below the asset's base URL, with its query: `path/to/endpoint?a=b`"),
+]
+Body = Annotated[str, Field(description="What to send, as a text, such as JSON")]
+
+
+class Settings(WebSettings):
+    """Settings of an asset of this app."""
+
+    base_url: AnyHttpUrl = Field(description="Where the service is: `https://service.example/api`")
+    username: str | None = Field(default=None, description="For Basic authentication")
+    password: SecretStr | None = Field(default=None, description="For Basic authentication")
+    auth_token_name: str | None = Field(
+        default=None, description="Header that carries the token, such as Authorization"
+    )
+    auth_token: SecretStr | None = Field(
+        default=None, description="That header's value, such as `Bearer ...`"
+    )
+    test_path: str = Field(default="", description="What the connectivity test gets")
+    redirects: int = Field(default=5, ge=0, le=20, description="How many are followed")
+
+    @field_validator("base_url")
+    @classmethod
+    def _holds_no_user(cls, url: AnyHttpUrl) -> AnyHttpUrl:
+        if url.username or url.password:
+            message = "put the user and the password into username and password"
+            raise ValueError(message)
+        return url
+
+
+@action("test connectivity", app=APP, type="test")
+def test_connectivity(asset: Asset[Settings]) -> ActionResult:
+    """Get the asset's test path.
+
+    Neither data nor summary.
+    """
+    answer = _ask(asset.settings, "GET", asset.settings.test_path, None, None)
+    return ActionResult(message=f"{answer.server} answers: {answer.status_line}")
+
+
+@action("get data", app=APP, type="investigate")
+def get_data(asset: Asset[Settings], location: Location, headers: Headers = None) -> ActionResult:
+    """Get a resource.
+
+    One row of data: ``location`` (where the answer came from), ``method``, ``response_headers``,
+    ``response_body`` as a text, and where that is JSON ``parsed_response_body``. Summary:
+    ``status_code``, ``reason``.
+
+    Raises:
+        ActionFailure: the service cannot be asked, or answers with a status from 300 on.
+
+    """
+    return _result("GET", _ask(asset.settings, "GET", location, headers, None))
+
+
+@action("post data", app=APP, type="generic")
+def post_data(
+    asset: Asset[Settings], location: Location, body: Body = "", headers: Headers = None
+) -> ActionResult:
+    """Post a body; one that is JSON is sent as such unless the headers say otherwise.
+
+    Data, summary and errors as for ``get data``.
+    """
+    return _result("POST", _ask(asset.settings, "POST", location, headers, body))
+
+
+@action("put data", app=APP, type="generic")
+def put_data(
+    asset: Asset[Settings], location: Location, body: Body, headers: Headers = None
+) -> ActionResult:
+    """Put a body; one that is JSON is sent as such unless the headers say otherwise.
+
+    Data, summary and errors as for ``get data``.
+    """
+    return _result("PUT", _ask(asset.settings, "PUT", location, headers, body))
+
+
+@action("delete data", app=APP, type="generic")
+def delete_data(
+    asset: Asset[Settings], location: Location, body: Body = "", headers: Headers = None
+) -> ActionResult:
+    """Delete a resource.
+
+    Data, summary and errors as for ``get data``.
+    """
+    return _result("DELETE", _ask(asset.settings, "DELETE", location, headers, body))
+
+
+def _ask(
+    settings: Settings,
+    method: str,
+    location: str,
+    headers: dict[str, str] | str | None,
+    body: str | None,
+) -> Answer:
+    basic = _basic(settings)
+    sent = _json_type(body)
+    if basic:
+        sent["authorization"] = f"Basic {basic.get_secret_value()}"
+    if settings.auth_token and settings.auth_token_name:
+        sent[settings.auth_token_name.lower()] = settings.auth_token.get_secret_value()
+    sent |= {name.lower(): value for name, value in headers_in(headers).items()}
+    answer = exchange(
+        settings,
+        "The HTTP server",
+        method,
+        _url(str(settings.base_url), location),
+        headers=sent,
+        content=body.encode() if body else None,
+        redirects=settings.redirects,
+        secrets=[settings.password, basic, settings.auth_token, _credential(settings.auth_token)],
+    )
+    if not answer.succeeded:
+        raise ActionFailure(f"{answer.server} refused: {answer.status_line}: {answer.excerpt}")
+    return answer
+
+
+def _url(base: str, location: str) -> httpx.URL:
+    """`location` below `base`: the asset's secrets go nowhere else."""
+    try:
+        root = httpx.URL(base.rstrip("/") + "/")
+        if location.startswith(("http://", "https://")):
+            url = httpx.URL(location)
+        else:
+            url = httpx.URL(str(root) + location.lstrip("/"))
+    except httpx.InvalidURL:
+        raise ActionFailure(f'The location "{location}" is not part of a URL') from None
+    same = (url.scheme, url.host, url.port) == (root.scheme, root.host, root.port)
+    inside = (url.path + "/").startswith(root.path) and ".." not in url.path.split("/")
+    if not (same and inside):
+        raise ActionFailure(f'The location "{location}" is not below {base}')
+    return url
+
+
+def _json_type(body: str | None) -> dict[str, str]:
+    try:
+        json.loads(body or "")
+    except (ValueError, RecursionError):
+        return {}
+    return {"content-type": "application/json"}
+
+
+def _basic(settings: Settings) -> SecretStr | None:
+    if settings.username is None:
+        return None
+    password = settings.password.get_secret_value() if settings.password else ""
+    return SecretStr(b64encode(f"{settings.username}:{password}".encode()).decode())
+
+
+def _credential(token: SecretStr | None) -> SecretStr | None:
+    """The token without its scheme: what follows ``Bearer``."""
+    words = token.get_secret_value().split() if token else []
+    return SecretStr(words[-1]) if words else None
+
+
+def _result(method: str, answer: Answer) -> ActionResult:
+    row: dict[str, Any] = {
+        "location": answer.url,
+        "method": method,
+        "response_headers": answer.headers,
+        "response_body": answer.text,
+    }
+    if "json" in answer.headers.get("content-type", ""):
+        row["parsed_response_body"] = answer.json()
+    return ActionResult(
+        message=f"Status code: {answer.status}, Reason: {answer.reason}",
+        data=[row],
+        summary={"status_code": answer.status, "reason": answer.reason},
+    )
