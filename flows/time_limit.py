@@ -43,6 +43,8 @@ def _by_signal(seconds: float, sentence: str) -> Iterator[None]:
 
     def expire(number: int, frame: FrameType | None) -> None:
         if time.monotonic() >= deadline:
+            # Here too: this may come so late in the block that nothing below is reached.
+            signal.signal(SIGNAL, before)
             raise TimedOut(sentence)
         if callable(before):
             before(number, frame)  # the block around this one
