@@ -51,6 +51,24 @@ def answer(query: dns.message.Message) -> dns.message.Message:
     return reply
 
 
+class ThreadingTCPServer(ThreadingMixIn, TCPServer):
+    daemon_threads = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass  # the client may hang up first
+
+
+def on_one_port(udp: type[BaseRequestHandler], tcp: type[BaseRequestHandler]) -> list[Any]:
+    """Two servers. A port that is free for UDP may be somebody's for TCP, so it is tried again."""
+    for _ in range(20):
+        first = UDPServer(("127.0.0.1", 0), udp)
+        try:
+            return [first, ThreadingTCPServer(first.server_address, tcp)]
+        except OSError:
+            first.server_close()
+    pytest.fail("no port is free for both")
+
+
 @contextmanager
 def serving(
     respond: Reply = answer, tcp: Callable[[socket.socket], None] | None = None
@@ -74,15 +92,7 @@ def serving(
                 wire = answer(query).to_wire(want_shuffle=False)
                 self.request.sendall(len(wire).to_bytes(2) + wire)
 
-    class ThreadingTCPServer(ThreadingMixIn, TCPServer):
-        daemon_threads = False
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            pass  # the client may hang up first
-
-    servers: list[Any] = [UDPServer(("127.0.0.1", 0), Udp)]
-    port = servers[0].server_address[1]
-    servers.append(ThreadingTCPServer(("127.0.0.1", port), Tcp))
+    servers = on_one_port(Udp, Tcp)
     threads = [
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         for server in servers
@@ -90,7 +100,7 @@ def serving(
     for thread in threads:
         thread.start()
     try:
-        yield port
+        yield int(servers[0].server_address[1])
     finally:
         for server, thread in zip(servers, threads, strict=True):
             server.shutdown()
