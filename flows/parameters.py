@@ -87,7 +87,9 @@ class Parameters:
             checked = self.model.model_validate(values)
         except ValidationError as error:
             raise WrongParameter(self._sentence(error)) from None
-        record: dict[str, Any] = plain({**checked.model_dump(exclude_unset=True), **beside})
+        record: dict[str, Any] = plain(
+            {**checked.model_dump(exclude_unset=True, by_alias=True), **beside}
+        )
         fields = {name: getattr(checked, name) for name in self.model.model_fields}
         return {**fields, **(checked.model_extra or {})}, record
 
@@ -108,7 +110,8 @@ class Parameters:
         return f'{self.action}: parameter "{name}" is {value}: {first["msg"]}'
 
     def _takes(self) -> str:
-        return f"it takes {', '.join(self.model.model_fields) or 'none'}"
+        fields = self.model.model_fields.items()
+        return f"it takes {', '.join(field.serialization_alias or name for name, field in fields) or 'none'}"
 
 
 def _settings(action: str, annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - any annotation

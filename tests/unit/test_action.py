@@ -344,3 +344,15 @@ def test_a_parameter_with_braces_is_no_template(value):
     call = Call(None, None, {"name": value})
     parameters = get_call_parameters(greet.task.fn, (call,), {})
     assert resolve_custom_task_run_name(greet.task, parameters) == f"greet {value}"
+
+
+def test_a_parameter_that_python_cannot_name_is_told_and_recorded_by_its_own_name():
+    other = Field(validation_alias="from", serialization_alias="from")
+
+    @action("send", app="Examples")
+    def send(from_: Annotated[str, other]) -> ActionResult:
+        return ActionResult(message=from_)
+
+    assert send.parameters.check({"from": "a"}) == ({"from_": "a"}, {"from": "a"})
+    with pytest.raises(WrongParameter, match='send has no parameter "to"; it takes from'):
+        send.parameters.check({"from": "a", "to": "b"})
