@@ -111,7 +111,8 @@ class Parameters:
 
     def _takes(self) -> str:
         fields = self.model.model_fields.items()
-        return f"it takes {', '.join(field.serialization_alias or name for name, field in fields) or 'none'}"
+        names = ", ".join(field.serialization_alias or name for name, field in fields)
+        return f"it takes {names or 'none'}"
 
 
 def _settings(action: str, annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - any annotation

@@ -29,6 +29,7 @@ class Settings(BaseModel):
     server: str = "localhost"
 
 
+FROM = Field(validation_alias="from", serialization_alias="from")
 ASSETS = [
     AssetRecord(id=1, name="one", app="WHOIS"),
     AssetRecord(id=2, name="two", app="WHOIS", settings={"server": "second"}),
@@ -347,10 +348,8 @@ def test_a_parameter_with_braces_is_no_template(value):
 
 
 def test_a_parameter_that_python_cannot_name_is_told_and_recorded_by_its_own_name():
-    other = Field(validation_alias="from", serialization_alias="from")
-
     @action("send", app="Examples")
-    def send(from_: Annotated[str, other]) -> ActionResult:
+    def send(from_: Annotated[str, FROM]) -> ActionResult:
         return ActionResult(message=from_)
 
     assert send.parameters.check({"from": "a"}) == ({"from_": "a"}, {"from": "a"})
