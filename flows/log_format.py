@@ -47,7 +47,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
             "part": os.environ.get(PART),
-            "process_id": record.process,
+            "process_id": os.getpid(),
             **_process,
             **ABOUT.get(),
             **given,

@@ -9,6 +9,8 @@ from flows.log_format import format_all, formatter
 
 def log_to_stderr() -> None:
     """Log from here on; called after the import of Prefect, which sets logging up its own way."""
+    # Nothing of this stands in our lines, and there is a line for each request.
+    logging.logThreads = logging.logMultiprocessing = logging.logProcesses = False
     handler = logging.StreamHandler()
     handler.setFormatter(formatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

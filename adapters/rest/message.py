@@ -8,16 +8,38 @@ published playbooks read: together every known reader is satisfied (our decision
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any, Literal
 
 from adapters.rest.responses import compact
 from adapters.store.playbook_runs import PlaybookRun
 
 ParameterForm = Literal["text", "object"]
+MOST_KEPT, LONGEST_KEPT = 512, 8192
+"""How many texts of ended runs are kept, and characters of the longest: 4 MB at most."""
+_made: dict[tuple[int, datetime, str, ParameterForm], str] = {}
 
 
 def message_text(run: PlaybookRun, parameter: ParameterForm) -> str:
-    """The whole text, ended by the newline of the vendor's example; never empty."""
+    """The whole text, ended by the newline of the vendor's example; never empty.
+
+    Callers ask again and again for a run that has ended, whose row never changes any more: its text
+    is made once, and found by the row's last change.
+    """
+    if run.status == "running":
+        return _text(run, parameter)
+    key = (run.id, run.update_time, run.playbook, parameter)
+    text = _made.get(key)
+    if text is None:
+        text = _text(run, parameter)
+        if len(text) <= LONGEST_KEPT:
+            while len(_made) >= MOST_KEPT:
+                del _made[next(iter(_made))]
+            _made[key] = text
+    return text
+
+
+def _text(run: PlaybookRun, parameter: ParameterForm) -> str:
     content = {
         "message": run.message,
         "playbook_run_id": run.id,
