@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from adapters.hints import Hints
 from adapters.permissions import ADMINISTRATOR
+from adapters.prefect.announcer import Announcer
 from adapters.prefect.condition import read_condition
 from adapters.prefect.deployments import Deployments
 from adapters.prefect.dispatch import Dispatcher
@@ -121,6 +122,7 @@ async def _serve(database: Database, settings: Settings) -> None:
         retention = Retention(database=database, settings=settings)
         watch = WorkPoolWatch(database=database, client=client, settings=settings)
         events = Events(hints=hints, reconciler=reconciler)
+        announcer = Announcer(client=client, settings=settings)
         loops = [
             asyncio.create_task(_keep("repositories", repositories.run)),
             asyncio.create_task(_keep("dispatch", dispatcher.run)),
@@ -130,6 +132,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             asyncio.create_task(_keep("sweeper", sweeper.run)),
             asyncio.create_task(_keep("notices", notices.run)),
             asyncio.create_task(_keep("retention", retention.run)),
+            asyncio.create_task(_keep("announcements", announcer.run)),
         ]
         contract = create_application(
             database=database,
@@ -140,6 +143,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             notices=notices,
             prefect=functools.partial(read_condition, client, settings.work_pool),
             traced=tracing.begin(),
+            announce=announcer.tell,
         )
         runtime = create_runtime_application(
             database=database,
@@ -147,6 +151,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             dispatch=dispatch,
             reconcile=reconcile,
             hints=hints,
+            announce=announcer.tell,
         )
         # What exists by now stays: looking at it in each collection would cost a sixth of the CPU.
         gc.collect()

@@ -116,6 +116,9 @@ class Settings(BaseSettings):
     priority_minutes: float = Field(default=10.0, ge=0)
     """What a run of the next lower priority is put back by in the queue. Nothing that comes more
     than this after it is taken before it."""
+    events: Literal["listened", "always", "never"] = "listened"
+    """Whether Prefect is told of new containers and artifacts: while one of its automations reacts
+    to that, which is looked for every 10 s, always, or never."""
     pending_seconds: float = Field(default=60.0, gt=0)
     """A flow run that was taken but has not claimed its row by then is offered again."""
     waiting_hours: float = Field(default=24.0, gt=0)

@@ -214,6 +214,17 @@ class Attempt:
         body = {"status": status, "message": message, "log": log or []}
         self._call("/runtime/end", body if outputs is None else {**body, "outputs": outputs})
 
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Ask for a change that the attempt may make; `body` has a key that makes it once only.
+
+        Raises:
+            Superseded: the run was cancelled or is no longer this process's.
+            RuntimeRefused: the gateway will not do it, and says why.
+            RuntimeUnavailable: no answer within `PATIENCE_SECONDS`.
+
+        """
+        return self._call(path, body)
+
     def _call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         if os.getpid() != self._process_id:
             # It has the connection of the process that forked it, and would take its answers.
@@ -252,6 +263,18 @@ class Watch:
         path = f"/runtime/workers/{quote(worker_name() or 'none', safe='')}/exited"
         body = {"flow_run_id": self.flow_run_id, "process_id": process_id, "code": code}
         _call(self._client, path, self._key, body)
+
+
+def ask(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Ask for what a flow may have that is no playbook run; asking again must do nothing twice.
+
+    Raises:
+        RuntimeRefused: the gateway will not do it, and says why.
+        RuntimeUnavailable: no answer within `PATIENCE_SECONDS`.
+
+    """
+    client, key = _connect()
+    return _call(client, path, key, body)
 
 
 def _connect() -> tuple[httpx.Client, str]:

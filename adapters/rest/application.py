@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from adapters.announcement import Announcement
 from adapters.condition import PrefectCondition
 from adapters.errors import EndpointNotFound
 from adapters.permissions import Permission
@@ -28,7 +29,7 @@ from adapters.rest.access import Access
 from adapters.rest.audited import Audited
 from adapters.rest.authentication import Authentication
 from adapters.rest.failures import Failures
-from adapters.rest.gateway import Gateway
+from adapters.rest.gateway import Gateway, unheard
 from adapters.rest.limits import Limits
 from adapters.rest.openapi.pages import Pages
 from adapters.rest.origin import Origin
@@ -94,17 +95,21 @@ def create_application(
     notices: Notices,
     prefect: Callable[[], Awaitable[PrefectCondition]],
     traced: bool = False,
+    announce: Callable[[Announcement], None] = unheard,
 ) -> ASGIApp:
     """The application that serves the contract from `database`.
 
     `dispatch` is notified of accepted runs, `reconcile` of cancels, and `stop` is told of the flow
-    run to end. `prefect` asks Prefect how it is. `traced` says whether spans are sent.
+    run to end. `prefect` asks Prefect how it is. `traced` says whether spans are sent. `announce`
+    is told of new containers and artifacts, and must not wait.
     Whoever calls this opens and closes the database and runs the two loops and `notices`.
     """
     throttle = LoginThrottle(settings.login_failures, settings.login_minutes)
     credentials = Credentials(database, notices, throttle)
     rates = Rates(settings.rate_limit)
-    gateway = Gateway(database, settings, dispatch, reconcile, stop, credentials, prefect, rates)
+    gateway = Gateway(
+        *(database, settings, dispatch, reconcile, stop, credentials, prefect, rates, announce)
+    )
     # Starlette's own application would add three layers, for errors that `Failures` answers.
     routes, layers = ROUTES, LAYERS
     if traced:

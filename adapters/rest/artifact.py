@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import ArtifactNotFound, ContainerNotFound, RunsRefer
+from adapters.errors import ArtifactNotFound, ContainerNotFound, Invalid, PhantomError, RunsRefer
+from adapters.rest.automation import announce, automating
 from adapters.rest.body import read_object
-from adapters.rest.fields import LONGEST_INDEXED, Fields
+from adapters.rest.bulk import Group, as_object
+from adapters.rest.fields import LONGEST_INDEXED, Fields, as_identifier
 from adapters.rest.gateway import Gateway
 from adapters.rest.openapi.operation import Operation
 from adapters.rest.openapi.schemas import (
     FILLED,
+    FLAG,
     IDENTIFIER,
     INDEXED,
     OBJECT,
@@ -23,8 +28,9 @@ from adapters.rest.openapi.schemas import (
 )
 from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
-from adapters.store import artifacts
+from adapters.store import artifacts, new_artifacts
 from adapters.store.artifacts import ArtifactFields
+from adapters.store.new_artifacts import NewArtifact
 
 CLEARABLE = ("type", "description", "external_id", "kill_chain", "owner_id", "end_time")
 
@@ -51,18 +57,49 @@ BODY = {
 
 
 @Operation(
-    body={**BODY, "container_id": IDENTIFIER},
+    body={**BODY, "container_id": IDENTIFIER, "run_automation": FLAG},
     required=["container_id"],
     sent={"container_id": 42, "name": "ioc", "cef": {"destinationDnsDomain": "example.org"}},
     answer={"id": 5, "success": True},
     refusals=[ContainerNotFound],
 )
 async def create(request: Request, body: dict[str, object]) -> dict[str, object]:
-    """Add an artifact; only `container_id` is required (our decision)."""
-    container_id = Fields(body).required_identifier("container_id")
-    new = artifact_fields(body)
-    made = await artifacts.create(Gateway.of(request).database, container_id, new)
-    return {"id": made, "success": True}
+    """Add an artifact; only `container_id` is required (our decision).
+
+    Unless `run_automation` is false, active playbooks with the container's label start.
+    """
+    (result,) = await _create_all(request, [body])
+    if isinstance(result, PhantomError):
+        raise result
+    return result
+
+
+async def _create_all(
+    request: Request, bodies: Sequence[object]
+) -> list[dict[str, object] | PhantomError]:
+    """Add artifacts to the one container that all of them name."""
+    container_id = Fields(as_object(bodies[0])).required_identifier("container_id")
+    given = [new_artifact(body) for body in bodies]
+    wrong = [each for each in given if isinstance(each, Invalid)]
+    if len(wrong) == len(given):
+        return [*wrong]
+    with automating(request) as by:
+        brought = await new_artifacts.create(Gateway.of(request).database, container_id, given, by)
+    announce(request, container_id, given, brought)
+    return [
+        each if isinstance(each, PhantomError) else {"id": each, "success": True}
+        for each in brought.outcomes
+    ]
+
+
+def _container_of(item: object) -> int | None:
+    """The container that an item of an array names, if it does."""
+    return as_identifier(item.get("container_id")) if isinstance(item, dict) else None
+
+
+IN_ONE_CONTAINER = Group(_container_of, _create_all)
+"""An array's artifacts of a container are one transaction (our decision): its playbooks start once
+for all of them, and for none that was refused."""
 
 
 @Operation(body=BODY, sent={"tags": ["seen"]}, answer={"success": True, "id": 5})
@@ -84,6 +121,16 @@ async def remove(request: Request) -> Response:
     artifact_id = path_identifier(request, ArtifactNotFound)
     await artifacts.remove(Gateway.of(request).database, artifact_id)
     return answer({"success": True, "id": artifact_id})
+
+
+def new_artifact(given: object) -> NewArtifact | Invalid:
+    """An artifact as somebody brings it, or what is wrong with it."""
+    try:
+        body = as_object(given)
+        starts = Fields(body).flag("run_automation")
+        return NewArtifact(artifact_fields(body), run_automation=starts is not False)
+    except Invalid as error:
+        return error
 
 
 def artifact_fields(body: dict[str, object]) -> ArtifactFields:

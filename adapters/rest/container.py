@@ -5,16 +5,19 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import BadField, ContainerNotFound, Invalid, RunsRefer, UnknownLabel
+from adapters.announcement import Announcement
+from adapters.errors import BadField, ContainerNotFound, RunsRefer, UnknownLabel
 from adapters.rest.artifact import BODY as ARTIFACT
-from adapters.rest.artifact import artifact_fields
+from adapters.rest.artifact import new_artifact
+from adapters.rest.automation import announce, automating
 from adapters.rest.body import read_object
-from adapters.rest.bulk import as_object, failed
+from adapters.rest.bulk import failed
 from adapters.rest.fields import LONGEST_INDEXED, Fields
 from adapters.rest.gateway import Gateway
 from adapters.rest.openapi.operation import Operation
 from adapters.rest.openapi.schemas import (
     FILLED,
+    FLAG,
     INDEXED,
     OBJECT,
     OWNER,
@@ -26,7 +29,7 @@ from adapters.rest.openapi.schemas import (
 from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
 from adapters.store import containers, new_containers
-from adapters.store.artifacts import ArtifactFields
+from adapters.store.columns import DEFAULT_SEVERITY
 from adapters.store.containers import ContainerFields
 
 CLEARABLE = (
@@ -63,7 +66,11 @@ BODY = {
         **BODY,
         "name": FILLED,
         "label": INDEXED,
-        "artifacts": {"type": ["array", "null"], "items": {"properties": ARTIFACT}},
+        "artifacts": {
+            "type": ["array", "null"],
+            "items": {"properties": {**ARTIFACT, "run_automation": FLAG}},
+        },
+        "run_automation": FLAG,
     },
     required=["name", "label"],
     sent={"name": "incident", "label": "events", "source_data_identifier": "doc-1"},
@@ -73,16 +80,26 @@ BODY = {
 async def create(request: Request, body: dict[str, object]) -> dict[str, object]:
     """Make a container; `name` and `label` are required (vendor's documentation).
 
-    Its `artifacts` are made with it; the answer says of each what became of it.
+    Its `artifacts` are made with it; the answer says of each what became of it. Active playbooks
+    with its label start when `run_automation` is true, or an artifact's is not false.
     """
     fields = Fields(body)
     fields.require("name")
     fields.require("label")
     new = _container_fields(request, fields)
-    given = [_artifact_fields(each) for each in _artifacts(fields)]
-    made, outcomes = await new_containers.create(Gateway.of(request).database, new, given)
+    given = [new_artifact(each) for each in _artifacts(fields)]
+    gateway = Gateway.of(request)
+    with automating(request) as by:
+        made, brought = await new_containers.create(
+            *(gateway.database, new, given, by),
+            run_automation=fields.flag("run_automation") is True,
+        )
+    label, severity = new.label or "", new.severity or DEFAULT_SEVERITY
+    gateway.announce(Announcement(made, label, None, label, severity))
+    announce(request, made, given, brought)
     results = [
-        {"id": each} if isinstance(each, int) else each.fields or failed(each) for each in outcomes
+        {"id": each} if isinstance(each, int) else each.fields or failed(each)
+        for each in brought.outcomes
     ]
     return {"success": True, "id": made} | ({"artifacts": results} if results else {})
 
@@ -153,10 +170,3 @@ def _artifacts(fields: Fields) -> list[object]:
     if not isinstance(given, list):
         raise BadField("artifacts", given, "a list of objects")
     return given
-
-
-def _artifact_fields(given: object) -> ArtifactFields | Invalid:
-    try:
-        return artifact_fields(as_object(given))
-    except Invalid as error:
-        return error

@@ -122,10 +122,15 @@ async def locate(request: Request) -> int:
 
 def _name(fields: Fields) -> str | None:
     name = fields.filled_text("name", longest=LONGEST_INDEXED)
-    # Digits alone would read as an id.
-    if name is not None and (name.isdecimal() or not name.isprintable()):
-        raise BadField("name", name, "printable characters, not only digits")
+    if name is not None:
+        check_name(name)
     return name
+
+
+def check_name(name: str) -> None:
+    """Raise `BadField` for what no list can be called: digits alone would read as an id."""
+    if name.isdecimal() or not name.isprintable():
+        raise BadField("name", name, "printable characters, not only digits")
 
 
 def _content(fields: Fields) -> Rows | None:

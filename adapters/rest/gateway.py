@@ -9,6 +9,7 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from adapters.announcement import Announcement
 from adapters.condition import PrefectCondition
 from adapters.errors import PermissionMissing
 from adapters.permissions import Permission
@@ -18,6 +19,10 @@ from adapters.signal import Signal
 from adapters.store.credentials import Credentials
 from adapters.store.database import Database
 from adapters.store.users import User
+
+
+def unheard(announcement: Announcement) -> None:
+    """What `Gateway.announce` does where nobody tells Prefect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,8 @@ class Gateway:
     """Asks Prefect how it is."""
     rates: Rates
     """How many requests callers have sent."""
+    announce: Callable[[Announcement], None] = unheard
+    """Tells Prefect what was made, without waiting for it."""
 
     @classmethod
     def of(cls, request: Request) -> Self:

@@ -118,7 +118,9 @@ ROUTES = [
     resource("/rest/container/{id}/pins", get=(VIEW, PINS.within(CONTAINERS))),
     _fields(CONTAINERS),
     resource(
-        "/rest/artifact", get=(VIEW, ARTIFACTS.index), post=(EDIT, one_or_many(artifact.create))
+        "/rest/artifact",
+        get=(VIEW, ARTIFACTS.index),
+        post=(EDIT, one_or_many(artifact.create, artifact.IN_ONE_CONTAINER)),
     ),
     resource(
         "/rest/artifact/{id}",

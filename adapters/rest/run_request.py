@@ -7,6 +7,7 @@ in the wild send more than the page names (our decision).
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
 from adapters.errors import BadBody, BadField, FieldMissing, NotRequested
 from adapters.rest.body import parse_object
@@ -57,16 +58,18 @@ def read_run_request(
         inputs=_inputs(body, settings.body_depth),
         owner_id=user.id,
         ip_address=ip_address,
-        queue_delay=_queue_delay(user, settings),
+        queue_delay=queue_delay("automation" if user.type == "automation" else "manual", settings),
         request_id=request_id,
         traceparent=traceparent,
     )
 
 
-def _queue_delay(user: User, settings: Settings) -> timedelta:
-    """Who starts runs by a password is taken for a person (our decision)."""
+def queue_delay(source: Literal["manual", "automation"], settings: Settings) -> timedelta:
+    """How much later than they came runs of this source stand in the queue.
+
+    Who starts runs by a password is taken for a person (our decision).
+    """
     priorities: list[str] = [*settings.priorities]
-    source = "automation" if user.type == "automation" else "manual"
     place = priorities.index(source) if source in priorities else len(priorities)
     return timedelta(minutes=settings.priority_minutes * place)
 

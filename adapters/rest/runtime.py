@@ -6,26 +6,30 @@ run shows the token of its attempt, which is worth nothing for any other run.
 
 from __future__ import annotations
 
-import hmac
 import json
 import logging
-from collections.abc import AsyncIterator
-from typing import Literal, TypeVar
+from collections.abc import AsyncIterator, Callable
+from typing import Literal
 from uuid import UUID
 
 from fastapi.encoders import jsonable_encoder
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AwareDatetime, Field, JsonValue
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from adapters.errors import BadBody, Unauthenticated
+from adapters.announcement import Announcement
 from adapters.hints import Hints
-from adapters.rest.body import parse_object, read_body
+from adapters.rest import runtime_case, runtime_starts
 from adapters.rest.failures import Failures
+from adapters.rest.gateway import unheard
 from adapters.rest.responses import answer
+from adapters.rest.runtime_message import RuntimeMessage as _Message
+from adapters.rest.runtime_message import bearer as _bearer
+from adapters.rest.runtime_message import read as _read
+from adapters.rest.runtime_message import require_key as _require_key
 from adapters.settings import Settings
 from adapters.signal import Signal
 from adapters.store import action_runs, attempts, leases, unsettled_runs, workers
@@ -34,18 +38,9 @@ from adapters.store.run_log import MOST_LINES, Line
 
 Status = Literal["success", "failed"]
 HINT_SECONDS = 10
-LARGEST_BYTES = 64 * 1024 * 1024
-"""Largest body that a run may send: of its results it leaves out what is far smaller."""
 LONGEST_LINE = 10_000
 """Characters of a line of a run's log."""
-DEEPEST = 200
-"""Deepest nesting of what a run may send: results are deeper than requests."""
 logger = logging.getLogger("prefect_phantom.runtime")
-Message = TypeVar("Message", bound=BaseModel)
-
-
-class _Message(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class _Claim(_Message):
@@ -138,7 +133,13 @@ class _End(_Message):
 
 
 def create_runtime_application(
-    *, database: Database, settings: Settings, dispatch: Signal, reconcile: Signal, hints: Hints
+    *,
+    database: Database,
+    settings: Settings,
+    dispatch: Signal,
+    reconcile: Signal,
+    hints: Hints,
+    announce: Callable[[Announcement], None] = unheard,
 ) -> Starlette:
     """Make the ASGI application. A claim frees a place in Prefect, so it wakes `dispatch`."""
     application = Starlette(
@@ -158,6 +159,8 @@ def create_runtime_application(
             Route("/runtime/workers/{name}/gone", _gone, methods=["POST"]),
             Route("/runtime/workers/{name}/held", _held, methods=["POST"]),
             Route("/runtime/workers/{name}/hints", _hints, methods=["GET"]),
+            *runtime_case.ROUTES,
+            *runtime_starts.ROUTES,
         ],
         middleware=[Middleware(Failures)],
     )
@@ -166,6 +169,7 @@ def create_runtime_application(
     application.state.dispatch = dispatch
     application.state.reconcile = reconcile
     application.state.hints = hints
+    application.state.announce = announce
     return application
 
 
@@ -338,27 +342,3 @@ async def _hints(request: Request) -> Response:
             yield json.dumps(hint) + "\n"
 
     return StreamingResponse(lines(), media_type="application/x-ndjson")
-
-
-async def _read(request: Request, kind: type[Message]) -> Message:
-    body = parse_object(await read_body(request, LARGEST_BYTES), depth=DEEPEST)
-    try:
-        return kind.model_validate(body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise BadBody(f"does not fit the runtime API: {place}: {first['msg']}") from error
-
-
-def _bearer(request: Request) -> str:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise Unauthenticated(Unauthenticated.MISSING)
-    return token
-
-
-def _require_key(request: Request) -> None:
-    key = request.app.state.settings.runtime_key
-    expected = key.get_secret_value() if key else ""
-    if not expected or not hmac.compare_digest(_bearer(request).encode(), expected.encode()):
-        raise Unauthenticated(Unauthenticated.BAD_AUTOMATION)

@@ -46,19 +46,6 @@ class ArtifactFields:
     end_time: datetime | None = None
 
 
-async def create(database: Database, container_id: int, new: ArtifactFields) -> int:
-    """Add an artifact to its container; returns its id.
-
-    Raises `ContainerNotFound`, `UnknownOwner` and `DuplicateArtifact`.
-    """
-    async with database.begin() as connection:
-        await lock(connection, container_id)
-        made = await add(connection, container_id, new)
-        await _note_in_container(connection, container_id)
-        about(made)
-    return made
-
-
 async def add(connection: AsyncConnection, container_id: int, new: ArtifactFields) -> int:
     """Add an artifact to a container that is locked, or that is made in this transaction.
 
@@ -103,28 +90,47 @@ async def change(
         DuplicateArtifact: another one of its container has the identifier.
         UnknownOwner: no user has this id or name.
     """
-    fields = given(asdict(changes)) | dict.fromkeys(cleared, null())
     async with database.begin() as connection:
-        query = select(artifacts.c.container_id).where(artifacts.c.id == artifact_id)
-        home: int | None = await connection.scalar(query)
-        if home is None:
-            raise ArtifactNotFound(artifact_id)
-        if container_id not in {None, home}:
-            accepted = f"{home}, where the artifact stays, or left out"
-            raise BadField("container_id", container_id, accepted)
-        await lock(connection, home)
-        fields |= await owner(connection, changes.owner_id)
-        if (identifier := changes.source_data_identifier) is not None:
-            holder = await connection.scalar(_with_identifier(home, identifier))
-            if holder is not None and holder != artifact_id:
-                raise DuplicateArtifact(identifier, holder)
-        await connection.execute(
-            update(artifacts)
-            .where(artifacts.c.id == artifact_id)
-            .values(update_time=func.now(), **fields)
-        )
-        await _note_in_container(connection, home)
-        about(artifact_id)
+        await change_held(connection, artifact_id, changes, cleared, container_id=container_id)
+
+
+async def change_held(
+    connection: AsyncConnection,
+    artifact_id: int,
+    changes: ArtifactFields,
+    cleared: Collection[str] = (),
+    *,
+    container_id: int | None = None,
+) -> int:
+    """`change` in a transaction; returns the container that the artifact is in."""
+    home = await container_of(connection, artifact_id)
+    if container_id not in {None, home}:
+        accepted = f"{home}, where the artifact stays, or left out"
+        raise BadField("container_id", container_id, accepted)
+    await lock(connection, home)
+    fields = given(asdict(changes)) | dict.fromkeys(cleared, null())
+    fields |= await owner(connection, changes.owner_id)
+    if (identifier := changes.source_data_identifier) is not None:
+        holder = await connection.scalar(_with_identifier(home, identifier))
+        if holder is not None and holder != artifact_id:
+            raise DuplicateArtifact(identifier, holder)
+    await connection.execute(
+        update(artifacts)
+        .where(artifacts.c.id == artifact_id)
+        .values(update_time=func.now(), **fields)
+    )
+    await note_in_container(connection, home)
+    about(artifact_id)
+    return home
+
+
+async def container_of(connection: AsyncConnection, artifact_id: int) -> int:
+    """The container that an artifact is in. Raises `ArtifactNotFound`."""
+    query = select(artifacts.c.container_id).where(artifacts.c.id == artifact_id)
+    home: int | None = await connection.scalar(query)
+    if home is None:
+        raise ArtifactNotFound(artifact_id)
+    return home
 
 
 async def remove(database: Database, artifact_id: int) -> None:
@@ -133,10 +139,7 @@ async def remove(database: Database, artifact_id: int) -> None:
     Raises `ArtifactNotFound`, and `RunsRefer` when there was such a run, however it ended.
     """
     async with database.begin() as connection:
-        query = select(artifacts.c.container_id).where(artifacts.c.id == artifact_id)
-        home: int | None = await connection.scalar(query)
-        if home is None:
-            raise ArtifactNotFound(artifact_id)
+        home = await container_of(connection, artifact_id)
         await hold(connection, home)
         there = playbook_runs.c.last_artifact >= artifact_id
         await refuse_if_given(connection, "Artifact", artifact_id, home, there)
@@ -144,7 +147,7 @@ async def remove(database: Database, artifact_id: int) -> None:
             update(notes).where(notes.c.artifact_id == artifact_id).values(artifact_id=None)
         )
         await connection.execute(delete(artifacts).where(artifacts.c.id == artifact_id))
-        await _note_in_container(connection, home)
+        await note_in_container(connection, home)
         about(artifact_id)
 
 
@@ -155,7 +158,8 @@ def _with_identifier(container_id: int, identifier: str) -> Select[tuple[int]]:
     )
 
 
-async def _note_in_container(connection: AsyncConnection, container_id: int) -> None:
+async def note_in_container(connection: AsyncConnection, container_id: int) -> None:
+    """Let a container say that its artifacts have changed."""
     await connection.execute(
         update(containers)
         .where(containers.c.id == container_id)

@@ -79,6 +79,10 @@ class HeldRun:
     id: int
     attempt: int
     container_id: int
+    user_id: int | None = None
+    """The user on whose behalf it runs; null for a run that began in Prefect."""
+    request_id: str | None = None
+    traceparent: str | None = None
 
 
 async def claim(database: Database, request: ClaimRequest, *, repositories: Sequence[str]) -> Claim:
@@ -223,7 +227,8 @@ async def hold(connection: AsyncConnection, token: str) -> HeldRun:
         Superseded: the attempt is stale, or its run has ended or is being cancelled.
     """
     query = select(
-        runs.c.id, runs.c.attempt, runs.c.container_id, runs.c.end_time, runs.c.cancel_time
+        *(runs.c.id, runs.c.attempt, runs.c.container_id, runs.c.end_time, runs.c.cancel_time),
+        *(runs.c.effective_user_id, runs.c.request_id, runs.c.traceparent),
     ).where(runs.c.attempt_token_hash == _hash(token))
     row = (await connection.execute(query.with_for_update())).one_or_none()
     if row is None:
@@ -233,7 +238,14 @@ async def hold(connection: AsyncConnection, token: str) -> HeldRun:
         raise Superseded(CANCELLED.format(id=row.id))
     if row.end_time is not None:
         raise Superseded(OVER.format(id=row.id))
-    return HeldRun(id=row.id, attempt=row.attempt, container_id=row.container_id)
+    return HeldRun(
+        id=row.id,
+        attempt=row.attempt,
+        container_id=row.container_id,
+        user_id=row.effective_user_id,
+        request_id=row.request_id,
+        traceparent=row.traceparent,
+    )
 
 
 async def check(database: Database, token: str) -> None:

@@ -36,11 +36,16 @@ class Entries:
         Raises `ContainerNotFound`, and `BadField` for an artifact that is not in that container.
         """
         async with database.begin() as connection:
-            await _require(connection, container_id, values.get("artifact_id"))
-            query = insert(self.table).values(container_id=container_id, **values)
-            row = await connection.execute(query.returning(self.table.c.id))
-            made: int = row.scalar_one()
-            about(made)
+            return await self.write(connection, container_id, values)
+
+    async def write(
+        self, connection: AsyncConnection, container_id: int, values: Mapping[str, object]
+    ) -> int:
+        """`add` in a transaction."""
+        await _require(connection, container_id, values.get("artifact_id"))
+        query = insert(self.table).values(container_id=container_id, **values)
+        made: int = (await connection.execute(query.returning(self.table.c.id))).scalar_one()
+        about(made)
         return made
 
     async def change(self, database: Database, entry: int, values: Mapping[str, object]) -> None:

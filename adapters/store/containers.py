@@ -83,6 +83,25 @@ async def change(
     with any other it loses it, where neither is given. Raises `ContainerNotFound`,
     `DuplicateContainer` and `UnknownOwner`.
     """
+    try:
+        async with database.begin() as connection:
+            await change_held(connection, container_id, changes, cleared)
+    except IntegrityError as error:
+        identifier = changes.source_data_identifier or ""
+        async with database.read() as connection:
+            existing = await connection.scalar(_with_identifier(identifier))
+        if existing is None:
+            raise
+        raise DuplicateContainer(identifier, existing) from error
+
+
+async def change_held(
+    connection: AsyncConnection,
+    container_id: int,
+    changes: ContainerFields,
+    cleared: Collection[str] = (),
+) -> None:
+    """`change` in a transaction, which fails if another container has the identifier."""
     fields = given(asdict(changes)) | dict.fromkeys(cleared, null())
     if changes.custom_fields is not None:
         # In one statement, so that of two merges at once neither is lost.
@@ -91,23 +110,12 @@ async def change(
         closed_before = containers.c.status == CLOSED
         time = case((closed_before, containers.c.close_time), else_=func.now())
         fields.setdefault("close_time", time if changes.status == CLOSED else null())
-    try:
-        async with database.begin() as connection:
-            fields |= await owner(connection, changes.owner_id)
-            query = update(containers).where(containers.c.id == container_id)
-            done = await connection.execute(
-                query.values(container_update_time=func.now(), **fields)
-            )
-            if not done.rowcount:
-                raise ContainerNotFound(container_id)
-            about(container_id)
-    except IntegrityError as error:
-        identifier = changes.source_data_identifier or ""
-        async with database.read() as connection:
-            existing = await connection.scalar(_with_identifier(identifier))
-        if existing is None:
-            raise
-        raise DuplicateContainer(identifier, existing) from error
+    fields |= await owner(connection, changes.owner_id)
+    query = update(containers).where(containers.c.id == container_id)
+    done = await connection.execute(query.values(container_update_time=func.now(), **fields))
+    if not done.rowcount:
+        raise ContainerNotFound(container_id)
+    about(container_id)
 
 
 async def remove(database: Database, container_id: int) -> None:
@@ -145,20 +153,23 @@ async def refuse_if_given(
         raise RunsRefer(thing, identifier, runs)
 
 
-async def lock(connection: AsyncConnection, container_id: int) -> None:
-    """Hold the container's row until the transaction ends. Raises `ContainerNotFound`.
+async def lock(connection: AsyncConnection, container_id: int) -> str:
+    """Hold the container's row until the transaction ends; returns the container's label.
 
     Whoever adds an artifact or accepts a run does this first (contract, ``scope: "new"``): an
     artifact's id is given before it is committed, and without the lock a run accepted in between
     would set its mark above an artifact that it cannot see.
+
+    Raises `ContainerNotFound`.
     """
-    found = await connection.scalar(
-        select(containers.c.id)
+    found: str | None = await connection.scalar(
+        select(containers.c.label)
         .where(containers.c.id == container_id)
         .with_for_update(key_share=True)
     )
     if found is None:
         raise ContainerNotFound(container_id)
+    return found
 
 
 async def owner(connection: AsyncConnection, named: int | str | None) -> dict[str, int]:

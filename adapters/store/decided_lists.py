@@ -9,7 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, false, func, insert, select, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -57,13 +58,8 @@ async def create(database: Database, name: str, content: Rows) -> int:
 
 async def find(database: Database, named: str) -> int:
     """The id of the list with this id, or this name. Raises what `missing` makes."""
-    condition = decided_lists.c.name == named
-    if named.isascii() and named.isdecimal():
-        if len(named) > len(str(LARGEST_ID)) or int(named) > LARGEST_ID:
-            raise missing(named)
-        condition = decided_lists.c.id == int(named)
     async with database.read() as connection:
-        found: int | None = await connection.scalar(select(decided_lists.c.id).where(condition))
+        found: int | None = await connection.scalar(select(decided_lists.c.id).where(_is(named)))
     if found is None:
         raise missing(named)
     return found
@@ -104,6 +100,33 @@ async def change(database: Database, list_id: int, wanted: ListChange) -> None:
         raise DecidedListExists(wanted.name or "") from error
 
 
+async def append(
+    connection: AsyncConnection, named: str, row: list[Cell], *, create: bool = False
+) -> int:
+    """Add a row to the list with this id or name, within a transaction; returns the list's id.
+
+    Raises what `missing` makes, unless it is to be made then, and `Invalid` if it grows too large.
+    """
+    found = select(decided_lists.c.id).where(_is(named))
+    list_id: int | None = await connection.scalar(found)
+    if list_id is None and create and not named.isdecimal():
+        # Of two that make it at the same moment, the second adds to what the first has made.
+        new = postgresql.insert(decided_lists).values(name=named, content=[])
+        await connection.execute(new.on_conflict_do_nothing(index_elements=["name"]))
+        list_id = await connection.scalar(found)
+    if list_id is None:
+        raise missing(named)
+    content = [*await _content(connection, list_id, lock=True), row]
+    _check_size(content)
+    await connection.execute(
+        update(decided_lists)
+        .where(decided_lists.c.id == list_id)
+        .values(content=content, version=decided_lists.c.version + 1, update_time=func.now())
+    )
+    about(list_id)
+    return list_id
+
+
 async def remove(database: Database, list_id: int) -> None:
     """Delete a list. Raises what `missing` makes."""
     async with database.begin() as connection:
@@ -121,6 +144,15 @@ async def _content(connection: AsyncConnection, list_id: int, *, lock: bool = Fa
         raise missing(list_id)
     content: Rows = row.content
     return content
+
+
+def _is(named: str) -> ColumnElement[bool]:
+    """The list with this id, or this name."""
+    if not (named.isascii() and named.isdecimal()):
+        return decided_lists.c.name == named
+    if len(named) > len(str(LARGEST_ID)) or int(named) > LARGEST_ID:
+        return false()
+    return decided_lists.c.id == int(named)
 
 
 def _changed(content: Rows, wanted: ListChange) -> Rows:

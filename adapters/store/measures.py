@@ -13,7 +13,7 @@ from adapters.store.workers import KnownWorker
 
 RUNS_ACCEPTED = Counter(
     "prefect_phantom_runs_accepted",
-    "Runs stored by this process: asked for over REST, or begun in Prefect.",
+    "Runs stored by this process: asked for over REST, begun in Prefect, or by themselves.",
     ["origin"],
     registry=None,
 )
@@ -23,7 +23,7 @@ RUNS_ENDED = Counter(
     ["status"],
     registry=None,
 )
-for _origin in ("rest", "prefect"):
+for _origin in ("rest", "prefect", "automation"):
     RUNS_ACCEPTED.labels(_origin)
 for _status in ("success", "failed", "cancelled"):
     RUNS_ENDED.labels(_status)

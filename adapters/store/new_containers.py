@@ -1,36 +1,36 @@
-"""New containers with the artifacts that come with them."""
+"""New containers with the artifacts that come with them, and the runs that they start."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapters.errors import DuplicateArtifact, PhantomError, UnknownOwner
-from adapters.store import artifacts, containers
-from adapters.store.artifacts import ArtifactFields
+from adapters.errors import PhantomError
+from adapters.store import containers
+from adapters.store.automation import Automation
 from adapters.store.containers import ContainerFields
 from adapters.store.database import Database
+from adapters.store.new_artifacts import Brought, NewArtifact, bring
 
-Outcome = int | PhantomError
-"""What became of one artifact: its id, or why there is none."""
+NOBODY = Automation()
 
 
 async def create(
-    database: Database, new: ContainerFields, given: Sequence[ArtifactFields | PhantomError] = ()
-) -> tuple[int, list[Outcome]]:
-    """Store a container and its artifacts in one transaction; returns its id and their outcomes.
+    database: Database,
+    new: ContainerFields,
+    given: Sequence[NewArtifact | PhantomError] = (),
+    by: Automation = NOBODY,
+    *,
+    run_automation: bool = False,
+) -> tuple[int, Brought]:
+    """Store a container with its artifacts in one transaction, and start its playbooks once.
 
-    An artifact that cannot be had, or that was found wrong before, leaves the others and the
-    container as they are. Raises `DuplicateContainer` and `UnknownOwner`, of the container.
+    Returns its id and what came of the artifacts. One that cannot be had, or that was found wrong
+    before, leaves the others and the container as they are. Raises `DuplicateContainer` and
+    `UnknownOwner`, of the container.
     """
     async with database.begin() as connection:
         container_id = await containers.add(connection, new)
-        outcomes: list[Outcome] = []
-        for each in given:
-            if isinstance(each, PhantomError):
-                outcomes.append(each)
-                continue
-            try:
-                outcomes.append(await artifacts.add(connection, container_id, each))
-            except (DuplicateArtifact, UnknownOwner) as error:
-                outcomes.append(error)
-    return container_id, outcomes
+        brought = await bring(
+            connection, container_id, new.label or "", given, by, run_automation=run_automation
+        )
+    return container_id, brought

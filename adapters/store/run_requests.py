@@ -40,8 +40,9 @@ from adapters.store.idempotency_keys import IdempotencyKey
 from adapters.store.measures import RUNS_ACCEPTED
 from adapters.store.playbooks import LARGEST_ID, PLAYBOOK_ID, find, reference
 from adapters.store.prepared import Prepared
+from adapters.store.scope_marks import mark, newest_artifact
 from adapters.store.served_request import DONE, about, was_noted
-from adapters.store.tables import artifacts, containers, playbooks, scope_marks
+from adapters.store.tables import artifacts, containers, playbooks
 from adapters.store.tables import idempotency_keys as keys
 from adapters.store.tables import playbook_runs as runs
 
@@ -133,7 +134,8 @@ async def insert_run(
     if isinstance(request.scope, list):
         await _check_artifacts(connection, request.container_id, request.scope)
     if request.scope == "new":
-        values["after_artifact"] = await _mark(connection, request.container_id, playbook.id)
+        query = select(mark(request.container_id, playbook.id))
+        values["after_artifact"] = await connection.scalar(query)
     inputs.check(f"{playbook.repository}/{playbook.name}", playbook.input_schema, request.inputs)
     values["inputs_checked"] = True
     return int((await connection.execute(_INSERT_RUN, values)).scalar_one())
@@ -167,7 +169,6 @@ def _new_run() -> tuple[list[str], Select[Any]]:
     is given out, so ids of a container become visible in their order: below the newest artifact
     that a statement sees there is none that it does not see.
     """
-    newest = select(func.max(artifacts.c.id)).where(artifacts.c.container_id == containers.c.id)
     owner = bindparam("owner", type_=BigInteger)
     flow_run_id = bindparam("flow_run_id", type_=runs.c.flow_run_id.type)
     columns: dict[str, ColumnElement[Any]] = {
@@ -175,7 +176,7 @@ def _new_run() -> tuple[list[str], Select[Any]]:
         "container_id": containers.c.id,
         "owner_id": owner,
         "effective_user_id": owner,
-        "last_artifact": func.coalesce(newest.scalar_subquery(), 0),
+        "last_artifact": newest_artifact(containers.c.id),
         "queue_time": func.now() + bindparam("queue_delay", type_=Interval),
         "flow_run_id": flow_run_id,
         "dispatch_time": case((flow_run_id.is_not(None), func.now())),
@@ -233,23 +234,6 @@ _INSERT = insert(runs).from_select(_COLUMNS, _SOURCE)
 _INSERT_RUN = _INSERT.returning(runs.c.id)
 _ACCEPT = _noted(_INSERT)
 _ACCEPT_ONCE = _accept_once()
-
-
-async def _mark(connection: AsyncConnection, container_id: int, playbook_id: int) -> int:
-    """The newest artifact that any run of the playbook on the container has had in its scope.
-
-    One statement for runs and for what is kept of removed ones: retention moves it in between.
-    """
-    mark = select(func.max(runs.c.last_artifact)).where(
-        runs.c.container_id == container_id,
-        runs.c.playbook_id == playbook_id,
-        runs.c.scope.in_(("all", "new")),
-    )
-    kept = select(scope_marks.c.last_artifact).where(
-        scope_marks.c.container_id == container_id, scope_marks.c.playbook_id == playbook_id
-    )
-    newest = select(func.greatest(mark.scalar_subquery(), kept.scalar_subquery()))
-    return (await connection.execute(newest)).scalar() or 0
 
 
 async def _check_artifacts(connection: AsyncConnection, container_id: int, ids: list[int]) -> None:

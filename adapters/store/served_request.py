@@ -8,7 +8,7 @@ it. Statements that are run by `Database.fetch` take care of it themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -31,6 +31,8 @@ class ServedRequest:
     ip_address: str | None = None
     user_id: int | None = None
     object_id: int | None = None
+    message: str = ""
+    """What there is to say about it beside its path."""
     noted: bool = False
 
 
@@ -42,6 +44,23 @@ def about(object_id: int) -> None:
     request = SERVING.get()
     if request is not None:
         request.object_id = object_id
+
+
+def by(user_id: int | None, message: str) -> None:
+    """Say for whom the request that is being served acts, and what there is to say about that."""
+    request = SERVING.get()
+    if request is not None:
+        request.user_id, request.message = user_id, message
+
+
+@contextmanager
+def serving(request: ServedRequest) -> Iterator[None]:
+    """Serve `request`: what is changed meanwhile is noted as its doing."""
+    before = SERVING.set(request)
+    try:
+        yield
+    finally:
+        SERVING.reset(before)
 
 
 @contextmanager
@@ -70,16 +89,24 @@ def was_noted() -> None:
 async def note(connection: AsyncConnection) -> None:
     """Note the request that is being served, once, in the transaction that carries it out."""
     request = SERVING.get()
-    if request is None or request.noted:
+    if request is not None and not request.noted:
+        await note_each(connection, [request.object_id])
+
+
+async def note_each(connection: AsyncConnection, object_ids: Sequence[int | None]) -> None:
+    """Note the request once for each of several things that it makes in one transaction."""
+    request = SERVING.get()
+    if request is None:
         return
     request.noted = True
-    await connection.execute(
-        insert(audit).values(
-            user_id=request.user_id,
-            ip_address=request.ip_address,
-            method=request.method,
-            path=request.path,
-            object_id=request.object_id,
-            status=DONE,
-        )
-    )
+    said = {
+        "user_id": request.user_id,
+        "ip_address": request.ip_address,
+        "method": request.method,
+        "path": request.path,
+        "status": DONE,
+        "message": request.message,
+    }
+    if object_ids:
+        rows = [{**said, "object_id": object_id} for object_id in object_ids]
+        await connection.execute(insert(audit), rows)

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from adapters.store.columns import (
+    DEFAULT_SEVERITY,
     flag,
     identifier,
     json,
@@ -42,7 +43,7 @@ containers = Table(
     words("label"),
     Column("description", Text),
     words("status", "new"),
-    words("severity", "medium"),
+    words("severity", DEFAULT_SEVERITY),
     words("sensitivity", "amber"),
     words("container_type", "default"),
     Column("source_data_identifier", Text, nullable=False, unique=True),
@@ -75,7 +76,7 @@ artifacts = Table(
     words("label"),
     Column("type", Text),
     Column("description", Text),
-    words("severity", "medium"),
+    words("severity", DEFAULT_SEVERITY),
     Column("source_data_identifier", Text, nullable=False),
     Column("external_id", Text),
     Column("kill_chain", Text),
@@ -211,6 +212,8 @@ playbook_runs = Table(
     Column("request_id", Text),
     # W3C trace context of its acceptance, where spans are sent.
     Column("traceparent", Text),
+    # The playbooks that brought about what it starts for, if it started by itself.
+    Column("automation_chain", ARRAY(BigInteger)),
     CheckConstraint("status IN ('running', 'success', 'failed')", name="status"),
     CheckConstraint("scope IN ('all', 'new', 'artifacts')", name="scope"),
     Index("ix_playbook_runs_mark", "container_id", "playbook_id", "last_artifact"),

@@ -7,10 +7,12 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import func, select, update
 
-from adapters.store import action_runs, artifacts, attempts, playbook_runs, run_requests
+from adapters.store import action_runs, attempts, new_artifacts, playbook_runs, run_requests
 from adapters.store.action_runs import ActionStart, AppRunEnd
 from adapters.store.artifacts import ArtifactFields
 from adapters.store.attempts import Claim, ClaimRequest
+from adapters.store.automation import Automation
+from adapters.store.new_artifacts import NewArtifact
 from adapters.store.run_requests import RunRequest
 from adapters.store.tables import playbook_runs as runs
 
@@ -87,7 +89,11 @@ class Shop:
             return (await connection.execute(select(runs).where(runs.c.id == run_id))).one()
 
     async def add_artifact(self) -> int:
-        return await artifacts.create(self.database, self.container_id, ArtifactFields(name="a"))
+        new = NewArtifact(ArtifactFields(name="a"))
+        brought = await new_artifacts.create(self.database, self.container_id, [new], Automation())
+        (made,) = brought.outcomes
+        assert isinstance(made, int)
+        return made
 
 
 async def cancel(database, run_id: int) -> None:

@@ -12,13 +12,21 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from adapters.store import account_tables, accounts, case_tables, search, tables, users
+from adapters.store import (
+    account_tables,
+    accounts,
+    automation_tables,
+    case_tables,
+    search,
+    tables,
+    users,
+)
 from adapters.store.accounts import Changes
 from adapters.store.columns import metadata
 from adapters.store.database import Database, create_database, database_url
 from adapters.store.schema import MIGRATIONS
 
-TABLES = (account_tables, case_tables, search, tables)
+TABLES = (account_tables, automation_tables, case_tables, search, tables)
 """What the metadata is filled by, however few tests are run."""
 
 

@@ -1,0 +1,160 @@
+"""What runs change through the runtime API: artifacts, containers, their notes, custom lists.
+
+Each message shows the token of a live attempt, and has a key by which it is known when it comes
+again. What is to be made is described as callers of the contract describe it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, JsonValue
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from adapters.errors import FieldMissing, Invalid, NothingToChange
+from adapters.rest import container_entry
+from adapters.rest.address import address_of
+from adapters.rest.artifact import artifact_fields, new_artifact
+from adapters.rest.automation import announcements
+from adapters.rest.container_entry import EntryHandlers
+from adapters.rest.decided_list import check_name
+from adapters.rest.fields import LONGEST_INDEXED, Fields
+from adapters.rest.responses import answer
+from adapters.rest.run_request import queue_delay
+from adapters.rest.runtime_message import RuntimeMessage, bearer, read
+from adapters.store.case_changes import Change
+from adapters.store.containers import ContainerFields, given
+from adapters.store.served_request import ServedRequest, serving
+
+Identifier = Annotated[int, Field(gt=0, lt=2**63)]
+Body = dict[str, JsonValue]
+Cell = str | int | float | bool | None
+
+
+class _Keyed(RuntimeMessage):
+    key: UUID
+    container_id: Identifier | None = None
+
+
+class _NewArtifact(_Keyed):
+    artifact: Body
+
+
+class _ArtifactChange(RuntimeMessage):
+    key: UUID
+    artifact: Body
+    overwrite: bool = False
+
+
+class _ContainerChange(_Keyed):
+    status: str | None = Field(default=None, min_length=1, max_length=LONGEST_INDEXED)
+    severity: str | None = Field(default=None, min_length=1, max_length=LONGEST_INDEXED)
+
+
+class _Entry(_Keyed):
+    entry: Body
+
+
+class _Row(RuntimeMessage):
+    key: UUID
+    name: str = Field(min_length=1, max_length=LONGEST_INDEXED)
+    row: list[Cell]
+    create: bool = False
+
+
+async def _add_artifact(request: Request) -> Response:
+    message = await read(request, _NewArtifact)
+    new = new_artifact(dict(message.artifact))
+    if isinstance(new, Invalid):
+        raise new
+    state = request.app.state
+    change = _change(request, message.key, message.container_id)
+    with serving(_served(request)):
+        made = await change.add_artifact(new, queue_delay("automation", state.settings))
+    if change.brought is not None and change.container_id is not None:
+        if change.brought.run_ids:
+            state.dispatch.notify()
+        for announcement in announcements(change.container_id, [new], change.brought):
+            state.announce(announcement)
+    return answer({"id": made})
+
+
+async def _change_artifact(request: Request) -> Response:
+    message = await read(request, _ArtifactChange)
+    changes = artifact_fields(dict(message.artifact))
+    Fields({}).cleared(changes, (), "an artifact")
+    with serving(_served(request)):
+        changed = await _change(request, message.key).change_artifact(
+            request.path_params["artifact_id"], changes, overwrite=message.overwrite
+        )
+    return answer({"id": changed})
+
+
+async def _change_container(request: Request) -> Response:
+    message = await read(request, _ContainerChange)
+    changes = ContainerFields(status=message.status, severity=message.severity)
+    if message.status is None and message.severity is None:
+        raise NothingToChange("a container", ["status", "severity"])
+    with serving(_served(request)):
+        changed = await _change(request, message.key, message.container_id).change_container(
+            changes
+        )
+    return answer({"id": changed})
+
+
+def _write(kind: EntryHandlers) -> Callable[[Request], Awaitable[Response]]:
+    async def write(request: Request) -> Response:
+        message = await read(request, _Entry)
+        fields = Fields(dict(message.entry))
+        if fields.body.get(kind.required) is None:
+            raise FieldMissing(kind.required)
+        bound = {name: fields.identifier(name) for name in kind.bound}
+        values = given({**kind.read(fields), **bound})
+        with serving(_served(request)):
+            made = await _change(request, message.key, message.container_id).write(
+                kind.entries, kind.author, values
+            )
+        return answer({"id": made})
+
+    return write
+
+
+async def _append_row(request: Request) -> Response:
+    message = await read(request, _Row)
+    if message.create:
+        check_name(message.name)
+    with serving(_served(request)):
+        changed = await _change(request, message.key).append_row(
+            message.name, message.row, create=message.create
+        )
+    return answer({"id": changed})
+
+
+def _change(request: Request, key: UUID, container_id: int | None = None) -> Change:
+    return Change(request.app.state.database, bearer(request), key, container_id)
+
+
+def _served(request: Request) -> ServedRequest:
+    address = address_of(request.scope)
+    return ServedRequest(
+        request.method, request.url.path, None if address is None else str(address)
+    )
+
+
+def _route(path: str, handler: Callable[[Request], Awaitable[Response]]) -> Route:
+    return Route(f"/runtime/{path}", handler, methods=["POST"])
+
+
+ROUTES = [
+    _route("artifacts", _add_artifact),
+    _route("artifacts/{artifact_id:int}", _change_artifact),
+    _route("containers", _change_container),
+    _route("notes", _write(container_entry.NOTES)),
+    _route("comments", _write(container_entry.COMMENTS)),
+    _route("pins", _write(container_entry.PINS)),
+    _route("list_rows", _append_row),
+]

@@ -1,0 +1,47 @@
+"""Starting a playbook on many containers at once, for the flow ``for_each_container``."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from adapters.rest.address import address_of
+from adapters.rest.responses import answer
+from adapters.rest.run_request import queue_delay
+from adapters.rest.runtime_message import RuntimeMessage, read, require_key
+from adapters.store import scheduled_starts
+from adapters.store.automation import PATH
+from adapters.store.scheduled_starts import ScheduledStart
+from adapters.store.served_request import ServedRequest, serving
+
+
+class _Start(RuntimeMessage):
+    flow_run_id: UUID
+    label: str = Field(min_length=1)
+    playbook: str = Field(min_length=1)
+    statuses: list[str] = Field(min_length=1, max_length=100)
+    scope: Literal["all", "new"]
+
+
+async def _start(request: Request) -> Response:
+    require_key(request)
+    message = await read(request, _Start)
+    state = request.app.state
+    address = address_of(request.scope)
+    wanted = ScheduledStart(**dict(message), queue_delay=queue_delay("automation", state.settings))
+    started_by = ServedRequest("POST", PATH, None if address is None else str(address))
+    started_by.message = f"Started by flow run {message.flow_run_id} in Prefect"
+    with serving(started_by):
+        run_ids = await scheduled_starts.start(
+            state.database, wanted, repositories=state.settings.repositories
+        )
+    state.dispatch.notify()
+    return answer({"playbook_run_ids": run_ids})
+
+
+ROUTES = [Route("/runtime/scheduled_starts", _start, methods=["POST"])]
