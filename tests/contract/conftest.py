@@ -6,18 +6,22 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 import uvicorn
+from pydantic import SecretStr
 from sqlalchemy import insert, update
 from starlette.types import ASGIApp
 
 from adapters.condition import PrefectCondition
+from adapters.hints import Hints
 from adapters.permissions import ADMINISTRATOR, AUTOMATION
 from adapters.rest.application import create_application
+from adapters.rest.runtime import create_runtime_application
 from adapters.settings import Settings
 from adapters.signal import Signal
 from adapters.store import accounts, tokens, users
@@ -25,6 +29,7 @@ from adapters.store.accounts import Changes
 from adapters.store.database import Database
 from adapters.store.notices import Notices
 from adapters.store.tables import playbook_runs, playbooks
+from tests.runtime_key import KEY
 
 PASSWORD = "changeme"
 
@@ -241,3 +246,62 @@ def change(database: Database) -> Callable[..., Awaitable[None]]:
             )
 
     return change
+
+
+@pytest.fixture(scope="module")
+async def runtime(database, dispatch, reconcile):
+    """A client of the runtime API that shows nothing of its own."""
+    application = create_runtime_application(
+        database=database,
+        settings=Settings(runtime_key=SecretStr(KEY)),
+        dispatch=dispatch,
+        reconcile=reconcile,
+        hints=Hints(lambda _: None),
+    )
+    transport = httpx.ASGITransport(application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://runtime") as client:
+        yield client
+
+
+@pytest.fixture
+def ask(runtime):
+    """Sends a message with a token, or with none."""
+
+    async def ask(path: str, token: str | None, message: object = None) -> httpx.Response:
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        body = {"content": message} if isinstance(message, bytes) else {"json": message}
+        return await runtime.post(f"/runtime/{path}", headers=headers, **body)
+
+    return ask
+
+
+@pytest.fixture
+async def hand_over(start, change):
+    """Makes a run that stands in Prefect; returns the message of the process that claims it."""
+
+    async def hand_over() -> dict:
+        body = (await start()).json()
+        flow_run_id = uuid4()
+        await change(
+            body["playbook_run_id"], dispatch_time=datetime.now(UTC), flow_run_id=flow_run_id
+        )
+        return {
+            "claim_id": str(uuid4()), "flow_run_id": str(flow_run_id), "deployment_id": None,
+            "playbook": "my_playbook", "playbook_run_id": int(body["playbook_run_id"]),
+            "container_id": 1, "scope": "all", "inputs": None, "worker": None, "hostname": "h",
+            "process_id": 7, "process_start": 1.5,
+        }  # fmt: skip
+
+    return hand_over
+
+
+@pytest.fixture
+async def claim(ask, hand_over):
+    """Makes a run and claims it; returns the answer, with its token."""
+
+    async def claim() -> dict:
+        answer = await ask("claim", KEY, await hand_over())
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    return claim

@@ -3,82 +3,23 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from uuid import uuid4
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from adapters.hints import Hints
 from adapters.rest.runtime import create_runtime_application
 from adapters.settings import Settings
 from adapters.store import playbook_runs, workers
+from tests.runtime_key import KEY
 
 pytestmark = pytest.mark.anyio
-KEY = "a key that gateway and workers share"
 ANY_RUN = {"status": "success", "message": ""}
 STANDING = {
     "work_pool": "phantom", "type": "phantom", "hostname": "h", "version": "0.1.0", "slots": 4,
     "taken": 1, "start_time": "2026-11-24T10:00:00Z",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-async def runtime(database, dispatch, reconcile):
-    """A client of the runtime API that shows nothing of its own."""
-    application = create_runtime_application(
-        database=database,
-        settings=Settings(runtime_key=SecretStr(KEY)),
-        dispatch=dispatch,
-        reconcile=reconcile,
-        hints=Hints(lambda _: None),
-    )
-    transport = httpx.ASGITransport(application)
-    async with httpx.AsyncClient(transport=transport, base_url="http://runtime") as client:
-        yield client
-
-
-@pytest.fixture
-def ask(runtime):
-    """Sends a message with a token, or with none."""
-
-    async def ask(path: str, token: str | None, message: object = None) -> httpx.Response:
-        headers = {} if token is None else {"authorization": f"Bearer {token}"}
-        body = {"content": message} if isinstance(message, bytes) else {"json": message}
-        return await runtime.post(f"/runtime/{path}", headers=headers, **body)
-
-    return ask
-
-
-@pytest.fixture
-async def hand_over(start, change):
-    """Makes a run that stands in Prefect; returns the message of the process that claims it."""
-
-    async def hand_over() -> dict:
-        body = (await start()).json()
-        flow_run_id = uuid4()
-        await change(
-            body["playbook_run_id"], dispatch_time=datetime.now(UTC), flow_run_id=flow_run_id
-        )
-        return {
-            "claim_id": str(uuid4()), "flow_run_id": str(flow_run_id), "deployment_id": None,
-            "playbook": "my_playbook", "playbook_run_id": int(body["playbook_run_id"]),
-            "container_id": 1, "scope": "all", "inputs": None, "worker": None, "hostname": "h",
-            "process_id": 7, "process_start": 1.5,
-        }  # fmt: skip
-
-    return hand_over
-
-
-@pytest.fixture
-async def claim(ask, hand_over):
-    async def claim() -> dict:
-        answer = await ask("claim", KEY, await hand_over())
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    return claim
 
 
 def action_start(**fields) -> dict:
