@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 
 from prefect.client.orchestration import PrefectClient
 from prefect.events import Event, RelatedResource, Resource
@@ -28,6 +28,8 @@ ARTIFACT_CREATED = "phantom.artifact.created"
 NAMES = (CONTAINER_CREATED, ARTIFACT_CREATED)
 LOOK_SECONDS = 10.0
 """How often it is looked whether anybody listens."""
+PAGE = 100
+"""How many automations Prefect is asked for at once."""
 MOST_WAITING = 10_000
 """Events that wait for Prefect; further ones are lost."""
 LONGEST = 200
@@ -65,8 +67,18 @@ class Announcer:
 
     async def _look(self) -> None:
         while True:
-            self._listened = any_listens(await self.client.read_automations())
+            self._listened = any_listens([each async for each in self._automations()])
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _automations(self) -> AsyncIterator[Automation]:
+        page: list[Automation] = []
+        while len(page) % PAGE == 0:
+            found = await self.client.read_automations(limit=PAGE, offset=len(page))
+            for each in found:
+                yield each
+            if not found:
+                return
+            page += found
 
     async def _send(self) -> None:
         # No connection is opened before there is something to say.
