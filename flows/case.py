@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from flows.action import ActionFailure
+from flows.failure import ActionFailure
 from flows.run import current
 from flows.runtime import RuntimeRefused
 
@@ -98,7 +98,7 @@ def append_row(name: str, row: Sequence[Cell], *, create: bool = False) -> int:
 def _change(path: str, body: dict[str, Any]) -> int:
     said = {name: value for name, value in body.items() if value is not None}
     try:
-        answer = current().attempt.post(f"/runtime/{path}", {"key": str(uuid4()), **said})
+        answer = current().recorder.post(f"/runtime/{path}", {"key": str(uuid4()), **said})
     except RuntimeRefused as refused:
         raise ActionFailure(str(refused)) from refused
     return int(answer["id"])

@@ -45,6 +45,12 @@ class Recorder(Protocol):
     def ask_leave(self) -> None:
         """Raise `flows.runtime.Superseded` if the run may not act any more."""
 
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Ask for a change on a case (see `flows.case`); returns ``{"id": ...}``.
+
+        Raises `flows.runtime.Superseded` and `flows.runtime.RuntimeRefused`.
+        """
+
     def end_action(
         self,
         action_run_id: int,

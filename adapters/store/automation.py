@@ -113,11 +113,8 @@ _CHAIN = text(
 
 def asks_for_inputs() -> ColumnElement[bool]:
     """Whether a playbook has inputs that must be given."""
-    schema: ColumnElement[Any] = playbooks.c.parameter_schema
-    required = func.coalesce(schema["required"], literal([], JSONB))
-    return (playbooks.c.playbook_type != "automation") | required.op("?", is_comparison=True)(
-        literal_column("'inputs'")
-    )
+    required = func.coalesce(playbooks.c.input_schema["required"], literal([], JSONB))
+    return func.jsonb_array_length(required) > 0
 
 
 def _start() -> Select[Any]:

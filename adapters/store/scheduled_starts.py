@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import Invalid
-from adapters.store import playbooks
+from adapters.store import inputs, playbooks
 from adapters.store.automation_tables import scheduled_starts
 from adapters.store.database import Database
 from adapters.store.measures import RUNS_ACCEPTED
@@ -80,6 +80,7 @@ async def start(
         if playbook.disabled:
             message = f"Playbook {playbook.repository}/{playbook.name} is disabled"
             raise Invalid(message)
+        inputs.check(f"{playbook.repository}/{playbook.name}", playbook.input_schema, inputs=None)
         chosen = (
             select(containers.c.id)
             .where(containers.c.label == request.label, containers.c.status.in_(request.statuses))

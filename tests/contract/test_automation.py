@@ -17,7 +17,8 @@ LABEL = "automated"
 @pytest.fixture(scope="module", autouse=True)
 async def shelves(database) -> dict[str, int]:
     """Ids of playbooks, most of which are meant for the label."""
-    inputs = {"required": ["container_id", "inputs"]}
+    asks = {"properties": {"text": {"type": "string"}}, "required": ["text"]}
+    may = {"properties": {"text": {"type": "string", "default": ""}}}
     rows = {
         "matching": {"labels": [LABEL], "active": True},
         "for all": {"labels": ["*"], "active": True},
@@ -26,8 +27,8 @@ async def shelves(database) -> dict[str, int]:
         "inactive": {"labels": [LABEL]},
         "disabled": {"labels": [LABEL], "active": True, "disabled": True},
         "broken": {"labels": [LABEL], "active": True, "error": "SyntaxError"},
-        "asking": {"labels": [LABEL], "active": True, "parameter_schema": inputs},
-        "data": {"labels": [LABEL], "active": True, "playbook_type": "data"},
+        "asking": {"labels": [LABEL], "active": True, "input_schema": asks},
+        "with defaults": {"labels": ["defaults"], "active": True, "input_schema": may},
     }
     async with database.begin() as connection:
         return {
@@ -94,6 +95,12 @@ async def test_a_playbook_of_every_label_starts_on_any(post, quiet, runs, shelve
     container = await quiet("whatever")
     await post("artifact", {"container_id": container})
     assert started(await runs(container), shelves) == ["for all"]
+
+
+async def test_a_playbook_whose_inputs_have_defaults_starts(post, quiet, runs, shelves):
+    container = await quiet("defaults")
+    await post("artifact", {"container_id": container})
+    assert started(await runs(container), shelves) == ["for all", "with defaults"]
 
 
 async def test_a_container_alone_starts_nothing_unless_it_says_so(post, quiet, runs, shelves):
@@ -230,7 +237,6 @@ async def test_the_audit_says_what_started_by_itself_and_why_something_did_not(
         (None, 400, f"local/disabled did not start {on}: it is disabled"),
         (None, 400, f"local/broken did not start {on}: it does not import"),
         (None, 400, f"local/asking did not start {on}: it asks for inputs"),
-        (None, 400, f"local/data did not start {on}: it asks for inputs"),
     }
 
 
