@@ -176,9 +176,14 @@ def add_note(
     ] = None,
 ) -> ActionResult:
     """Write a note on a container."""
-    note = {"title": title, "content": content, "note_type": note_type, "note_format": note_format}
+    note: dict[str, Any] = {
+        "title": title,
+        "content": content,
+        "note_type": note_type,
+        "note_format": note_format,
+    }
     if artifact_id is not None:
-        note["artifact_id"] = str(artifact_id)
+        note["artifact_id"] = artifact_id
     made = case.add_note(note, container_id)
     return ActionResult(message="Note created", data=[{"id": made}], summary={"note_id": made})
 

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from sqlalchemy import insert, update
 from starlette.types import ASGIApp
 
+from adapters.announcement import Announcement
 from adapters.condition import PrefectCondition
 from adapters.hints import Hints
 from adapters.permissions import ADMINISTRATOR, AUTOMATION
@@ -72,6 +73,12 @@ def stopped() -> list[UUID]:
 
 
 @pytest.fixture(scope="module")
+def announced() -> list[Announcement]:
+    """What Prefect is told of."""
+    return []
+
+
+@pytest.fixture(scope="module")
 def settings() -> Settings:
     return Settings()
 
@@ -93,6 +100,7 @@ def build(
     reconcile: Signal,
     stopped: list[UUID],
     ask_prefect: Callable[[], Awaitable[PrefectCondition]],
+    announced: list[Announcement],
 ) -> Callable[[Settings], ASGIApp]:
     """Makes an application with other settings."""
     return lambda settings: create_application(
@@ -103,6 +111,7 @@ def build(
         stop=stopped.append,
         notices=Notices(database),
         prefect=ask_prefect,
+        announce=announced.append,
     )
 
 
@@ -249,7 +258,7 @@ def change(database: Database) -> Callable[..., Awaitable[None]]:
 
 
 @pytest.fixture(scope="module")
-async def runtime(database, dispatch, reconcile):
+async def runtime(database, dispatch, reconcile, announced):
     """A client of the runtime API that shows nothing of its own."""
     application = create_runtime_application(
         database=database,
@@ -257,6 +266,7 @@ async def runtime(database, dispatch, reconcile):
         dispatch=dispatch,
         reconcile=reconcile,
         hints=Hints(lambda _: None),
+        announce=announced.append,
     )
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="http://runtime") as client:

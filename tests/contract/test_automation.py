@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import insert, select
 
+from adapters.announcement import Announcement
 from adapters.store.tables import playbook_runs, playbooks
 
 pytestmark = pytest.mark.anyio
@@ -301,3 +302,20 @@ async def test_changes_of_containers_and_artifacts_start_nothing(post, quiet, ru
     await post(f"artifact/{artifact['id']}", {"name": "n", "run_automation": True})
     await post(f"container/{container}", {"label": LABEL, "run_automation": True})
     assert await runs(container) == []
+
+
+async def test_prefect_is_told_of_what_was_made_and_of_nothing_else(client, post, quiet, announced):
+    container = await quiet()
+    announced.clear()
+    known = {"container_id": container, "source_data_identifier": "known", "label": "ioc"}
+    first = (await post("artifact", known | {"severity": "low"}))["id"]
+    assert (await client.post("/rest/artifact", json=known)).status_code == 400
+    second = await post("artifact", [known, {"container_id": container}])
+    new = {"name": "n", "label": "told", "artifacts": [{}, 42], "run_automation": False}
+    third = await post("container", new)
+    assert announced == [
+        Announcement(container, LABEL, first, "ioc", "low"),
+        Announcement(container, LABEL, second[1]["id"], "event", "medium"),
+        Announcement(third["id"], "told", None, "told", "medium"),
+        Announcement(third["id"], "told", third["artifacts"][0]["id"], "event", "medium"),
+    ]
