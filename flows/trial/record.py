@@ -19,6 +19,8 @@ class Record:
     assets: Sequence[TrialAsset]
     faked: Collection[str]
     """Names of actions that are not carried out, and so need no asset."""
+    changes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """What would have been changed on a case: where at the runtime API, and by what."""
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def start_action(
@@ -42,6 +44,12 @@ class Record:
 
     def ask_leave(self) -> None:
         """Nobody can cancel a trial but whoever sees it."""
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Keep a change of a case, and say that it has been made: there is no case."""
+        said = {name: value for name, value in body.items() if name != "key"}
+        self.changes.append((path.removeprefix("/runtime/"), said))
+        return {"id": next(self._ids)}
 
     def end_action(self, action_run_id: int, **_: object) -> None:
         """The run in hand has it all."""

@@ -45,6 +45,8 @@ class TrialRun:
     """What the playbook returned."""
     action_runs: list[ActionRun]
     log: list[str]
+    changes: list[tuple[str, dict[str, Any]]]
+    """What it would have changed on its case, such as ``("comments", {"entry": ...})``."""
     error: BaseException | None = field(repr=False)
     """The exception that left the playbook."""
 
@@ -111,13 +113,14 @@ class Trial:
             message = f"{playbook.name} is a flow of Prefect's, but not a playbook"
             raise TypeError(message)
         log: list[str] = []
+        record = Record(self._assets, self._fakes)
         run: PlaybookRun[Any] = PlaybookRun(
             id=1,
             playbook=f"local/{definition.name}",
             container=sample.container(),
             artifacts=sample.numbered(),
             inputs={},
-            recorder=Record(self._assets, self._fakes),
+            recorder=record,
             perform=self._perform,
             secrets=EnvironmentSecrets(),
         )
@@ -135,6 +138,7 @@ class Trial:
             outputs=outputs,
             action_runs=run.action_runs,
             log=log,
+            changes=record.changes,
             error=error,
         )
 

@@ -69,6 +69,9 @@ class Recorder:
 
     def ask_leave(self) -> None: ...
 
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
     def end_action(self, action_run_id: int, **end: Any) -> None:
         # As the client of the runtime API would send it.
         sent = httpx.Request("POST", "http://runtime", json=plain(end)).read()

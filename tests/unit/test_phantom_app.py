@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from flows import ActionFailure, ActionResult, case
+from flows import ActionFailure, ActionResult, case, playbook
 from flows.apps import phantom
 from flows.body import in_scope
 from flows.container import Container
@@ -211,6 +211,20 @@ def test_what_makes_no_sense_is_never_sent(door: Door, action, parameters, sente
     with pytest.raises(ActionFailure, match=sentence):
         action.function(**parameters)
     assert door.asked == []
+
+
+def test_a_trial_shows_what_would_be_changed(trial) -> None:
+    @playbook
+    def closes(run: PlaybookRun) -> None:
+        phantom.add_comment(comment=f"done by {run.playbook}")
+        phantom.set_status(status="closed")
+
+    run = trial.run(closes)
+    assert (run.status, run.message) == ("success", "")
+    assert run.changes == [
+        ("comments", {"entry": {"comment": "done by local/closes"}}),
+        ("containers", {"status": "closed"}),
+    ]
 
 
 def test_no_op_says_how_long_it_slept() -> None:
