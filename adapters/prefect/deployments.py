@@ -14,6 +14,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.workers.process import ProcessWorker
 
+from adapters.prefect import for_each_container
 from adapters.prefect.phantom_worker import PhantomWorker
 from adapters.prefect.work_pool import completed
 from adapters.settings import Settings
@@ -43,6 +44,7 @@ class Deployments:
         for playbook in await playbooks.read_all(self.database):
             if not playbook.error:
                 await self.register(playbook)
+        await for_each_container.register(self.client, self.settings.work_pool)
 
     async def register(self, playbook: Playbook) -> UUID:
         """Make or update the playbook's deployment and return its id.

@@ -12,12 +12,13 @@ from uuid import UUID, uuid4
 import anyio
 import pytest
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.deployments import run_deployment
 from prefect.states import Scheduled
 
+from adapters.prefect import for_each_container
 from tests.system import RUN_SECONDS, System
 
 FILE = Path(__file__).parents[2] / "deployments" / "prefect.yaml"
@@ -75,6 +76,25 @@ async def ended(prefect: PrefectClient, flow_run_id: UUID) -> FlowRun:
             if flow_run.state is not None and flow_run.state.is_final():
                 return flow_run
             await anyio.sleep(0.1)
+
+
+@pytest.mark.usefixtures("system")
+async def test_the_flow_stands_ready_in_prefect_and_keeps_what_people_set_there(
+    prefect: PrefectClient,
+) -> None:
+    shipped = await prefect.read_deployment_by_name("for_each_container/examples")
+    assert shipped.parameter_openapi_schema is not None
+    assert shipped.parameter_openapi_schema["required"] == ["label", "playbook"]
+    schedule = DeploymentScheduleCreate(schedule=IntervalSchedule(interval=timedelta(days=1)))
+    (made,) = await prefect.create_deployment_schedules(shipped.id, [schedule])
+    await prefect.update_deployment(shipped.id, DeploymentUpdate(description="of last year"))
+    await for_each_container.register(prefect, "phantom")
+    after = await prefect.read_deployment(shipped.id)
+    await prefect.delete_deployment_schedule(shipped.id, made.id)
+    assert [each.id for each in after.schedules] == [made.id]
+    assert after.description == shipped.description
+    await for_each_container.register(prefect, "phantom")
+    assert (await prefect.read_deployment(shipped.id)).updated == after.updated
 
 
 async def test_each_open_container_gets_one_run_also_when_the_flow_run_is_tried_again(
