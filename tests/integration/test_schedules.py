@@ -133,7 +133,7 @@ async def test_a_schedule_starts_runs_on_them(
 ) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=5)
     schedule = DeploymentScheduleCreate(
-        schedule=IntervalSchedule(interval=timedelta(hours=1), anchor_date=soon),
+        schedule=IntervalSchedule(interval=timedelta(seconds=15), anchor_date=soon),
         parameters={"label": label, "playbook": "local/quick", "scope": "new"},
         active=True,
     )
