@@ -1,7 +1,7 @@
-"""App Phantom: what a playbook does to its own case. It needs no asset.
+"""App Phantom: what a playbook does to its own case.
 
-Parameters have the names that Phantom's app, or where that has no such action its playbook API,
-gives them. The author of what is written is the user on whose behalf the run goes.
+It needs no asset. Parameters have the names that Phantom's app, or where that has no such action its
+playbook API, gives them. The author of what is written is the user on whose behalf the run goes.
 """
 
 from __future__ import annotations
