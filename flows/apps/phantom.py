@@ -1,7 +1,8 @@
 """App Phantom: what a playbook does to its own case.
 
-It needs no asset. Parameters have the names that Phantom's app, or where that has no such action its
-playbook API, gives them. The author of what is written is the user on whose behalf the run goes.
+It needs no asset. Parameters have the names that Phantom's app, or where that has no such action
+its playbook API, gives them. The author of what is written is the user on whose behalf the run
+goes.
 """
 
 from __future__ import annotations
@@ -126,7 +127,9 @@ def no_op(
 
 @action("add listitem", app="Phantom", type="generic")
 def add_listitem(
-    list: Annotated[str, Field(min_length=1, description="Name or id of the custom list")],  # noqa: A002
+    list: Annotated[  # noqa: A002 - the parameter's name in Phantom
+        str, Field(min_length=1, description="Name or id of the custom list")
+    ],
     new_row: Annotated[
         str | int | float | bool | list[case.Cell],
         Field(description="A value, or a list of values, also as its text"),
