@@ -23,7 +23,11 @@ CASES: dict[str, list[str]] = {
         *("service.type=ClusterIP", "networkPolicy.callers[0].podSelector.matchLabels.a=b"),
     ],
     "with everything else": [
-        *("playbooks.volume.persistentVolumeClaim.claimName=playbooks", "image.tag=v7"),
+        *(
+            "playbooks.volume.persistentVolumeClaim.claimName=playbooks",
+            "image.tag=v7",
+            "baseUrl=https://soar.example",
+        ),
         *("image.pullSecrets[0]=registry", "settings.KEEP_RUN_DAYS=90", "settings.METRICS=false"),
         *("env[0].name=OTEL_SERVICE_NAME", "env[0].value=soar", "podAnnotations.a=b"),
         *("nodeSelector.a=b", "tolerations[0].key=a", "tolerations[0].operator=Exists"),
@@ -115,6 +119,7 @@ def test_secrets_are_referred_to_and_the_runtime_api_is_for_those_who_are_marked
         ("prefect.apiUrl=prefect:4200", "apiUrl"),
         ("settings.keep=1", "keep"),
         ("databaseSecret.key=", "key"),
+        ("baseUrl=soar.example", "baseUrl"),
     ],
 )
 def test_values_that_mean_nothing_are_refused(
