@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import platform
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,13 @@ CASES: dict[str, list[str]] = {
         *("adminPasswordSecret.name=", "networkPolicy.enabled=false", "service.annotations.a=b"),
     ],
 }
+
+
+@pytest.fixture
+def tools(tools: Path) -> Path:
+    if platform.machine() != "x86_64":
+        pytest.skip("the Helm that is installed is one for x86_64")
+    return tools
 
 
 @pytest.fixture
