@@ -15,7 +15,7 @@ HEAD = """\
 # Apps
 
 An app is a set of actions. These ship; each is a module in `flows/apps/`, and its actions are
-called as [README.md](../README.md) says. Written by `make coverage` from the apps themselves.
+called as [playbooks.md](playbooks.md) says. Written by `make coverage` from the apps themselves.
 
 - An action of an app with settings needs an **asset**: a name, and values for the settings. A
   secret is kept in Prefect, and stands in no message and no answer: where a server repeats it

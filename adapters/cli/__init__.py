@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cyclopts
 
-from adapters.cli import container, playbook, role, run, token, user
+from adapters.cli import activation, container, playbook, role, run, token, user
 
 app = cyclopts.App(name="prefect-phantom", help="Phantom's REST contract, carried out by Prefect.")
 # Imported when they are called: their imports would double the time of every other command.
@@ -14,6 +14,8 @@ app.command("adapters.cli.worker:app", name="worker", help="Run playbooks.")
 app.command("adapters.cli.backup:backup", help="Write a home into one file.")
 app.command("adapters.cli.restore:restore", help="Make a home from the file of a backup.")
 app.command("adapters.cli.doctor:doctor", help="Check every part and say what to do.")
+playbook.app.command(activation.activate)
+playbook.app.command(activation.deactivate)
 app.command(playbook.app)
 app.command(run.app)
 app.command(container.app)

@@ -91,7 +91,7 @@ def list_(*, as_json: AsJson = False, connection: Connection = DEFAULT) -> None:
 def show(playbook: Name, /, *, as_json: AsJson = False, connection: Connection = DEFAULT) -> None:
     """Show a playbook: what it is for, what it takes, and its last runs."""
     with connection.open() as phantom:
-        found = phantom.get(Playbook, _find(phantom, playbook))
+        found = phantom.get(Playbook, find(phantom, playbook))
         if as_json:
             Console().print_json(data=found.model_dump(mode="json", exclude_unset=True))
             return
@@ -181,15 +181,15 @@ def set_id(
 ) -> None:
     """Give a playbook the id that callers know it by."""
     with connection.open() as phantom:
-        given = phantom.set_playbook_id(_find(phantom, playbook), new_id)
+        given = phantom.set_playbook_id(find(phantom, playbook), new_id)
         if as_json:
             Console().print_json(data={"id": given})
         else:
             Console().print(f"Playbook {playbook} has the id {given}.")
 
 
-def _find(phantom: Phantom, name: str) -> int:
-    """Id of the one playbook of this name."""
+def find(phantom: Phantom, name: str) -> int:
+    """Id of the one playbook of this name. Ends the command when there is none, or several."""
     found = [
         playbook
         for playbook in phantom.iterate(Playbook)

@@ -1,4 +1,4 @@
-"""Requests of administrators: users, roles and tokens. They are sent by `Phantom.send`.
+"""Requests of administrators, sent by `Phantom.send`: of users, roles, tokens and playbooks.
 
 ::
 
@@ -56,6 +56,12 @@ class Made(_Answer):
 
     id: int
     token: str = ""
+
+
+class Done(_Answer):
+    """It has been done."""
+
+    success: bool
 
 
 class _Users(BaseModel):
@@ -130,6 +136,13 @@ def create_token(user_id: int, expire_time: datetime | None) -> Call[Made]:
 def revoke_token(user_id: int, token_id: int) -> Call[Made]:
     """Take a token away."""
     return _post(f"/rest/ph_user/{user_id}/token/{token_id}", {"revoke": True})
+
+
+def change_playbook(playbook_id: int, *, active: bool, cancel_runs: bool) -> Call[Done]:
+    """Make a playbook active or not, and cancel its open runs."""
+    body = {"active": active, "cancel_runs": cancel_runs}
+    path = f"/rest/playbook/{playbook_id}"
+    return Call(method="POST", path=path, body=body, parse=Done.model_validate)
 
 
 def _post(path: str, body: Json) -> Call[Made]:

@@ -124,6 +124,17 @@ def test_a_playbook_is_shown_with_its_last_runs(command: Commands) -> None:
     assert "no_such_module" in command("playbook", "show", "local/broken")
 
 
+def test_a_playbook_is_made_active_and_inactive_and_its_runs_are_cancelled(
+    command: Commands, system: System
+) -> None:
+    assert command("playbook", "activate", "examples/wait") == "Playbook examples/wait is active.\n"
+    assert command.json("playbook", "show", "examples/wait")["active"] is True
+    run = system.start("examples/wait", inputs={"seconds": 60})
+    command("playbook", "deactivate", "examples/wait", "--cancel-runs")
+    assert system.ended(run)["cancelled"] == "Cancelled by operator"
+    assert command.json("playbook", "show", "examples/wait")["active"] is False
+
+
 def test_a_failed_run_has_exit_code_1(command: Commands) -> None:
     command("playbook", "run", "examples/fails", "--container", "42", "--wait", code=1)
 

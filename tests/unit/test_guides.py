@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,6 +119,19 @@ def test_every_setting_has_its_line_and_no_other_is_named() -> None:
         for name in re.findall(r"`([A-Z_]+)`", line)
     }
     assert named == {name.upper() for name in Settings.model_fields}
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    further = [each for extra in project["optional-dependencies"].values() for each in extra]
+    names = {re.match(r"[\w-]+", each)[0] for each in [*project["dependencies"], *further]}  # type: ignore[index]
+    text = (ROOT / "docs" / "development.md").read_text()
+    told = {
+        name.strip()
+        for row in re.findall(r"^\| ([^|]*) \| [^|]+ \|$", text, re.MULTILINE)
+        for name in row.split(",")
+    }
+    assert names - told == set()
 
 
 def test_the_code_in_the_guides_has_the_types_that_it_says(code: Path) -> None:
