@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 USER, PASSWORD = "admin", "benchmark"
 START_SECONDS = 300
 TWO, REUSED, FORTY = "local/two_actions", "local/two_actions_reused", "local/forty_actions"
+FOUR_HUNDRED = "local/four_hundred_actions"
 
 
 class Installation:

@@ -21,7 +21,7 @@ from tests.benchmarks.installation import HERE, Installation
 from tests.benchmarks.process import running, says
 from tests.benchmarks.sides import DEFAULT_POLL, SERVE_1, SERVE_10
 
-FLOWS = ("two_tasks", "forty_tasks")
+FLOWS = ("two_tasks", "forty_tasks", "four_hundred_tasks")
 LIMIT = 4 * (os.cpu_count() or 1)
 """Most runs at once of each stock side: so many that processors limit it first."""
 

@@ -29,7 +29,16 @@ def forty_tasks() -> None:
     add.map([1] * 40, list(range(40))).result()
 
 
+@flow
+def four_hundred_tasks() -> None:
+    """Run one task 200 times, as one map, and once more."""
+    for _ in range(2):
+        add.map([1] * 200, list(range(200))).result()
+
+
 if __name__ == "__main__":
     name, limit = sys.argv[1:]
-    deployments = [each.to_deployment(name) for each in (two_tasks, forty_tasks)]
+    deployments = [
+        each.to_deployment(name) for each in (two_tasks, forty_tasks, four_hundred_tasks)
+    ]
     serve(*deployments, limit=int(limit))

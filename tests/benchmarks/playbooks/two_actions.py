@@ -22,3 +22,10 @@ def two_actions(run: PlaybookRun) -> None:
 def forty_actions(run: PlaybookRun) -> None:
     """Run one action forty times, as one map."""
     add.map([{"left": run.id, "right": number} for number in range(40)])
+
+
+@playbook
+def four_hundred_actions(run: PlaybookRun) -> None:
+    """Run one action for each of 200 artifacts, and once more: so many at once as by default."""
+    for _ in range(2):
+        add.map([{"left": run.id, "right": number} for number in range(200)])
