@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import cyclopts
 
 from adapters.cli import activation, container, playbook, role, run, token, user
 
-app = cyclopts.App(name="prefect-phantom", help="Phantom's REST contract, carried out by Prefect.")
+app = cyclopts.App(
+    name="prefect-phantom",
+    help="Phantom's REST contract, carried out by Prefect.",
+    # Its own would be that of the module, which is called otherwise.
+    version=lambda: version("prefect-phantom"),
+)
 # Imported when they are called: their imports would double the time of every other command.
 app.command("adapters.cli.up:up", help="Start all parts on this machine.")
 app.command("adapters.cli.gateway:gateway", help="Serve the REST contract and the runtime API.")

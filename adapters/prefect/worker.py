@@ -80,13 +80,18 @@ class Worker:
     async def _stop(self, program: asyncio.subprocess.Process) -> None:
         program.send_signal(signal.SIGSTOP)
         runs = [process for process in self._processes() if process.pid != program.pid]
-        if runs:
-            await self.gateway.stopping()
-            _signal_groups(runs, signal.SIGTERM)
-            await _wait(runs, self.settings.grace_seconds)
-            await self._kill([p for p in self._processes() if p.pid != program.pid])
-            await self.gateway.stopped()
-        program.kill()
+        try:
+            if runs:
+                try:
+                    await self.gateway.stopping()
+                finally:
+                    # Also when no gateway is left to be told: nothing of this worker stays behind.
+                    _signal_groups(runs, signal.SIGTERM)
+                    await _wait(runs, self.settings.grace_seconds)
+                    await self._kill([p for p in self._processes() if p.pid != program.pid])
+                await self.gateway.stopped()
+        finally:
+            program.kill()
 
     def _processes(self) -> Iterator[psutil.Process]:
         """Every process that this worker's name has started, except this one and its parents."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,11 @@ def test_errors_are_one_sentence(
     command: Commands, arguments: tuple[str, ...], code: int, sentence: str
 ) -> None:
     assert sentence in command(*arguments, code=code)
+
+
+def test_its_version_is_that_of_the_package() -> None:
+    said = subprocess.run([PROGRAM, "--version"], check=True, capture_output=True, text=True).stdout
+    assert said.strip() == metadata.version("prefect-phantom") != "0.0.0"
 
 
 def test_without_a_running_gateway(tmp_path: Path) -> None:
