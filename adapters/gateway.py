@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from adapters.hints import Hints
 from adapters.permissions import ADMINISTRATOR
 from adapters.prefect.announcer import Announcer
+from adapters.prefect.assets import PrefectAssets
 from adapters.prefect.condition import read_condition
 from adapters.prefect.deployments import Deployments
 from adapters.prefect.dispatch import Dispatcher
@@ -123,6 +124,7 @@ async def _serve(database: Database, settings: Settings) -> None:
         watch = WorkPoolWatch(database=database, client=client, settings=settings)
         events = Events(hints=hints, reconciler=reconciler)
         announcer = Announcer(client=client, settings=settings)
+        assets = PrefectAssets(database=database, client=client)
         loops = [
             asyncio.create_task(_keep("repositories", repositories.run)),
             asyncio.create_task(_keep("dispatch", dispatcher.run)),
@@ -133,6 +135,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             asyncio.create_task(_keep("notices", notices.run)),
             asyncio.create_task(_keep("retention", retention.run)),
             asyncio.create_task(_keep("announcements", announcer.run)),
+            asyncio.create_task(_keep("assets", assets.run)),
         ]
         contract = create_application(
             database=database,
@@ -142,6 +145,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             stop=hints.stop,
             notices=notices,
             prefect=functools.partial(read_condition, client, settings.work_pool),
+            keeper=assets,
             traced=tracing.begin(),
             announce=announcer.tell,
         )

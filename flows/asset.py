@@ -46,6 +46,15 @@ class AssetRecord(BaseModel):
     """Name of the global concurrency limit of Prefect; None where nothing is limited."""
 
 
+class AssetName(BaseModel):
+    """What a run is told of each asset, so that actions are found by it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    name: str
+    app: str
+
+
 class Secrets(Protocol):
     """Where the values of secret settings come from."""
 

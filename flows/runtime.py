@@ -10,6 +10,8 @@ import functools
 import os
 import socket
 import ssl
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Literal, Self
 from urllib.parse import quote
 from uuid import UUID, uuid4
@@ -19,6 +21,7 @@ import psutil
 from pydantic import BaseModel
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
+from flows.asset import AssetName
 from flows.container import Artifact, Container
 from flows.log import Line
 from flows.plain import plain
@@ -176,6 +179,25 @@ class Attempt:
         app_runs = recordable(app_runs)
         body = {"status": status, "message": message, "app_runs": app_runs}
         self._call(f"/runtime/action_runs/{action_run_id}/end", body)
+
+    def assets(self) -> list[AssetName]:
+        """The assets of the installation that are not disabled, in the order of their ids.
+
+        Raises:
+            Superseded: the run was cancelled or is no longer this process's.
+
+        """
+        answer = self._call("/runtime/assets", {})
+        return [AssetName.model_validate(each) for each in answer["assets"]]
+
+    def hold_slots(self, leases: Sequence[UUID]) -> None:
+        """Say which slots this process holds in limits of Prefect; those of a dead run come back.
+
+        They are told of once: without the gateway they come back a little later.
+        """
+        body = {"leases": [str(lease) for lease in leases]}
+        with suppress(RuntimeUnavailable, Superseded, RuntimeRefused):
+            _post(self._client, "/runtime/slots", self.claim.token, body)
 
     def log(self, lines: list[Line]) -> bool:
         """Hand over lines of the run's log. Returns whether they are done with.

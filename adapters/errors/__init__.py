@@ -19,13 +19,14 @@
     │   ├── BadBody  FieldMissing  BadField  NotRequested  NotUpdatable
     │   ├── NothingToChange  NoneWorked  WrongInputs
     │   ├── UnknownLabel  UnknownOwner  NoSuchPage  UserExists
-    │   ├── DecidedListExists  AssetExists  SecretSetting
+    │   ├── DecidedListExists  AssetExists  SecretSetting  BadSecret
     │   ├── RoleExists  RoleIsShipped  RoleInUse  LastAdministrator
     │   ├── UnknownField  UnknownLookup  BadFilter  BadPattern  BadQuery  TooCostly
     │   ├── DuplicateContainer  DuplicateArtifact
     │   └── AlreadyFinished  RunsRefer
     ├── KeyReused                an Idempotency-Key came with two different requests
     ├── Unavailable              the database does not answer
+    │   └── PrefectUnavailable   or Prefect, where secrets of assets are kept
     └── Superseded               a stale or refused attempt of a run (runtime API only)
 
 The base classes carry no status code: `adapters.rest.failures` maps them, so that the store can
@@ -69,6 +70,7 @@ from adapters.errors.request import (
     AssetExists,
     BadBody,
     BadField,
+    BadSecret,
     BodyTooLarge,
     DecidedListExists,
     DuplicateArtifact,
@@ -96,6 +98,7 @@ from adapters.errors.state import (
     AlreadyFinished,
     KeyReused,
     NotReady,
+    PrefectUnavailable,
     RunsRefer,
     Superseded,
     Unavailable,
@@ -110,6 +113,7 @@ __all__ = [
     "BadFilter",
     "BadPattern",
     "BadQuery",
+    "BadSecret",
     "BodyTooLarge",
     "ContainerNotFound",
     "DecidedListExists",
@@ -136,6 +140,7 @@ __all__ = [
     "PhantomError",
     "PlaybookNotFound",
     "PlaybookRunNotFound",
+    "PrefectUnavailable",
     "Refused",
     "RequestTooSlow",
     "RoleExists",

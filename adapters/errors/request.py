@@ -141,13 +141,20 @@ class AssetExists(Invalid):
 
 
 class SecretSetting(Invalid):
-    """A setting of an asset looks secret. The sentence has its place, never its value."""
+    """Something that looks secret is where it would be shown. The sentence has no value."""
 
     def __init__(self, path: str) -> None:
         super().__init__(
-            f"{shown(path)} looks secret and is not stored: "
-            "settings of assets are shown to everybody who may look"
+            f"{shown(path)} looks secret and is not stored: only settings themselves are kept "
+            "secret, not what is in lists and objects or part of a URL"
         )
+
+
+class BadSecret(Invalid):
+    """A secret is not what is accepted there. The sentence has its place, never its value."""
+
+    def __init__(self, path: str, accepted: str) -> None:
+        super().__init__(f"{shown(path)} must be {accepted}; it is secret and not repeated here")
 
 
 class RoleIsShipped(Invalid):

@@ -60,6 +60,17 @@ class NotReady(Unavailable):
         PhantomError.__init__(self, message)
 
 
+class PrefectUnavailable(Unavailable):
+    """Prefect does not do what an asset needs there (HTTP 503). Nothing was stored."""
+
+    def __init__(self) -> None:
+        PhantomError.__init__(
+            self,
+            "Prefect, where secrets and limits of assets are kept, does not answer; "
+            "nothing was stored, try again later",
+        )
+
+
 class Superseded(PhantomError):
     """An attempt may not go on: the run is over, cancelled, or held by another process."""
 

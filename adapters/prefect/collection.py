@@ -6,5 +6,6 @@ Blocks and worker types defined here are found by Prefect's command line and its
 from __future__ import annotations
 
 from adapters.prefect.phantom_worker import PhantomWorker
+from flows.secret import AssetSecret
 
-__all__ = ["PhantomWorker"]
+__all__ = ["AssetSecret", "PhantomWorker"]

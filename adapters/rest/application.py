@@ -12,6 +12,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.announcement import Announcement
+from adapters.asset_keeper import AssetKeeper
 from adapters.condition import PrefectCondition
 from adapters.errors import EndpointNotFound
 from adapters.permissions import Permission
@@ -94,21 +95,24 @@ def create_application(
     stop: Callable[[UUID], None],
     notices: Notices,
     prefect: Callable[[], Awaitable[PrefectCondition]],
+    keeper: AssetKeeper,
     traced: bool = False,
     announce: Callable[[Announcement], None] = unheard,
 ) -> ASGIApp:
     """The application that serves the contract from `database`.
 
     `dispatch` is notified of accepted runs, `reconcile` of cancels, and `stop` is told of the flow
-    run to end. `prefect` asks Prefect how it is. `traced` says whether spans are sent. `announce`
-    is told of new containers and artifacts, and must not wait.
+    run to end. `prefect` asks Prefect how it is, and `keeper` keeps there what assets have.
+    `traced` says whether spans are sent. `announce` is told of new containers and artifacts, and
+    must not wait.
     Whoever calls this opens and closes the database and runs the two loops and `notices`.
     """
     throttle = LoginThrottle(settings.login_failures, settings.login_minutes)
     credentials = Credentials(database, notices, throttle)
     rates = Rates(settings.rate_limit)
     gateway = Gateway(
-        *(database, settings, dispatch, reconcile, stop, credentials, prefect, rates, announce)
+        *(database, settings, dispatch, reconcile, stop, credentials, prefect, rates, keeper),
+        announce,
     )
     # Starlette's own application would add three layers, for errors that `Failures` answers.
     routes, layers = ROUTES, LAYERS

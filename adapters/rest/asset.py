@@ -1,13 +1,17 @@
-"""``/rest/asset``: assets, for administrators to make and change. Lists are in `listed.py`."""
+"""``/rest/asset``: assets, for administrators to make and change. Lists are in `listed.py`.
+
+Secrets and limits are written to Prefect inside the transaction that writes the row: while Prefect
+does not answer, nothing is stored.
+"""
 
 from __future__ import annotations
-
-import re
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import FieldMissing, NothingToChange, SecretSetting
+from adapters.errors import FieldMissing, NothingToChange, PrefectUnavailable
+from adapters.rest.asset_keeping import forget, keep, taken_back
+from adapters.rest.asset_settings import LARGEST_LIMIT, read_wanted
 from adapters.rest.body import read_object
 from adapters.rest.fields import LONGEST_INDEXED, Fields, as_identifier
 from adapters.rest.gateway import Gateway
@@ -18,23 +22,35 @@ from adapters.rest.responses import answer
 from adapters.store import assets
 from adapters.store.containers import given
 
-CHANGEABLE = ("name", "app", "description", "configuration", "disabled")
-SECRET = re.compile(
-    r"passw|passphrase|secret|token|credential|(^|[_-])(key|pwd|pat|pin)$"
-    r"|(api|access|private|auth|encryption|shared)[_-]?key",
-    re.IGNORECASE,
+CHANGEABLE = (
+    "name",
+    "app",
+    "description",
+    "configuration",
+    "secrets",
+    "action_limit",
+    "disabled",
+    "delete",
 )
-"""Names of settings that hold something secret."""
-USER_IN_URL = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@\s]*:[^/@\s]+@", re.IGNORECASE)
-"""A URL with a password in it."""
-
-
 APP = {"description": "An app's id or name", "oneOf": [{"type": "integer", "minimum": 1}, INDEXED]}
+SECRETS = {
+    "description": "Settings that are never shown, by name; null clears one",
+    "type": ["object", "null"],
+    "writeOnly": True,
+}
+LIMIT = {
+    "description": "Most actions at once; null is no limit",
+    "type": ["integer", "null"],
+    "minimum": 1,
+    "maximum": LARGEST_LIMIT,
+}
 BODY = {
     "name": optional(INDEXED),
     "app": optional(APP),
     "description": TEXT,
     "configuration": OBJECT,
+    "secrets": SECRETS,
+    "action_limit": LIMIT,
     "disabled": FLAG,
 }
 
@@ -44,40 +60,70 @@ BODY = {
     required=["name", "app"],
     sent={"name": "whois", "app": "WHOIS"},
     answer={"success": True, "id": 1},
+    refusals=[PrefectUnavailable],
 )
 async def create(request: Request) -> Response:
-    """Make an asset; `name` and `app` are required. Further fields are ignored (our decision)."""
-    values = _values(Fields(await read_object(request)))
+    """Make an asset; `name` and `app` are required. Further fields are ignored (our decision).
+
+    What is secret in `configuration` is kept apart, as `secrets` are, and never shown.
+    """
+    fields = Fields(await read_object(request))
+    values, wanted = _values(fields), read_wanted(fields)
     for required in ("name", "app"):
         if required not in values:
             raise FieldMissing(required)
-    name = str(values.pop("name"))
-    made = await assets.create(Gateway.of(request).database, name, values)
-    return answer({"success": True, "id": made})
+    gateway, name = Gateway.of(request), str(values.pop("name"))
+    async with (
+        taken_back(gateway.keeper) as made,
+        assets.create(gateway.database, name, values) as asset,
+    ):
+        await keep(gateway.keeper, asset, wanted, made)
+    return answer({"success": True, "id": asset.id})
 
 
-@Operation(body=BODY, sent={"disabled": True}, answer={"success": True, "id": 1})
+@Operation(
+    body={**BODY, "delete": FLAG},
+    sent={"disabled": True},
+    answer={"success": True, "id": 1},
+    refusals=[PrefectUnavailable],
+)
 async def change(request: Request) -> Response:
-    """Replace what is named, `configuration` as a whole. Further fields are ignored."""
+    """Replace what is named, `configuration` as a whole. Further fields are ignored.
+
+    A secret that is not named stays. `delete` deletes the asset, and is the only one then.
+    """
     asset_id = path_identifier(request, assets.missing)
-    values = _values(Fields(await read_object(request)))
-    if not values:
+    fields = Fields(await read_object(request))
+    if fields.flag("delete"):
+        await _remove(Gateway.of(request), asset_id)
+        return answer({"success": True, "id": asset_id})
+    values, wanted = _values(fields), read_wanted(fields)
+    if not values and not wanted:
         raise NothingToChange("an asset", CHANGEABLE)
-    await assets.change(Gateway.of(request).database, asset_id, values)
+    gateway = Gateway.of(request)
+    async with (
+        taken_back(gateway.keeper) as made,
+        assets.change(gateway.database, asset_id, values) as asset,
+    ):
+        await keep(gateway.keeper, asset, wanted, made)
+    return answer({"success": True, "id": asset_id})
+
+
+@Operation(answer={"success": True, "id": 1}, refusals=[PrefectUnavailable])
+async def remove(request: Request) -> Response:
+    """Delete an asset with its secrets and its limit. What it did stays known."""
+    asset_id = path_identifier(request, assets.missing)
+    await _remove(Gateway.of(request), asset_id)
     return answer({"success": True, "id": asset_id})
 
 
 def _values(fields: Fields) -> dict[str, object]:
-    """What is said of an asset, by column. Raises `BadField` and `SecretSetting`."""
-    settings = fields.mapping("configuration")
-    if settings is not None:
-        _refuse_secrets(settings, "configuration")
+    """What is said of an asset beside its settings, by column. Raises `BadField`."""
     return given(
         {
             "name": fields.filled_text("name", longest=LONGEST_INDEXED),
             "app": _app(fields),
             "description": fields.text("description"),
-            "settings": settings,
             "disabled": fields.flag("disabled"),
         }
     )
@@ -89,19 +135,7 @@ def _app(fields: Fields) -> int | str | None:
     return fields.filled_text("app", longest=LONGEST_INDEXED) if number is None else number
 
 
-def _refuse_secrets(value: object, path: str) -> None:
-    """Raise `SecretSetting` for what would be shown to everybody. Its value is not repeated.
-
-    The depth of a body is limited, so that of this recursion is, too.
-    """
-    if isinstance(value, dict):
-        for name, each in value.items():
-            inner = f"{path}.{name}"
-            if SECRET.search(name):
-                raise SecretSetting(inner)
-            _refuse_secrets(each, inner)
-    elif isinstance(value, list):
-        for each in value:
-            _refuse_secrets(each, path)
-    elif isinstance(value, str) and USER_IN_URL.match(value):
-        raise SecretSetting(path)
+async def _remove(gateway: Gateway, asset_id: int) -> None:
+    async with assets.change(gateway.database, asset_id, {}) as asset:
+        await asset.delete()
+        await forget(gateway.keeper, asset)

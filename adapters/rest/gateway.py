@@ -10,6 +10,7 @@ from uuid import UUID
 from starlette.requests import Request
 
 from adapters.announcement import Announcement
+from adapters.asset_keeper import AssetKeeper
 from adapters.condition import PrefectCondition
 from adapters.errors import PermissionMissing
 from adapters.permissions import Permission
@@ -42,6 +43,8 @@ class Gateway:
     """Asks Prefect how it is."""
     rates: Rates
     """How many requests callers have sent."""
+    keeper: AssetKeeper
+    """Keeps secrets and limits of assets in Prefect."""
     announce: Callable[[Announcement], None] = unheard
     """Tells Prefect what was made, without waiting for it."""
 

@@ -133,7 +133,12 @@ ROUTES = [
     resource("/rest/playbook/{id}", get=(VIEW, PLAYBOOKS.show), post=(ADMINISTER, playbook.change)),
     _fields(PLAYBOOKS),
     resource("/rest/asset", get=(VIEW, ASSETS.index), post=(ADMINISTER, asset.create)),
-    resource("/rest/asset/{id}", get=(VIEW, ASSETS.show), post=(ADMINISTER, asset.change)),
+    resource(
+        "/rest/asset/{id}",
+        get=(VIEW, ASSETS.show),
+        post=(ADMINISTER, asset.change),
+        delete=(ADMINISTER, asset.remove),
+    ),
     _fields(ASSETS),
     resource("/rest/ph_user", get=(VIEW, _users), post=(ADMINISTER, ph_user.create)),
     resource("/rest/ph_user/{id}", get=(VIEW, USERS.show), post=(ADMINISTER, ph_user.change)),

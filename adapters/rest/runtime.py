@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from adapters.announcement import Announcement
 from adapters.hints import Hints
-from adapters.rest import runtime_case, runtime_starts
+from adapters.rest import runtime_assets, runtime_case, runtime_starts
 from adapters.rest.failures import Failures
 from adapters.rest.gateway import unheard
 from adapters.rest.responses import answer
@@ -159,6 +159,7 @@ def create_runtime_application(
             Route("/runtime/workers/{name}/gone", _gone, methods=["POST"]),
             Route("/runtime/workers/{name}/held", _held, methods=["POST"]),
             Route("/runtime/workers/{name}/hints", _hints, methods=["GET"]),
+            *runtime_assets.ROUTES,
             *runtime_case.ROUTES,
             *runtime_starts.ROUTES,
         ],

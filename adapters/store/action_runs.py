@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import Invalid
@@ -15,6 +15,17 @@ from adapters.store.database import Database
 from adapters.store.tables import action_runs, app_runs, assets
 
 Status = Literal["success", "failed"]
+KNOWN = (
+    assets.c.id,
+    assets.c.name,
+    assets.c.app,
+    assets.c.settings,
+    assets.c.secrets,
+    assets.c.limit_name,
+)
+NAMES = ("id", "name", "app", "settings", "secrets", "limit")
+"""What a run is told of an asset: of secrets the blocks that hold them."""
+NO_ASSET = 'Asset "{name}" of app {app} not found'
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +83,12 @@ async def start(
         )
         action_run_id = known.scalar() or await _insert(connection, held, request, chosen)
         rows = await connection.execute(
-            select(app_runs.c.id, assets.c.id, assets.c.name, assets.c.app, assets.c.settings)
+            select(app_runs.c.id, app_runs.c.asset_name, app_runs.c.asset_id, *KNOWN)
             .join(assets, assets.c.id == app_runs.c.asset_id, isouter=True)
             .where(app_runs.c.action_run_id == action_run_id)
             .order_by(app_runs.c.id)
         )
-        return action_run_id, [
-            AppRunStart(
-                id=row[0],
-                asset=None
-                if row[1] is None
-                else {"id": row[1], "name": row[2], "app": row[3], "settings": row[4]},
-            )
-            for row in rows
-        ]
+        return action_run_id, [_started(row, request.app) for row in rows]
 
 
 async def end(
@@ -131,6 +134,15 @@ async def end(
                     end_time=func.now(),
                 )
             )
+
+
+def _started(row: Row[Any], app: str) -> AppRunStart:
+    app_run_id, asset_name, asset_id, *known = row
+    if asset_id is None:
+        return AppRunStart(app_run_id, None)
+    if known[0] is None:
+        raise Invalid(NO_ASSET.format(name=asset_name, app=app))
+    return AppRunStart(app_run_id, dict(zip(NAMES, known, strict=True)))
 
 
 async def _insert(
@@ -188,7 +200,7 @@ async def _assets(connection: AsyncConnection, request: ActionStart) -> list[dic
     missing = [name for name in request.assets or [] if name not in found]
     if missing or not found:
         message = (
-            f'Asset "{missing[0]}" of app {request.app} not found'
+            NO_ASSET.format(name=missing[0], app=request.app)
             if missing
             else f"No asset of app {request.app} is configured, so {request.action} cannot run"
         )

@@ -1,13 +1,15 @@
 """Assets: what an app needs to know of one target, such as host and port of a server.
 
-Nothing secret is kept here: what is stored is shown to everybody who may look.
+Nothing secret is kept here: secrets stand in Prefect, in blocks that are named here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +17,38 @@ from adapters.errors import AssetExists, EntryNotFound
 from adapters.store.database import Database
 from adapters.store.served_request import about
 from adapters.store.tables import assets
+
+KNOWN = (
+    assets.c.id,
+    assets.c.name,
+    assets.c.app,
+    assets.c.secrets,
+    assets.c.action_limit,
+    assets.c.limit_name,
+)
+
+
+@dataclass(slots=True)
+class OpenAsset:
+    """An asset in the transaction that makes, changes or deletes it: nobody else does so now."""
+
+    id: int
+    name: str
+    app: str
+    secrets: Mapping[str, str]
+    """Names of settings, and of the blocks that hold their values."""
+    action_limit: int | None
+    limit_name: str | None
+    _connection: AsyncConnection = field(repr=False)
+
+    async def save(self, **columns: object) -> None:
+        """Write columns, which are committed at the end of the transaction."""
+        query = update(assets).where(assets.c.id == self.id)
+        await self._connection.execute(query.values(**columns))
+
+    async def delete(self) -> None:
+        """Delete the row. What the asset did stays known."""
+        await self._connection.execute(delete(assets).where(assets.c.id == self.id))
 
 
 def missing(identifier: int | str) -> EntryNotFound:
@@ -27,39 +61,62 @@ def missing_app(identifier: int | str) -> EntryNotFound:
     return EntryNotFound("App", identifier)
 
 
-async def create(database: Database, name: str, values: Mapping[str, object]) -> int:
+@asynccontextmanager
+async def create(
+    database: Database, name: str, values: Mapping[str, object]
+) -> AsyncIterator[OpenAsset]:
     """Make an asset of the app in ``values["app"]``, by its name, or by its id if it has an asset.
 
-    Returns its id. Raises `AssetExists`, and `EntryNotFound` for the id of no app.
+    It is there when the block ends. Raises `AssetExists`, and `EntryNotFound` for the id of no app.
     """
-    try:
-        async with database.begin() as connection:
-            values = await _with_app(connection, values)
-            query = insert(assets).values(name=name, **values).returning(assets.c.id)
-            made: int = (await connection.execute(query)).scalar_one()
-            about(made)
-    except IntegrityError as error:
-        raise AssetExists(name) from error
-    return made
+    async with database.begin() as connection:
+        values = await _with_app(connection, values)
+        try:
+            query = insert(assets).values(name=name, **values).returning(*KNOWN)
+            row = (await connection.execute(query)).mappings().one()
+        except IntegrityError as error:
+            raise AssetExists(name) from error
+        about(row["id"])
+        yield OpenAsset(**row, _connection=connection)
 
 
-async def change(database: Database, asset_id: int, values: Mapping[str, object]) -> None:
-    """Replace what is named of an asset, its settings as a whole.
+@asynccontextmanager
+async def change(
+    database: Database, asset_id: int, values: Mapping[str, object]
+) -> AsyncIterator[OpenAsset]:
+    """Replace what is named of an asset, its settings as a whole, when the block ends.
 
     Raises `EntryNotFound` for the asset and for the id of no app, and `AssetExists`.
     """
-    try:
-        async with database.begin() as connection:
-            values = await _with_app(connection, values)
+    async with database.begin() as connection:
+        values = await _with_app(connection, values)
+        try:
             query = update(assets).where(assets.c.id == asset_id)
-            done = await connection.execute(
-                query.values(update_time=func.now(), version=assets.c.version + 1, **values)
-            )
-            if not done.rowcount:
-                raise missing(asset_id)
-            about(asset_id)
-    except IntegrityError as error:
-        raise AssetExists(str(values.get("name"))) from error
+            query = query.values(update_time=func.now(), version=assets.c.version + 1, **values)
+            rows = await connection.execute(query.returning(*KNOWN))
+            row = rows.mappings().one_or_none()
+        except IntegrityError as error:
+            raise AssetExists(str(values.get("name"))) from error
+        if row is None:
+            raise missing(asset_id)
+        about(asset_id)
+        yield OpenAsset(**row, _connection=connection)
+
+
+async def names(database: Database) -> list[tuple[str, str]]:
+    """Name and app of each asset that actions may use, in the order in which they were made."""
+    query = select(assets.c.name, assets.c.app).where(assets.c.disabled.is_(False))
+    async with database.read() as connection:
+        return [(row[0], row[1]) for row in await connection.execute(query.order_by(assets.c.id))]
+
+
+async def limits(database: Database) -> list[tuple[str, int]]:
+    """The limits that there are: their names in Prefect, and how many actions each allows."""
+    query = select(assets.c.limit_name, assets.c.action_limit).where(
+        assets.c.limit_name.is_not(None), assets.c.action_limit.is_not(None)
+    )
+    async with database.read() as connection:
+        return [(row[0], row[1]) for row in await connection.execute(query.order_by(assets.c.id))]
 
 
 async def _with_app(

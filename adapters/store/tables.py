@@ -13,6 +13,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
@@ -157,9 +158,15 @@ assets = Table(
     time("create_time"),
     time("update_time"),
     number("version", 1),
+    json("secrets", "{}"),
+    Column("action_limit", Integer),
+    Column("limit_name", Text),
     Index(None, "app"),
 )
-"""Settings of an app for one target, such as host and port of a WHOIS server."""
+"""Settings of an app for one target, such as host and port of a WHOIS server.
+
+``secrets`` is ``{setting: name of the Prefect block that holds it}``; ``limit_name`` is that of the
+global concurrency limit in Prefect that holds ``action_limit``."""
 
 playbook_runs = Table(
     "playbook_runs",
@@ -326,7 +333,8 @@ app_runs = Table(
     reference("action_run_id", "action_runs.id", cascade=True),
     reference("playbook_run_id", "playbook_runs.id", cascade=True),
     reference("container_id", "containers.id"),
-    reference("asset_id", "assets.id", null=True),
+    # No reference: what an asset did stays known when it is deleted.
+    Column("asset_id", BigInteger),
     Column("asset_name", Text, nullable=False),
     Column("app", Text, nullable=False),
     Column("action", Text, nullable=False),
@@ -345,6 +353,16 @@ app_runs = Table(
 )
 """One per asset of an action run. ``entries`` is ``[{parameter, status, message}]``, one per
 parameter set; ``result_data`` adds ``data`` and ``summary`` and may be large."""
+
+held_slots = Table(
+    "held_slots",
+    metadata,
+    reference("playbook_run_id", "playbook_runs.id", cascade=True),
+    Column("attempt", Integer, nullable=False),
+    Column("leases", ARRAY(Uuid), nullable=False),
+    PrimaryKeyConstraint("playbook_run_id", "attempt"),
+)
+"""The leases of the slots that an attempt holds in limits of Prefect, as it told last."""
 
 workers = Table(
     "workers",

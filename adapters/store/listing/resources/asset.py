@@ -40,6 +40,8 @@ ASSET = Resource(
         "product_name": text("app"),
         "description": text("description"),
         "configuration": document("settings"),
+        "secret_blocks": document("secrets"),
+        "action_limit": integer("action_limit"),
         "disabled": boolean("disabled"),
         "tags": constant(Kind.JSON, []),
         "type": constant(Kind.TEXT, ""),

@@ -1,0 +1,117 @@
+"""Which settings of an asset are secret, and where each kind goes.
+
+Secret is what `secrets` of a request names, what the app's author declared so, what was secret
+before, and what has a name that says so. Only settings themselves can be secret: inside of lists
+and objects what looks so is refused, since it would be shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from pydantic import SecretStr
+
+from adapters.errors import BadField, BadSecret, SecretSetting
+from adapters.rest.fields import Fields
+
+SECRET = re.compile(
+    r"passw|passphrase|secret|token|credential|(^|[_-])(key|pwd|pat|pin)$"
+    r"|(api|access|private|auth|encryption|shared)[_-]?key",
+    re.IGNORECASE,
+)
+"""Names of settings that hold something secret."""
+USER_IN_URL = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@\s]*:[^/@\s]+@", re.IGNORECASE)
+"""A URL with a password in it."""
+LONGEST_SECRET = 65536
+"""Characters of a secret; a private key has a few thousand."""
+LARGEST_LIMIT = 1000
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What a request says of settings, secrets and limit, sorted by where it goes."""
+
+    settings: dict[str, object] | None = None
+    """All that may be shown; None when nothing is said of them."""
+    secrets: dict[str, SecretStr] = field(default_factory=dict)
+    """New values. What is not named stays."""
+    cleared: list[str] = field(default_factory=list)
+    """The secrets that are cleared."""
+    limits: bool = False
+    """Whether anything is said of the limit."""
+    action_limit: int | None = None
+
+    def __bool__(self) -> bool:
+        """Whether anything is said at all."""
+        return self.settings is not None or bool(self.secrets or self.cleared) or self.limits
+
+    def put(self, name: str, path: str, value: object) -> None:
+        """Take a secret; null and an empty text clear one. Raises `BadSecret` with its `path`."""
+        if value is None or value == "":
+            self.cleared.append(name)
+        elif not isinstance(value, str) or len(value) > LONGEST_SECRET:
+            raise BadSecret(path, f"a text of at most {LONGEST_SECRET} characters, or null")
+        else:
+            self.secrets[name] = SecretStr(value)
+
+
+def read_wanted(fields: Fields) -> Wanted:
+    """What the body says, before it is known which settings the app declares secret.
+
+    Raises `BadField`, `BadSecret` and `SecretSetting`.
+    """
+    wanted = Wanted(settings=fields.mapping("configuration"))
+    given = fields.body.get("secrets")
+    if given is not None and not isinstance(given, dict):
+        raise BadSecret("secrets", "an object")
+    for name, value in (given or {}).items():
+        if name in (wanted.settings or {}):
+            raise BadSecret(f"secrets.{name}", f"left out beside configuration.{name}")
+        wanted.put(name, f"secrets.{name}", value)
+    _move_secrets(wanted, SECRET.search)
+    for name, value in (wanted.settings or {}).items():
+        _refuse_secrets(value, f"configuration.{name}")
+    if "action_limit" in fields.body:
+        wanted.limits, wanted.action_limit = True, _limit(fields)
+    return wanted
+
+
+def move_declared(wanted: Wanted, names: Collection[str]) -> None:
+    """Take the settings of these names for secrets. Raises `BadSecret`."""
+    _move_secrets(wanted, set(names).__contains__)
+
+
+def _move_secrets(wanted: Wanted, is_secret: Callable[[str], object]) -> None:
+    if wanted.settings is None:
+        return
+    for name in [name for name in wanted.settings if is_secret(name)]:
+        wanted.put(name, f"configuration.{name}", wanted.settings.pop(name))
+
+
+def _limit(fields: Fields) -> int | None:
+    value = fields.body["action_limit"]
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_LIMIT:
+        raise BadField("action_limit", value, f"an integer from 1 to {LARGEST_LIMIT}, or null")
+    return value
+
+
+def _refuse_secrets(value: object, path: str) -> None:
+    """Raise `SecretSetting` for what would be shown to everybody. Its value is not repeated.
+
+    The depth of a body is limited, so that of this recursion is, too.
+    """
+    if isinstance(value, dict):
+        for name, each in value.items():
+            inner = f"{path}.{name}"
+            if SECRET.search(name):
+                raise SecretSetting(inner)
+            _refuse_secrets(each, inner)
+    elif isinstance(value, list):
+        for each in value:
+            _refuse_secrets(each, path)
+    elif isinstance(value, str) and USER_IN_URL.match(value):
+        raise SecretSetting(path)

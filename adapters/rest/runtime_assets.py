@@ -1,0 +1,42 @@
+"""What runs ask about assets, and what they say of the slots that they hold."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from adapters.rest.responses import answer
+from adapters.rest.runtime_message import RuntimeMessage, bearer, read
+from adapters.store import assets, attempts, held_slots
+
+MOST_SLOTS = 10_000
+"""Slots that one run may hold in limits."""
+
+
+class _Slots(RuntimeMessage):
+    leases: list[UUID] = Field(max_length=MOST_SLOTS)
+
+
+async def _assets(request: Request) -> Response:
+    """The assets that a run may use, by name and app alone."""
+    database = request.app.state.database
+    await attempts.check(database, bearer(request))
+    known = [{"name": name, "app": app} for name, app in await assets.names(database)]
+    return answer({"assets": known})
+
+
+async def _slots(request: Request) -> Response:
+    """A run says which slots it holds in limits of Prefect, whenever they change."""
+    message = await read(request, _Slots)
+    await held_slots.note(request.app.state.database, bearer(request), message.leases)
+    return answer({})
+
+
+ROUTES = [
+    Route("/runtime/assets", _assets, methods=["POST"]),
+    Route("/runtime/slots", _slots, methods=["POST"]),
+]
