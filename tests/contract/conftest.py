@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from adapters.announcement import Announcement
 from adapters.condition import PrefectCondition
+from adapters.errors import PrefectUnavailable
 from adapters.hints import Hints
 from adapters.permissions import ADMINISTRATOR, AUTOMATION
 from adapters.rest.application import create_application
@@ -93,6 +94,43 @@ def ask_prefect() -> Callable[[], Awaitable[PrefectCondition]]:
     return ask
 
 
+class Keeper:
+    """Keeps what Prefect would, of which there is none behind the contract here."""
+
+    def __init__(self) -> None:
+        self.secrets: dict[str, str] = {}
+        self.limits: dict[str, int] = {}
+        self.away = False
+
+    def secrets_of(self, app: str) -> list[str]:
+        return ["community"] if app == "Declares" else []
+
+    async def save_secret(self, block: str, value: SecretStr) -> None:
+        self._answer()
+        self.secrets[block] = value.get_secret_value()
+
+    async def delete_secret(self, block: str) -> None:
+        self._answer()
+        self.secrets.pop(block, None)
+
+    async def save_limit(self, name: str, limit: int) -> None:
+        self._answer()
+        self.limits[name] = limit
+
+    async def delete_limit(self, name: str) -> None:
+        self._answer()
+        self.limits.pop(name, None)
+
+    def _answer(self) -> None:
+        if self.away:
+            raise PrefectUnavailable
+
+
+@pytest.fixture(scope="module")
+def keeper() -> Keeper:
+    return Keeper()
+
+
 @pytest.fixture(scope="module")
 def build(
     database: Database,
@@ -101,6 +139,7 @@ def build(
     stopped: list[UUID],
     ask_prefect: Callable[[], Awaitable[PrefectCondition]],
     announced: list[Announcement],
+    keeper: Keeper,
 ) -> Callable[[Settings], ASGIApp]:
     """Makes an application with other settings."""
     return lambda settings: create_application(
@@ -112,6 +151,7 @@ def build(
         notices=Notices(database),
         prefect=ask_prefect,
         announce=announced.append,
+        keeper=keeper,
     )
 
 

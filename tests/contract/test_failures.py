@@ -82,7 +82,9 @@ async def test_a_fault_of_ours_is_logged_with_the_incident_that_is_shown(
     assert record.exc_info[0] is ZeroDivisionError
 
 
-async def test_without_a_database_nothing_is_accepted(settings, credentials, ask_prefect, tmp_path):
+async def test_without_a_database_nothing_is_accepted(
+    settings, credentials, ask_prefect, keeper, tmp_path
+):
     gone = Database(database_url(f"postgresql://postgres@/?host={tmp_path}", "phantom"))
     signal = Signal()
     application = create_application(
@@ -93,6 +95,7 @@ async def test_without_a_database_nothing_is_accepted(settings, credentials, ask
         stop=[].append,
         notices=Notices(gone),
         prefect=ask_prefect,
+        keeper=keeper,
     )
     transport = httpx.ASGITransport(application)
     headers = {"ph-auth-token": credentials.token}

@@ -216,7 +216,7 @@ async def test_one_reading_serves_all_that_ask_within_a_moment(
 
 
 async def test_without_a_database_the_page_says_so_and_still_counts(
-    dispatch, reconcile, ask_prefect, settings, scrape
+    dispatch, reconcile, ask_prefect, keeper, settings, scrape
 ):
     assert (await scrape()).value("prefect_phantom_database_up") == 1
     nowhere = Database(database_url("postgresql://postgres@127.0.0.1:1", "none"))
@@ -228,6 +228,7 @@ async def test_without_a_database_the_page_says_so_and_still_counts(
         stop=[].append,
         notices=Notices(nowhere),
         prefect=ask_prefect,
+        keeper=keeper,
     )
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
