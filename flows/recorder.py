@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, Protocol
+from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -50,6 +52,9 @@ class Recorder(Protocol):
 
         Raises `flows.runtime.Superseded` and `flows.runtime.RuntimeRefused`.
         """
+
+    def hold_slots(self, leases: Sequence[UUID]) -> None:
+        """Say which slots the run holds in limits of Prefect, whenever they change."""
 
     def end_action(
         self,

@@ -41,7 +41,7 @@ def perform(action: Action[...], call: Call) -> ActionResult:
     """
     if call.asset is None:
         return action_result(action.name, _returned(action, call.values))
-    with slot(call.record):
+    with slot(call.record, current().recorder.hold_slots):
         return action_result(action.name, _returned(action, call.values, call.asset))
 
 

@@ -72,6 +72,8 @@ class Recorder:
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         raise NotImplementedError
 
+    def hold_slots(self, leases: Any) -> None: ...
+
     def end_action(self, action_run_id: int, **end: Any) -> None:
         # As the client of the runtime API would send it.
         sent = httpx.Request("POST", "http://runtime", json=plain(end)).read()
