@@ -11,10 +11,10 @@ from pydantic import SecretStr
 class AssetKeeper(Protocol):
     """Keeps secrets and limits of assets. Each call may be repeated.
 
-    All that are awaited raise `PrefectUnavailable`, after a bounded time.
+    All of them raise `Unavailable`, after a bounded time.
     """
 
-    def secrets_of(self, app: str) -> Collection[str]:
+    async def secrets_of(self, app: str) -> Collection[str]:
         """The settings that the author of an app declares secret; none of an unknown app."""
 
     async def save_secret(self, block: str, value: SecretStr) -> None:

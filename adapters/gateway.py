@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from adapters.hints import Hints
 from adapters.permissions import ADMINISTRATOR
 from adapters.prefect.announcer import Announcer
+from adapters.prefect.apps import Apps
 from adapters.prefect.assets import PrefectAssets
 from adapters.prefect.condition import read_condition
 from adapters.prefect.deployments import Deployments
@@ -125,6 +126,8 @@ async def _serve(database: Database, settings: Settings) -> None:
         events = Events(hints=hints, reconciler=reconciler)
         announcer = Announcer(client=client, settings=settings)
         assets = PrefectAssets(database=database, client=client)
+        apps = Apps()
+        assets = PrefectAssets(database=database, client=client, apps=apps)
         loops = [
             asyncio.create_task(_keep("repositories", repositories.run)),
             asyncio.create_task(_keep("dispatch", dispatcher.run)),
@@ -135,6 +138,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             asyncio.create_task(_keep("notices", notices.run)),
             asyncio.create_task(_keep("retention", retention.run)),
             asyncio.create_task(_keep("announcements", announcer.run)),
+            asyncio.create_task(_keep("apps", apps.run)),
             asyncio.create_task(_keep("assets", assets.run)),
         ]
         contract = create_application(

@@ -26,7 +26,7 @@
     │   └── AlreadyFinished  RunsRefer
     ├── KeyReused                an Idempotency-Key came with two different requests
     ├── Unavailable              the database does not answer
-    │   └── PrefectUnavailable   or Prefect, where secrets of assets are kept
+    │   └── PrefectUnavailable  AppsUnknown   nor Prefect, where secrets of assets are kept
     └── Superseded               a stale or refused attempt of a run (runtime API only)
 
 The base classes carry no status code: `adapters.rest.failures` maps them, so that the store can
@@ -96,6 +96,7 @@ from adapters.errors.request import (
 from adapters.errors.root import PhantomError
 from adapters.errors.state import (
     AlreadyFinished,
+    AppsUnknown,
     KeyReused,
     NotReady,
     PrefectUnavailable,
@@ -106,6 +107,7 @@ from adapters.errors.state import (
 
 __all__ = [
     "AlreadyFinished",
+    "AppsUnknown",
     "ArtifactNotFound",
     "AssetExists",
     "BadBody",

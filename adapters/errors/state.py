@@ -71,6 +71,17 @@ class PrefectUnavailable(Unavailable):
         )
 
 
+class AppsUnknown(Unavailable):
+    """Which settings are secret is not known yet (HTTP 503). Nothing was stored."""
+
+    def __init__(self) -> None:
+        PhantomError.__init__(
+            self,
+            "The apps, which say what is secret, have not been looked at yet; "
+            "nothing was stored, try again later",
+        )
+
+
 class Superseded(PhantomError):
     """An attempt may not go on: the run is over, cancelled, or held by another process."""
 

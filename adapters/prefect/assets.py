@@ -16,6 +16,7 @@ from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
 from adapters.errors import PrefectUnavailable
+from adapters.prefect.apps import Apps
 from adapters.store import assets, held_slots
 from adapters.store.database import Database
 from flows.secret import SLUG, AssetSecret
@@ -32,10 +33,10 @@ logger = logging.getLogger("prefect_phantom.assets")
 class PrefectAssets:
     """Writes blocks and limits for whoever changes assets, and puts back limits that are gone."""
 
-    def __init__(self, *, database: Database, client: PrefectClient) -> None:
+    def __init__(self, *, database: Database, client: PrefectClient, apps: Apps) -> None:
         self.database = database
         self.client = client
-        self.apps: dict[str, tuple[str, ...]] = {}
+        self.apps = apps
 
     async def run(self) -> None:
         """Run until cancelled. An error ends this round and is the caller's to report."""
@@ -68,9 +69,9 @@ class PrefectAssets:
                 logger.warning("The limit %s was not in Prefect; it is made again", name)
                 await self.save_limit(name, limit)
 
-    def secrets_of(self, app: str) -> Collection[str]:
-        """The settings that the author of an app declares secret; none of an unknown app."""
-        return self.apps.get(app, ())
+    async def secrets_of(self, app: str) -> Collection[str]:
+        """The settings that an app declares secret. Raises `AppsUnknown`."""
+        return await self.apps.secrets_of(app)
 
     async def save_secret(self, block: str, value: SecretStr) -> None:
         """Keep `value` in the block of this name, whatever it held before.

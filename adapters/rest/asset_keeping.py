@@ -32,9 +32,10 @@ async def taken_back(keeper: AssetKeeper) -> AsyncIterator[list[str]]:
 async def keep(keeper: AssetKeeper, asset: OpenAsset, wanted: Wanted, made: list[str]) -> None:
     """Write what is wanted. The row comes first, so that what it refuses never gets to Prefect.
 
-    Raises `PrefectUnavailable`, and `BadSecret` for what the app declares secret.
+    Raises `PrefectUnavailable`, `AppsUnknown`, and `BadSecret` for what the app declares secret.
     """
-    move_declared(wanted, {*asset.secrets, *keeper.secrets_of(asset.app)})
+    if wanted.settings:
+        move_declared(wanted, {*asset.secrets, *await keeper.secrets_of(asset.app)})
     blocks, limit = dict(asset.secrets), asset.limit_name
     cleared = [blocks.pop(name) for name in wanted.cleared if name in blocks]
     new = [name for name in wanted.secrets if name not in blocks]

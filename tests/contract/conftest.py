@@ -102,7 +102,7 @@ class Keeper:
         self.limits: dict[str, int] = {}
         self.away = False
 
-    def secrets_of(self, app: str) -> list[str]:
+    async def secrets_of(self, app: str) -> list[str]:
         return ["community"] if app == "Declares" else []
 
     async def save_secret(self, block: str, value: SecretStr) -> None:
