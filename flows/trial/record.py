@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from flows.failure import ActionFailure
 from flows.recorder import StartedAction, StartedAppRun
@@ -50,6 +51,9 @@ class Record:
         said = {name: value for name, value in body.items() if name != "key"}
         self.changes.append((path.removeprefix("/runtime/"), said))
         return {"id": next(self._ids)}
+
+    def hold_slots(self, leases: Sequence[UUID]) -> None:
+        """No asset of a trial has a limit."""
 
     def end_action(self, action_run_id: int, **_: object) -> None:
         """The run in hand has it all."""
