@@ -22,7 +22,7 @@ from flows.slot_leases import Note, SlotLeases
 HOLD_SECONDS = 5.0
 """After so long a slot is given back, although others of the run wait: other runs may, too."""
 PAUSES = (0.05, 1.0)
-"""Seconds before asking for a slot again, growing; less where others of the run hold one."""
+"""Seconds before Prefect is asked again for a slot, from the first to the last of them."""
 PATIENCE_SECONDS = 120.0
 """How long Prefect may not answer before an action fails for it."""
 
@@ -64,75 +64,76 @@ class _Queue:
 
     def __init__(self, limit: str) -> None:
         self._limit = limit
-        self._free = threading.Condition()
+        self._changed = threading.Condition()
         self._idle: list[_Slot] = []
         self._waiting = 0
         self._asking = False
+        self._pause = PAUSES[0]
         self._not_before = 0.0
 
     def take(self, note: Note | None) -> _Slot:
         """Wait for a slot: one that another leaves, or a new one."""
-        with self._free:
+        with self._changed:
             self._waiting += 1
         try:
             return self._wait(note)
         finally:
-            with self._free:
+            with self._changed:
                 self._waiting -= 1
-                unwanted = [] if self._waiting else self._idle
-                if unwanted:
-                    self._idle = []
-                self._free.notify()
+                unwanted: list[_Slot] = []
+                if not self._waiting:
+                    unwanted, self._idle = self._idle, []
+                # Whoever waited without a time limit may have to ask now, or to look at the clock.
+                self._changed.notify()
             for each in unwanted:
                 LEASES.give_back(each.lease)
 
-    def _wait(self, note: Note | None) -> _Slot:
-        pause, patience = PAUSES[0], time.monotonic() + PATIENCE_SECONDS
-        while True:
-            with self._free:
-                if self._asking and not self._idle:
-                    self._free.wait()
-                if self._idle:
-                    return self._idle.pop()
-                if self._asking:
-                    continue
-                self._asking = True
-            try:
-                if taken := self._ask(note, patience):
-                    return taken
-                with self._free:
-                    if not self._idle:
-                        self._free.wait(pause * random.uniform(0.7, 1.0))  # noqa: S311
-                pause = min(2 * pause, PAUSES[1])
-            finally:
-                with self._free:
-                    self._asking = False
-                    self._free.notify()
-
-    def _ask(self, note: Note | None, patience: float) -> _Slot | None:
-        with self._free:
-            if (rest := self._not_before - time.monotonic()) > 0:
-                self._free.wait(rest)
-                return None
-        try:
-            lease = LEASES.take(self._limit, note)
-        except PrefectUnavailable:
-            if time.monotonic() > patience:
-                raise
-            return None
-        return _Slot(lease, time.monotonic()) if lease else None
-
     def leave(self, held: _Slot) -> None:
         """Hand the slot on to the next of this run, or give it back."""
-        with self._free:
-            if self._waiting and time.monotonic() - held.since < HOLD_SECONDS:
-                self._idle.append(held)
-                self._free.notify_all()
-                return
+        with self._changed:
             if self._waiting:
+                self._changed.notify()
+                if time.monotonic() - held.since < HOLD_SECONDS:
+                    self._idle.append(held)
+                    return
                 # Whoever waits in another run asks in the meantime.
                 self._not_before = time.monotonic() + PAUSES[1]
         LEASES.give_back(held.lease)
+
+    def _wait(self, note: Note | None) -> _Slot:
+        patience = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            with self._changed:
+                if self._idle:
+                    return self._idle.pop()
+                if self._asking:
+                    self._changed.wait()
+                    continue
+                if (rest := self._not_before - time.monotonic()) > 0:
+                    self._changed.wait(rest)
+                    continue
+                self._asking = True
+            lease = None
+            try:
+                lease = LEASES.take(self._limit, note)
+            except PrefectUnavailable:
+                if time.monotonic() > patience:
+                    raise
+            finally:
+                self._asked(given=lease is not None)
+            if lease is not None:
+                return _Slot(lease, time.monotonic())
+
+    def _asked(self, *, given: bool) -> None:
+        with self._changed:
+            self._asking = False
+            if given:
+                self._pause, self._not_before = PAUSES[0], 0.0
+            else:
+                pause = self._pause * random.uniform(0.7, 1.0)  # noqa: S311 - no secret
+                self._pause = min(2 * self._pause, PAUSES[1])
+                self._not_before = time.monotonic() + pause
+            self._changed.notify()
 
 
 LEASES = SlotLeases()

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 
 import httpx
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
@@ -25,28 +27,54 @@ ANSWER_SECONDS = 10.0
 """How long one call may take, its repeats included."""
 LOOK_SECONDS = 60.0
 """How often limits are compared."""
+LOST_SECONDS = 90.0
+"""More than a lease may last after its holder is gone."""
 SLOT_SECONDS = 2.0
 """How often it is looked for slots that dead runs left."""
 logger = logging.getLogger("prefect_phantom.assets")
 
 
 class PrefectAssets:
-    """Writes blocks and limits for whoever changes assets, and puts back limits that are gone."""
+    """Writes blocks and limits for whoever changes assets, and keeps limits as they should be."""
 
     def __init__(self, *, database: Database, client: PrefectClient, apps: Apps) -> None:
         self.database = database
         self.client = client
         self.apps = apps
+        self._idle_since: dict[str, float] = {}
 
     async def run(self) -> None:
         """Run until cancelled. An error ends this round and is the caller's to report."""
         await AssetSecret.aregister_type_and_schema(client=self.client)
         while True:
-            await self.restore_limits()
+            await self.compare_limits()
             look_again = asyncio.get_running_loop().time() + LOOK_SECONDS
             while asyncio.get_running_loop().time() < look_again:
                 await self.give_back_slots()
                 await asyncio.sleep(SLOT_SECONDS)
+
+    async def compare_limits(self) -> None:
+        """Make the limits that assets have and Prefect has not, and free slots that nobody holds.
+
+        A server that is killed after it took a slot, and before it made the lease, loses the slot.
+        It has if nothing works on the asset, look after look.
+        """
+        now, idle = time.monotonic(), {}
+        for name, limit in await assets.limits(self.database):
+            try:
+                known = await self.client.read_global_concurrency_limit_by_name(name)
+            except ObjectNotFound:
+                logger.warning("The limit %s was not in Prefect; it is made again", name)
+                await self.save_limit(name, limit)
+                continue
+            if not known.active_slots or await assets.is_at_work(self.database, name):
+                continue
+            idle[name] = self._idle_since.get(name, now)
+            if now - idle[name] >= LOST_SECONDS:
+                logger.warning("Nobody holds the %d slots of %s", known.active_slots, name)
+                free = GlobalConcurrencyLimitUpdate(active_slots=0)
+                await self.client.update_global_concurrency_limit(name, free)
+        self._idle_since = idle
 
     async def give_back_slots(self) -> None:
         """Give the slots back that dead runs held; without this they come after their lease."""

@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.errors import AssetExists, EntryNotFound
 from adapters.store.database import Database
 from adapters.store.served_request import about
-from adapters.store.tables import assets
+from adapters.store.tables import app_runs, assets
+from adapters.store.tables import playbook_runs as runs
 
 KNOWN = (
     assets.c.id,
@@ -117,6 +118,19 @@ async def limits(database: Database) -> list[tuple[str, int]]:
     )
     async with database.read() as connection:
         return [(row[0], row[1]) for row in await connection.execute(query.order_by(assets.c.id))]
+
+
+async def is_at_work(database: Database, limit: str) -> bool:
+    """Whether some run that has not ended acts on the asset with the limit of this name."""
+    query = (
+        select(app_runs.c.id)
+        .join(runs, runs.c.id == app_runs.c.playbook_run_id)
+        .join(assets, assets.c.id == app_runs.c.asset_id)
+        .where(~runs.c.settled, runs.c.end_time.is_(None))
+        .where(assets.c.limit_name == limit, app_runs.c.status == "running")
+    )
+    async with database.read() as connection:
+        return (await connection.execute(query.limit(1))).first() is not None
 
 
 async def _with_app(

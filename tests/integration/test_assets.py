@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,9 +15,12 @@ from uuid import uuid4
 import anyio
 import pytest
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.client.schemas.objects import BlockDocument
 from sqlalchemy import text
 
+from adapters.prefect.apps import Apps
+from adapters.prefect.assets import PrefectAssets
 from adapters.store.database import Database, database_url
 from adapters.supervisor.home import Home
 from adapters.supervisor.postgres import socket_url
@@ -184,7 +188,7 @@ async def test_never_more_actions_at_once_than_the_limit_in_two_runs(
 
 
 async def test_a_killed_runs_slot_comes_back_long_before_its_lease_is_over(
-    system: System, prefect: PrefectClient, tmp_path: Path
+    system: System, prefect: PrefectClient, database: Database, tmp_path: Path
 ) -> None:
     asset = make(system, "Worked", action_limit=1)
     file, never = tmp_path / "work", tmp_path / "never"
@@ -192,7 +196,7 @@ async def test_a_killed_runs_slot_comes_back_long_before_its_lease_is_over(
     holder = system.start("works", inputs=inputs | {"until": str(never)})
     process = system.executing(holder)["misc"]["process_id"]
     await noted(file, 1)
-    await told(system, holder)
+    await told(database, holder)
     waiting = system.start("works", inputs=inputs | {"number": 7})
     system.executing(waiting)
     os.kill(process, signal.SIGKILL)
@@ -233,16 +237,47 @@ async def noted(file: Path, lines: int) -> None:
             await anyio.sleep(0.05)
 
 
-async def told(system: System, playbook_run_id: int) -> None:
+@pytest.fixture
+async def database(system: System) -> AsyncIterator[Database]:
+    """The installation's own."""
+    database = Database(database_url(socket_url(Home(system.home)), "phantom"))
+    yield database
+    await database.close()
+
+
+async def test_a_slot_that_a_server_lost_is_free_again_and_a_lost_limit_is_made_again(
+    system: System,
+    prefect: PrefectClient,
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("adapters.prefect.assets.LOST_SECONDS", 0.0)
+    keeper = PrefectAssets(database=database, client=prefect, apps=Apps())
+    lost, used, gone = (make(system, "Worked", action_limit=2) for _ in range(3))
+    taken = GlobalConcurrencyLimitUpdate(active_slots=1)
+    limit = await limit_of(prefect, lost)
+    await prefect.update_global_concurrency_limit(limit.name, taken)
+    await prefect.delete_global_concurrency_limit_by_name((await limit_of(prefect, gone)).name)
+    file, go = tmp_path / "work", tmp_path / "go"
+    inputs = {"asset": used["name"], "times": 1, "file": str(file), "until": str(go)}
+    run_id = system.start("works", inputs=inputs)
+    await noted(file, 1)
+    await keeper.compare_limits()
+    assert (await limit_of(prefect, lost)).active_slots == 0
+    assert (await limit_of(prefect, used)).active_slots == 1
+    assert (await limit_of(prefect, gone)).limit == 2
+    go.touch()
+    assert system.ended(run_id)["status"] == "success"
+
+
+async def told(database: Database, playbook_run_id: int) -> None:
     """Wait until the gateway knows which slots the run holds, which it is told beside the work."""
-    url = socket_url(Home(system.home))
-    database = Database(database_url(url, "phantom"))
     query = text("SELECT cardinality(leases) FROM held_slots WHERE playbook_run_id = :id")
     with anyio.fail_after(RUN_SECONDS):
         async with database.read() as connection:
             while not await connection.scalar(query, {"id": playbook_run_id}):
                 await anyio.sleep(0.05)
-    await database.close()
 
 
 async def lines_of(file: Path) -> list[str]:

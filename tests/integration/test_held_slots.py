@@ -1,0 +1,53 @@
+"""Slots that runs hold are known, so that those of a dead run are given back."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from adapters.errors import Superseded
+from adapters.store import attempts, held_slots, leases
+from adapters.store.held_slots import Abandoned
+from tests.integration.shop import Shop
+
+
+async def of(shop: Shop, run_id: int) -> list[Abandoned]:
+    """What the run has left."""
+    found = await held_slots.abandoned(shop.database)
+    return [each for each in found if each.playbook_run_id == run_id]
+
+
+async def test_what_a_live_run_holds_is_its_own_and_what_it_held_last_is_left(shop: Shop) -> None:
+    claim = await shop.claim()
+    first, second = uuid4(), uuid4()
+    await held_slots.note(shop.database, claim.token, [first])
+    await held_slots.note(shop.database, claim.token, [second])
+    assert await of(shop, claim.playbook_run_id) == []
+    await attempts.end(shop.database, claim.token, "success", "")
+    [left] = await of(shop, claim.playbook_run_id)
+    assert left == Abandoned(claim.playbook_run_id, 1, [second])
+    await held_slots.forget(shop.database, left)
+    assert await of(shop, claim.playbook_run_id) == []
+
+
+async def test_what_an_attempt_held_is_left_when_another_begins(shop: Shop) -> None:
+    request = await shop.hand_over()
+    claim = await shop.claim(request)
+    lease = uuid4()
+    await held_slots.note(shop.database, claim.token, [lease])
+    await shop.change(claim.playbook_run_id, claim_id=None)
+    [left] = await of(shop, claim.playbook_run_id)
+    assert left.leases == [lease]
+    again = await shop.claim(request)
+    assert again.attempt == 2
+    await held_slots.note(shop.database, again.token, [uuid4()])
+    assert await of(shop, claim.playbook_run_id) == [left]
+
+
+async def test_an_attempt_that_is_over_holds_nothing_new(shop: Shop) -> None:
+    claim = await shop.claim()
+    await leases.end_held_by(shop.database, "w1", reason="gone", final=True)
+    with pytest.raises(Superseded):
+        await held_slots.note(shop.database, claim.token, [uuid4()])
+    assert await of(shop, claim.playbook_run_id) == []
