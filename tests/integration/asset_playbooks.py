@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, SecretStr
 
 from flows import ActionFailure, ActionResult, Asset, PlaybookRun, action, playbook
+from flows.runtime import Attempt
 
 
 class Settings(BaseModel):
@@ -56,6 +57,20 @@ def note(file: str, sign: str, number: int) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(descriptor, f"{sign} {number} {time.time()}\n".encode())
     os.close(descriptor)
+
+
+@action("tell", app="Told")
+def tell(text: str) -> ActionResult:
+    """Say it."""
+    return ActionResult(message=text)
+
+
+@playbook
+def knows(run: PlaybookRun) -> None:
+    """Tell which assets of an app there are."""
+    assert isinstance(run.recorder, Attempt)
+    known = [asset.name for asset in run.recorder.assets() if asset.app == run.inputs["app"]]
+    tell(", ".join(known))
 
 
 @playbook

@@ -39,7 +39,7 @@ SECRET = f"s3cret-{uuid4().hex}"
 def _playbooks(system: System) -> None:
     source = Path(str(asset_playbooks.__file__))
     shutil.copy(source, system.playbooks / "assets_tried.py")
-    for name in ("sees", "works"):
+    for name in ("knows", "sees", "works"):
         system.known(f"local/{name}")
 
 
@@ -164,6 +164,13 @@ async def test_a_missing_asset_and_a_deleted_block_are_said_in_a_sentence(
     system.post(f"/rest/asset/{asset['id']}", {"secrets": {"api_key": SECRET}})
     run = system.ended(system.start("sees", inputs={"assets": [asset["name"]]}))
     assert seen(run) == [digest(SECRET)] * 2
+
+
+async def test_a_run_knows_the_assets_that_it_may_use(system: System) -> None:
+    app = f"Known {uuid4().hex}"
+    names = [make(system, app, disabled=disabled)["name"] for disabled in (False, True, False)]
+    run = system.ended(system.start("knows", inputs={"app": app}))
+    assert seen(run) == [f"{names[0]}, {names[2]}"]
 
 
 def most_at_once(file: Path) -> int:
