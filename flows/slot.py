@@ -107,7 +107,7 @@ class _Queue:
                 if self._idle:
                     return self._idle.pop()
                 if self._asking:
-                    self._changed.wait()
+                    self._changed.wait(PAUSES[1])
                     continue
                 if (rest := self._not_before - time.monotonic()) > 0:
                     self._changed.wait(rest)
