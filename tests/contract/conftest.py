@@ -101,6 +101,7 @@ class Keeper:
         self.secrets: dict[str, str] = {}
         self.limits: dict[str, int] = {}
         self.away = False
+        self.limits_fail = False
 
     async def secrets_of(self, app: str) -> list[str]:
         return ["community"] if app == "Declares" else []
@@ -115,6 +116,8 @@ class Keeper:
 
     async def save_limit(self, name: str, limit: int) -> None:
         self._answer()
+        if self.limits_fail:
+            raise PrefectUnavailable
         self.limits[name] = limit
 
     async def delete_limit(self, name: str) -> None:

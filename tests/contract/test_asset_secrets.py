@@ -198,6 +198,20 @@ async def test_while_prefect_does_not_answer_nothing_is_stored(
     assert listed["count"] == 0
 
 
+async def test_if_prefect_stops_answering_halfway_no_new_secret_is_left_there(
+    client, made, new, keeper, monkeypatch
+):
+    kept = dict(keeper.secrets)
+    monkeypatch.setattr(keeper, "limits_fail", True)
+    other = new | {"name": f"other {new['name']}"}
+    for path, body in (
+        ("/rest/asset", other),
+        (f"/rest/asset/{made}", {"secrets": {"further": SECRET}, "action_limit": 3}),
+    ):
+        assert (await client.post(path, json=body)).status_code == 503
+        assert keeper.secrets == kept
+
+
 @pytest.mark.usefixtures("made")
 async def test_an_asset_that_cannot_be_made_leaves_no_secret(client, new, keeper):
     kept = dict(keeper.secrets)
