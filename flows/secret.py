@@ -10,7 +10,6 @@ from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from pydantic import Field, SecretStr
-from pydantic.networks import HttpUrl
 
 from flows.failure import PrefectUnavailable
 
@@ -27,9 +26,6 @@ class AssetSecret(Block):
 
     _block_type_name: ClassVar[str] = "Asset Secret"
     _block_type_slug: ClassVar[str] = SLUG
-    _logo_url: ClassVar[HttpUrl] = HttpUrl(
-        "https://raw.githubusercontent.com/PrefectHQ/prefect/420d0d6a78bb6df1fc18bcf188fdad43c1d22ea9/assets/block-logos/secret.png"
-    )
     _description: ClassVar[str] = (
         "A secret setting of an asset, such as a password or an API key. Made by prefect-phantom; "
         "a new value holds for runs that begin from now on."

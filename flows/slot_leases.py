@@ -90,24 +90,34 @@ class SlotLeases:
         self._changed.notify()
 
     def _keep(self) -> None:
-        while True:
+        try:
+            while self._look():
+                pass
+        finally:
             with self._changed:
-                if not (self._held or self._left or self._untold):
-                    self._thread = None
-                    return
-                if not self._untold:
-                    self._changed.wait(self._pause())
-                told, self._untold = self._untold, False
-                held, note, left = [*self._held, *self._left], self._note, list(self._left)
-                due = [lease for lease, at in self._held.items() if at <= time.monotonic()]
-            if told and note is not None:
-                note(held)
-            for lease in due:
-                self._renew(lease)
-            for lease in left:
-                if _give_back(lease):
-                    with self._changed:
-                        self._left.discard(lease)
+                self._thread = None
+
+    def _look(self) -> bool:
+        """Do what is to be done now, or wait for it. Returns whether there will be more."""
+        with self._changed:
+            if not (self._held or self._left or self._untold):
+                # Set here too: whoever takes a slot from now on needs another thread.
+                self._thread = None
+                return False
+            if not self._untold:
+                self._changed.wait(self._pause())
+            told, self._untold = self._untold, False
+            held, note, left = [*self._held, *self._left], self._note, list(self._left)
+            due = [lease for lease, at in self._held.items() if at <= time.monotonic()]
+        if told and note is not None:
+            note(held)
+        for lease in due:
+            self._renew(lease)
+        for lease in left:
+            if _give_back(lease):
+                with self._changed:
+                    self._left.discard(lease)
+        return True
 
     def _pause(self) -> float:
         if self._left:

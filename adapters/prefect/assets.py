@@ -78,7 +78,7 @@ class PrefectAssets:
 
     async def give_back_slots(self) -> None:
         """Give the slots back that dead runs held; without this they come after their lease."""
-        for left in await held_slots.abandoned(self.database):
+        for left in await held_slots.take_abandoned(self.database):
             for lease in left.leases:
                 await self.client.release_concurrency_slots_with_lease(lease)
             if left.leases:
@@ -86,7 +86,6 @@ class PrefectAssets:
                     "%d slots of playbook run %d were given back",
                     *(len(left.leases), left.playbook_run_id),
                 )
-            await held_slots.forget(self.database, left)
 
     async def restore_limits(self) -> None:
         """Make the limits that assets have and Prefect has not; those that it has stay."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, or_
 from sqlalchemy.dialects.postgresql import insert
 
 from adapters.store.attempts import hold
@@ -20,7 +20,6 @@ class Abandoned:
     """What an attempt that is over held last."""
 
     playbook_run_id: int
-    attempt: int
     leases: list[UUID]
 
 
@@ -42,29 +41,19 @@ async def note(database: Database, token: str, leases: Sequence[UUID]) -> None:
         )
 
 
-async def abandoned(database: Database) -> list[Abandoned]:
-    """What is noted of attempts that are over."""
-    query = (
-        select(held_slots)
-        .join(runs, runs.c.id == held_slots.c.playbook_run_id)
-        .where(
-            or_(
-                runs.c.end_time.is_not(None),
-                runs.c.claim_id.is_(None),
-                runs.c.attempt != held_slots.c.attempt,
-            )
-        )
+async def take_abandoned(database: Database) -> list[Abandoned]:
+    """What attempts that are over held last, to be given back by the caller, who alone is told.
+
+    Prefect would count a slot twice that two give back at the same moment.
+    """
+    over = or_(
+        runs.c.end_time.is_not(None),
+        runs.c.claim_id.is_(None),
+        runs.c.attempt != held_slots.c.attempt,
     )
-    async with database.read() as connection:
-        return [Abandoned(*row) for row in await connection.execute(query)]
-
-
-async def forget(database: Database, given_back: Abandoned) -> None:
-    """Delete the note of slots that were given back."""
+    query = delete(held_slots).where(runs.c.id == held_slots.c.playbook_run_id, over)
     async with database.begin() as connection:
-        await connection.execute(
-            delete(held_slots).where(
-                held_slots.c.playbook_run_id == given_back.playbook_run_id,
-                held_slots.c.attempt == given_back.attempt,
-            )
+        rows = await connection.execute(
+            query.returning(held_slots.c.playbook_run_id, held_slots.c.leases)
         )
+        return [Abandoned(*row) for row in rows]
