@@ -7,16 +7,19 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import anyio
 import pytest
+from anyio.to_thread import run_sync
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.client.schemas.objects import BlockDocument
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from sqlalchemy import text
 
 from adapters.prefect.apps import Apps
@@ -24,8 +27,9 @@ from adapters.prefect.assets import PrefectAssets
 from adapters.store.database import Database, database_url
 from adapters.supervisor.home import Home
 from adapters.supervisor.postgres import socket_url
+from flows import slot_leases
 from flows.secret import SLUG
-from flows.slot_leases import LEASE_SECONDS
+from flows.slot_leases import LEASE_SECONDS, SlotLeases
 from tests.integration import asset_playbooks
 from tests.integration.asset_playbooks import digest
 from tests.system import RUN_SECONDS, System
@@ -242,6 +246,41 @@ async def noted(file: Path, lines: int) -> None:
     with anyio.fail_after(RUN_SECONDS):
         while len(await lines_of(file)) < lines:
             await anyio.sleep(0.05)
+
+
+@contextmanager
+def as_a_run(system: System) -> Iterator[None]:
+    """Let slots be taken by this process as a run's would."""
+    settings = {PREFECT_API_URL: system.prefect_url, PREFECT_API_AUTH_STRING: system.prefect_auth}
+    slot_leases._client.cache_clear()
+    with temporary_settings(settings):
+        client = slot_leases._client()
+        yield
+    client.__exit__(None, None, None)
+    slot_leases._client.cache_clear()
+
+
+async def test_a_slot_is_renewed_while_it_is_held_and_told_of(
+    system: System, prefect: PrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slot_leases, "RENEW_SECONDS", 0.1)
+    asset = make(system, "Worked", action_limit=1)
+    limit = await limit_of(prefect, asset)
+    told: list[Any] = []
+    with as_a_run(system):
+        leases = SlotLeases()
+        lease = await run_sync(leases.take, limit.name, told.append)
+        assert await run_sync(leases.take, limit.name, told.append) is None
+        file = anyio.Path(system.home / "prefect" / "concurrency_leases" / f"{lease}.json")
+        first = json.loads(await file.read_text())["expiration"]
+        with anyio.fail_after(RUN_SECONDS):
+            while json.loads(await file.read_text())["expiration"] == first:
+                await anyio.sleep(0.05)
+        await run_sync(leases.give_back, lease)
+        with anyio.fail_after(RUN_SECONDS):
+            while told != [[lease], []]:
+                await anyio.sleep(0.05)
+    assert (await limit_of(prefect, asset)).active_slots == 0
 
 
 @pytest.fixture
