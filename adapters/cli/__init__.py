@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import cyclopts
 
-from adapters.cli import activation, container, playbook, role, run, token, user
+from adapters.cli import activation, asset, container, playbook, role, run, token, user
 
 app = cyclopts.App(
     name="prefect-phantom",
@@ -26,6 +26,7 @@ playbook.app.command(activation.deactivate)
 app.command(playbook.app)
 app.command(run.app)
 app.command(container.app)
+app.command(asset.app)
 app.command(token.app)
 app.command(user.app)
 app.command(role.app)

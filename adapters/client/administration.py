@@ -1,4 +1,4 @@
-"""Requests of administrators, sent by `Phantom.send`: of users, roles, tokens and playbooks.
+"""Requests of administrators, sent by `Phantom.send`: of users, roles, tokens, assets, playbooks.
 
 ::
 
@@ -143,6 +143,16 @@ def change_playbook(playbook_id: int, *, active: bool, cancel_runs: bool) -> Cal
     body = {"active": active, "cancel_runs": cancel_runs}
     path = f"/rest/playbook/{playbook_id}"
     return Call(method="POST", path=path, body=body, parse=Done.model_validate)
+
+
+def create_asset(body: Json) -> Call[Made]:
+    """Make an asset. Not repeated: the second name would be taken."""
+    return _post("/rest/asset", body)
+
+
+def change_asset(asset_id: int, body: Json) -> Call[Made]:
+    """Change or `delete` an asset; null clears a secret or the limit."""
+    return _post(f"/rest/asset/{asset_id}", body)
 
 
 def _post(path: str, body: Json) -> Call[Made]:

@@ -15,13 +15,8 @@ from pydantic import SecretStr
 
 from adapters.errors import BadField, BadSecret, SecretSetting
 from adapters.rest.fields import Fields
+from adapters.secret_names import SECRET_NAME
 
-SECRET = re.compile(
-    r"passw|passphrase|secret|token|credential|(^|[_-])(key|pwd|pat|pin)$"
-    r"|(api|access|private|auth|encryption|shared)[_-]?key",
-    re.IGNORECASE,
-)
-"""Names of settings that hold something secret."""
 USER_IN_URL = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@\s]*:[^/@\s]+@", re.IGNORECASE)
 """A URL with a password in it."""
 LONGEST_SECRET = 65536
@@ -70,7 +65,7 @@ def read_wanted(fields: Fields) -> Wanted:
         if name in (wanted.settings or {}):
             raise BadSecret(f"secrets.{name}", f"left out beside configuration.{name}")
         wanted.put(name, f"secrets.{name}", value)
-    _move_secrets(wanted, SECRET.search)
+    _move_secrets(wanted, SECRET_NAME.search)
     for name, value in (wanted.settings or {}).items():
         _refuse_secrets(value, f"configuration.{name}")
     if "action_limit" in fields.body:
@@ -107,7 +102,7 @@ def _refuse_secrets(value: object, path: str) -> None:
     if isinstance(value, dict):
         for name, each in value.items():
             inner = f"{path}.{name}"
-            if SECRET.search(name):
+            if SECRET_NAME.search(name):
                 raise SecretSetting(inner)
             _refuse_secrets(each, inner)
     elif isinstance(value, list):

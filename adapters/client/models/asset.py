@@ -20,6 +20,10 @@ class Asset(Item):
     description: str | None = ""
     configuration: dict[str, Any] = Field(default_factory=dict)
     """Its settings; the secret ones are never shown."""
+    secret_blocks: dict[str, str] = Field(default_factory=dict)
+    """Names of secret settings, and of the Prefect blocks that hold them."""
+    action_limit: int | None = None
+    """Most actions at once; None is no limit."""
     disabled: bool = False
     create_time: datetime | None = None
     update_time: datetime | None = None
