@@ -32,7 +32,7 @@ async def taken_back(keeper: AssetKeeper) -> AsyncIterator[list[str]]:
 async def keep(keeper: AssetKeeper, asset: OpenAsset, wanted: Wanted, made: list[str]) -> None:
     """Write what is wanted. The row comes first, so that what it refuses never gets to Prefect.
 
-    Raises `PrefectUnavailable`, `AppsUnknown`, and `BadSecret` for what the app declares secret.
+    Raises `PrefectUnavailable` and `AppsUnknown`; `BadSecret` and `SecretSetting` for settings.
     """
     if wanted.settings:
         move_declared(wanted, {*asset.secrets, *await keeper.secrets_of(asset.app)})

@@ -55,7 +55,7 @@ class Wanted:
 def read_wanted(fields: Fields) -> Wanted:
     """What the body says, before it is known which settings the app declares secret.
 
-    Raises `BadField`, `BadSecret` and `SecretSetting`.
+    Raises `BadField` and `BadSecret`.
     """
     wanted = Wanted(settings=fields.mapping("configuration"))
     given = fields.body.get("secrets")
@@ -66,16 +66,19 @@ def read_wanted(fields: Fields) -> Wanted:
             raise BadSecret(f"secrets.{name}", f"left out beside configuration.{name}")
         wanted.put(name, f"secrets.{name}", value)
     _move_secrets(wanted, SECRET_NAME.search)
-    for name, value in (wanted.settings or {}).items():
-        _refuse_secrets(value, f"configuration.{name}")
     if "action_limit" in fields.body:
         wanted.limits, wanted.action_limit = True, _limit(fields)
     return wanted
 
 
 def move_declared(wanted: Wanted, names: Collection[str]) -> None:
-    """Take the settings of these names for secrets. Raises `BadSecret`."""
+    """Take the settings of these names for secrets, too.
+
+    Raises `BadSecret`, and `SecretSetting` for what looks secret in what is left to be shown.
+    """
     _move_secrets(wanted, set(names).__contains__)
+    for name, value in (wanted.settings or {}).items():
+        _refuse_secrets(value, f"configuration.{name}")
 
 
 def _move_secrets(wanted: Wanted, is_secret: Callable[[str], object]) -> None:

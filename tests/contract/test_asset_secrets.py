@@ -129,6 +129,8 @@ async def test_what_an_app_declares_or_was_secret_before_is_secret(client, name,
     asset = await read(made)
     assert asset["configuration"] == {"plain": "b"}
     assert keeper.secrets[asset["secret_blocks"]["community"]] == "a"
+    with_password = {"configuration": {"community": f"https://user:{SECRET}@h.example"}}
+    assert (await client.post(f"/rest/asset/{made}", json=with_password)).status_code == 200
     await client.post(f"/rest/asset/{made}", json={"secrets": {"serial": "c"}})
     await client.post(f"/rest/asset/{made}", json={"configuration": {"serial": "d"}})
     asset = await read(made)
