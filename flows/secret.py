@@ -10,10 +10,13 @@ from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from pydantic import Field, SecretStr
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from flows.failure import PrefectUnavailable
 
 SLUG = "asset-secret"
+PATIENCE_SECONDS = 120.0
+"""How long Prefect may not answer before an action fails for it."""
 
 
 class AssetSecret(Block):
@@ -59,15 +62,35 @@ class BlockSecrets:
 
 def _load(block: str) -> SecretStr | None:
     try:
+        for trial in Retrying(
+            retry=retry_if_exception(_may_pass),
+            wait=wait_random_exponential(multiplier=0.2, max=5),
+            stop=stop_after_delay(PATIENCE_SECONDS),
+            reraise=True,
+        ):
+            with trial:
+                return _read(block)
+    except httpx.HTTPError as error:
+        message = f'Prefect does not give out the block "{block}" now ({_reason(error)})'
+        raise PrefectUnavailable(message) from error
+    raise AssertionError  # pragma: no cover - Retrying returns or raises
+
+
+def _read(block: str) -> SecretStr | None:
+    try:
         with get_client(sync_client=True) as client:
             document = client.read_block_document_by_name(block, SLUG, include_secrets=True)
     except ObjectNotFound:
         return None
-    except httpx.HTTPError as error:
-        message = f'Prefect does not give out the block "{block}" now ({_reason(error)})'
-        raise PrefectUnavailable(message) from error
     value = document.data.get("value")
     return SecretStr(value) if isinstance(value, str) else None
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether it is worth asking again: the server is away, and not the question wrong."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.is_server_error
+    return isinstance(error, httpx.TransportError)
 
 
 def _reason(error: httpx.HTTPError) -> str:

@@ -49,7 +49,8 @@ def _playbooks(system: System) -> None:
 
 def make(system: System, app: str, **fields: Any) -> dict[str, Any]:
     """A new asset, as it is shown."""
-    answer = system.post("/rest/asset", {"name": f"a {uuid4().hex[:8]}", "app": app, **fields})
+    new = {"name": f"a {uuid4().hex[:8]}", "app": app, **fields}
+    answer = system.post("/rest/asset", new)
     assert answer.get("success"), answer
     return system.get(f"/rest/asset/{answer['id']}")
 
@@ -94,6 +95,23 @@ async def test_a_run_uses_a_secret_that_is_hidden_and_edited_in_prefect(
     assert edited.status_code == 204
     run = system.ended(system.start("sees", inputs=inputs))
     assert seen(run) == [digest(f"{SECRET}-2")] * 2
+
+
+async def test_names_and_values_of_any_kind_are_kept(
+    system: System, prefect: PrefectClient
+) -> None:
+    name = f"Ž /%&<>~{uuid4().hex}" * 12
+    secrets = {"": "x", "ž/ %": "žluťoučký 🐴\n\t{{ 1 }}", "k" * 500: "y" * 65536, "a.b": "*" * 8}
+    made = {"name": name, "secrets": secrets, "action_limit": 1000}
+    asset = make(system, "Ž /%&", **made)
+    kept = {}
+    for setting, block in asset["secret_blocks"].items():
+        document = await prefect.read_block_document_by_name(block, SLUG, include_secrets=True)
+        kept[setting] = document.data["value"]
+    assert kept == secrets
+    assert system.post(f"/rest/asset/{asset['id']}", {"delete": True})["success"]
+    left = await prefect.read_block_documents_by_type(SLUG)
+    assert not {document.name for document in left} & set(asset["secret_blocks"].values())
 
 
 async def test_ui_shows_a_form_with_one_password_field(prefect: PrefectClient) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
 import flows.secret
+from flows.failure import PrefectUnavailable
 from flows.secret import AssetSecret, BlockSecrets
+
+REQUEST = httpx.Request("GET", "http://prefect")
 
 
 @pytest.fixture
@@ -40,6 +45,47 @@ def test_a_block_that_is_gone_is_asked_for_again(reads: list[str]) -> None:
     secrets = BlockSecrets()
     assert [secrets.read("gone"), secrets.read("gone")] == [None, None]
     assert reads == ["gone", "gone"]
+
+
+@pytest.mark.parametrize(
+    ("error", "asked", "reason"),
+    [
+        (httpx.ConnectError("refused"), 3, None),
+        (httpx.HTTPStatusError("no", request=REQUEST, response=httpx.Response(503)), 3, None),
+        (httpx.HTTPStatusError("no", request=REQUEST, response=httpx.Response(401)), 1, "HTTP 401"),
+    ],
+    ids=str,
+)
+def test_a_server_that_is_away_for_a_moment_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, asked: int, reason: str | None
+) -> None:
+    answers = iter([error, error, SecretStr("x")])
+    count = 0
+
+    def read(block: str) -> SecretStr | None:
+        nonlocal count
+        assert block == "one"
+        count += 1
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(flows.secret, "_read", read)
+    if reason is None:
+        assert BlockSecrets().read("one") == SecretStr("x")
+    else:
+        with pytest.raises(PrefectUnavailable) as raised:
+            BlockSecrets().read("one")
+        assert str(raised.value) == f'Prefect does not give out the block "one" now ({reason})'
+    assert count == asked
+
+
+def test_a_server_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flows.secret, "PATIENCE_SECONDS", 0.1)
+    settings = {PREFECT_API_URL: "http://127.0.0.1:1/api"}
+    with temporary_settings(settings), pytest.raises(PrefectUnavailable, match="ConnectError"):
+        BlockSecrets().read("one")
 
 
 def test_a_block_does_not_show_its_secret() -> None:
