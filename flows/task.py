@@ -25,6 +25,7 @@ from flows.result import ActionResult, action_result
 from flows.run import Call, Outcome, current
 from flows.runtime import Superseded
 from flows.slot import slot
+from flows.time_limit import time_limit
 
 if TYPE_CHECKING:
     from flows.action import Action
@@ -37,7 +38,8 @@ _NEVER_AGAIN = (AssetMisconfiguration, Superseded, TypeError)
 def perform(action: Action[...], call: Call) -> ActionResult:
     """Call the function of `action` once, with checked values.
 
-    Meanwhile it holds one of the asset's slots, where the asset has a limit.
+    Meanwhile it holds one of the asset's slots, where the asset has a limit. Its time begins when
+    it has one.
     """
     if call.asset is None:
         return action_result(action.name, _returned(action, call.values))
@@ -46,9 +48,11 @@ def perform(action: Action[...], call: Call) -> ActionResult:
 
 
 def _returned(action: Action[...], values: dict[str, Any], *asset: Asset[Any]) -> object:
-    returned = action.function(*asset, **values)
-    # This thread has no loop, so an async function gets one of its own.
-    return asyncio.run(returned) if inspect.iscoroutine(returned) else returned
+    seconds = action.options.timeout
+    with time_limit(seconds, f"{action.name} timed out: it took longer than {seconds} s"):
+        returned = action.function(*asset, **values)
+        # This thread has no loop, so an async function gets one of its own.
+        return asyncio.run(returned) if inspect.iscoroutine(returned) else returned
 
 
 def perform_in_prefect(action: Action[...], calls: Sequence[Call], limit: int) -> list[Outcome]:
@@ -95,7 +99,6 @@ def make_task(action: Action[...]) -> Task[[Call], ActionResult]:
         retries=options.retries,
         retry_delay_seconds=options.retry_delay_seconds,
         retry_condition_fn=_may_succeed_later if options.retries else None,
-        timeout_seconds=options.timeout,
         log_prints=True,
         cache_policy=NO_CACHE,
         persist_result=False,

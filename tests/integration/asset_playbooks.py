@@ -52,6 +52,19 @@ def work(asset: Asset, number: int, file: str, until: str | None = None) -> Acti
     return ActionResult(message=f"{number} done on {asset.name}")
 
 
+@action("hurry", app="Worked", timeout=1)
+def hurry(asset: Asset, number: int) -> ActionResult:
+    """Take less time than there is."""
+    time.sleep(0.4)
+    return ActionResult(message=f"{number} done on {asset.name}")
+
+
+@playbook
+def hurries(run: PlaybookRun) -> None:
+    """Hurry six times, as the asset lets it."""
+    hurry.with_options(assets=[run.inputs["asset"]]).map([{"number": n} for n in range(6)])
+
+
 def note(file: str, sign: str, number: int) -> None:
     """Add a line in one write, so that lines of several processes do not mix."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

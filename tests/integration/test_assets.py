@@ -43,7 +43,7 @@ SECRET = f"s3cret-{uuid4().hex}"
 def _playbooks(system: System) -> None:
     source = Path(str(asset_playbooks.__file__))
     shutil.copy(source, system.playbooks / "assets_tried.py")
-    for name in ("knows", "sees", "works"):
+    for name in ("knows", "sees", "works", "hurries"):
         system.known(f"local/{name}")
 
 
@@ -214,6 +214,12 @@ async def test_never_more_actions_at_once_than_the_limit_in_two_runs(
     assert [system.ended(run_id)["status"] for run_id in runs] == ["success", "success"]
     assert most_at_once(file) == 2
     assert len(file.read_text().splitlines()) == 40
+
+
+async def test_waiting_for_a_slot_does_not_count_for_an_actions_time_limit(system: System) -> None:
+    asset = make(system, "Worked", action_limit=1)
+    run = system.ended(system.start("hurries", inputs={"asset": asset["name"]}))
+    assert sorted(seen(run)) == [f"{number} done on {asset['name']}" for number in range(6)]
 
 
 async def test_a_killed_runs_slot_comes_back_long_before_its_lease_is_over(
