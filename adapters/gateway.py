@@ -125,7 +125,6 @@ async def _serve(database: Database, settings: Settings) -> None:
         watch = WorkPoolWatch(database=database, client=client, settings=settings)
         events = Events(hints=hints, reconciler=reconciler)
         announcer = Announcer(client=client, settings=settings)
-        assets = PrefectAssets(database=database, client=client)
         apps = Apps()
         assets = PrefectAssets(database=database, client=client, apps=apps)
         loops = [
