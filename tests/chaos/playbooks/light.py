@@ -18,7 +18,7 @@ def mark(run: int, attempt: int, what: str, seconds: float) -> ActionResult:
 
 
 def _begin(run: PlaybookRun) -> int:
-    attempt = run.attempt.claim.attempt
+    attempt = run.attempt
     witness(run.id, attempt, "begin")
     return attempt
 

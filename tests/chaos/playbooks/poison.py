@@ -27,7 +27,7 @@ def not_text() -> ActionResult:
 
 
 def _begin(run: PlaybookRun) -> int:
-    attempt = run.attempt.claim.attempt
+    attempt = run.attempt
     witness(run.id, attempt, "begin")
     return attempt
 

@@ -34,7 +34,7 @@ def block(run: int, attempt: int, seconds: int) -> ActionResult:
 
 
 def _begin(run: PlaybookRun) -> int:
-    attempt = run.attempt.claim.attempt
+    attempt = run.attempt
     witness(run.id, attempt, "begin")
     return attempt
 
