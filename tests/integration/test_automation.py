@@ -21,7 +21,7 @@ import pytest
 
 from tests.system import PASSWORD, RUN_SECONDS, System
 
-CONTAINERS = int(os.environ.get("AUTOMATION_CONTAINERS", "200"))
+CONTAINERS = int(os.environ.get("AUTOMATION_CONTAINERS", "96"))
 CONNECTIONS = 32
 STOP_SECONDS = 900
 """How long it may take to cancel what has not run yet, one run after the other."""

@@ -110,7 +110,8 @@ def test_request_dispatch_run_and_action_are_one_trace(
     run_id = answer.json()["playbook_run_id"]
     spans = collector.when(trace_id, lambda spans: len(spans) == 5)
     action = next(name for name in spans if name.startswith("echo"))
-    chain = ["POST /rest/playbook_run", "accept", "dispatch", f"greeting #{run_id}", action]
+    name = f"Sample: suspicious outbound connections: greeting #{run_id}"
+    chain = ["POST /rest/playbook_run", "accept", "dispatch", name, action]
     assert set(chain) == set(spans)
     parents = [caller, *(spans[name].span_id.hex() for name in chain)]
     for name, parent in zip(chain, parents, strict=False):
