@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 
@@ -10,6 +11,9 @@ from starlette.types import Scope
 HEADER = b"x-request-id"
 SANE = re.compile(rb"[A-Za-z0-9._:/@+=-]{1,128}")
 """What may stand in logs, headers and labels without being quoted."""
+OWN = secrets.token_hex(8)
+"""What the ids that this process gives begin with; a number follows, for randomness costs more."""
+_numbers = itertools.count(1)
 
 
 def request_id(scope: Scope) -> str:
@@ -17,4 +21,4 @@ def request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == HEADER and SANE.fullmatch(value):
             return str(value, "ascii")
-    return secrets.token_hex(16)
+    return f"{OWN}{next(_numbers):016x}"

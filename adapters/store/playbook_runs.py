@@ -12,8 +12,10 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     FromClause,
+    Text,
     bindparam,
     case,
+    cast,
     func,
     select,
     update,
@@ -36,7 +38,11 @@ UNFINISHED_ACTION = "The run ended before the action did"
 
 @dataclass(frozen=True, slots=True)
 class PlaybookRun:
-    """A run as it stands. `result` holds the ended action runs in the contract's form."""
+    """A run as it stands. `result` holds the ended action runs in the contract's form.
+
+    It is the JSON text that PostgreSQL made of them where the run was read alone: callers ask again
+    and again for a run that has ended, and nothing of it needs to be read again.
+    """
 
     id: int
     playbook_id: int
@@ -53,7 +59,7 @@ class PlaybookRun:
     version: int
     status: str
     message: str
-    result: list[dict[str, Any]]
+    result: list[dict[str, Any]] | str
     cancelled: str
     start_time: datetime
     update_time: datetime
@@ -85,7 +91,7 @@ _READ = Prepared(
     select(
         *(runs.c[name] for name in NAMES),
         (playbooks.c.repository + "/" + playbooks.c.name).label("playbook"),
-        result(runs).label("result"),
+        cast(result(runs), Text).label("result"),
     )
     .join(playbooks, playbooks.c.id == runs.c.playbook_id)
     .where(runs.c.id == bindparam("playbook_run_id", type_=BigInteger))
