@@ -44,8 +44,8 @@ class Decorator:
     def __call__(self, function: Body[Returned], /) -> Playbook[Returned]: ...
     def __call__(self, function: Body[Any], /) -> Playbook[Any]:
         """Make a flow of `function`."""
-        name = self._said.pop("name") or function.__name__
-        return _flow(Definition(function=function, name=name, **self._said))
+        said = {**self._said, "name": self._said["name"] or function.__name__}
+        return _flow(Definition(function=function, **said))
 
 
 @overload

@@ -88,14 +88,17 @@ def make_task(action: Action[...]) -> Task[[Call], ActionResult]:
             current().recorder.ask_leave()
         return perform(action, call)
 
+    def name(parameters: dict[str, Any]) -> str:
+        return task_run_name(action.name, parameters["call"])
+
     # Not a text, which Prefect would format as a template: the value may come from anyone.
-    name: Any = lambda parameters: task_run_name(action.name, parameters["call"])  # noqa: E731
+    named: Any = name
     options = action.options
     task = prefect.Task(
         perform_once,
         name=action.name,
         description=action.description or None,
-        task_run_name=name,
+        task_run_name=named,
         retries=options.retries,
         retry_delay_seconds=options.retry_delay_seconds,
         retry_condition_fn=_may_succeed_later if options.retries else None,

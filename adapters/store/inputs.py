@@ -21,11 +21,6 @@ def check(playbook: str, schema: dict[str, Any] | None, inputs: dict[str, Any] |
         raise WrongInputs(playbook, _place(error), error.message[:LONGEST_REASON])
 
 
-def required(schema: dict[str, Any] | None) -> list[str]:
-    """The inputs without which no run can be."""
-    return list((schema or {}).get("required", []))
-
-
 def specification(schema: dict[str, Any] | None) -> list[dict[str, Any]]:
     """The vendor's list of inputs or outputs, ``{name, description, contains}``."""
     return [
