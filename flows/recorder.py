@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from flows.asset import AssetRecord
+from flows.asset import AssetName, AssetRecord
 
 
 class StartedAppRun(BaseModel):
@@ -43,6 +43,9 @@ class Recorder(Protocol):
         needs_asset: bool,
     ) -> StartedAction:
         """Record the start of an action; it may begin only after this returned."""
+
+    def assets(self) -> list[AssetName]:
+        """The assets that there are."""
 
     def ask_leave(self) -> None:
         """Raise `flows.runtime.Superseded` if the run may not act any more."""

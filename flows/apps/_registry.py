@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from flows.action import Action
 from flows.apps._places import places
 from flows.asset import secret_settings
+from flows.run import current
 
 
 class ActionDescription(TypedDict):
@@ -122,14 +123,31 @@ def _imported(refused: Mapping[str, str]) -> list[App]:
     return sorted([*apps.values(), *broken], key=lambda app: app.name.lower())
 
 
-def find(action_name: str, *, app: str | None = None) -> list[Action[...]]:
-    """The actions of this name, of all apps or of one; none when there is no such action."""
-    return [
+def find(
+    action_name: str, *, app: str | None = None, asset: str | None = None
+) -> list[Action[...]]:
+    """The actions of this name, of all apps or of one; none when there is no such action.
+
+    Args:
+        action_name: Such as ``whois ip``.
+        app: The app, where several have an action of this name.
+        asset: Name of an asset: the action of its app, which then works on this one alone. Only
+            a run knows the assets.
+
+    Raises:
+        RuntimeError: an asset is named outside a playbook.
+
+    """
+    found = [
         action
         for each in load()
         for action in each.actions
         if action.name == action_name and app in {None, each.name}
     ]
+    if asset is None:
+        return found
+    apps = {each.app for each in current().recorder.assets() if each.name == asset}
+    return [action.with_options(assets=[asset]) for action in found if action.app in apps]
 
 
 def describe(refused: Mapping[str, str] | None = None) -> list[AppDescription]:

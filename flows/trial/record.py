@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from flows.asset import AssetName
 from flows.failure import ActionFailure
 from flows.recorder import StartedAction, StartedAppRun
 from flows.trial.assets import TrialAsset, records
@@ -17,7 +18,7 @@ from flows.trial.assets import TrialAsset, records
 class Record:
     """Gives each action leave to start, on the assets of the trial."""
 
-    assets: Sequence[TrialAsset]
+    given: Sequence[TrialAsset]
     faked: Collection[str]
     """Names of actions that are not carried out, and so need no asset."""
     changes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -37,11 +38,15 @@ class Record:
         chosen: Sequence[Any] = [None]
         if needs_asset and action not in self.faked:
             try:
-                chosen = records(self.assets, app, assets)
+                chosen = records(self.given, app, assets)
             except LookupError as error:
                 raise ActionFailure(str(error)) from None
         app_runs = [StartedAppRun(id=next(self._ids), asset=asset) for asset in chosen]
         return StartedAction(action_run_id=next(self._ids), app_runs=app_runs)
+
+    def assets(self) -> list[AssetName]:
+        """Those that were given."""
+        return [AssetName(name=asset.name, app=asset.app) for asset in self.given]
 
     def ask_leave(self) -> None:
         """Nobody can cancel a trial but whoever sees it."""

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from flows import ActionFailure, ActionResult, Asset, PlaybookRun, action
 from flows.action import Action
-from flows.asset import AssetRecord
+from flows.asset import AssetName, AssetRecord
 from flows.container import Container
 from flows.failure import WrongParameter
 from flows.plain import plain
@@ -66,6 +66,9 @@ class Recorder:
         self.starts.append(start)
         app_runs = [StartedAppRun(id=n, asset=asset) for n, asset in enumerate(self.assets, 11)]
         return StartedAction(action_run_id=5, app_runs=app_runs)
+
+    def assets(self) -> list[AssetName]:
+        return []
 
     def ask_leave(self) -> None: ...
 

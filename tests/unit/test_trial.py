@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from prefect import flow, get_run_logger
 from pydantic import BaseModel, Field
 
-from flows import ActionFailure, ActionResult, Asset, PlaybookRun, action, playbook
+from flows import ActionFailure, ActionResult, Asset, PlaybookRun, action, apps, playbook
 from flows.trial import Progress, Sample, Trial, TrialAsset, start
 from flows.trial.loading import load
 from flows.trial.recording import Recording
@@ -106,6 +107,17 @@ def test_inputs_that_do_not_fit_are_named():
 def test_an_asset_that_is_missing_or_wrong_is_named(assets, sentence):
     run = Trial(assets=assets).run(hunt, SAMPLE, {"limit": 1})
     assert (run.status, run.message) == ("failed", sentence)
+
+
+def test_an_action_is_found_by_its_name_and_an_asset():
+    @playbook
+    def finds(_run: PlaybookRun) -> list[tuple[str, Sequence[str] | None]]:
+        found = [*apps.find("whois ip", asset="one"), *apps.find("whois ip", asset="dir")]
+        return [(action.app, action.options.assets) for action in found]
+
+    one = TrialAsset(name="one", app="RDAP")
+    run = Trial(assets=[one, DIRECTORY]).run(finds, SAMPLE)
+    assert (run.message, run.outputs) == ("", [("RDAP", ("one",))])
 
 
 def test_secrets_come_from_the_environment_by_name(monkeypatch):
