@@ -40,12 +40,11 @@ def message_text(run: PlaybookRun, parameter: ParameterForm) -> str:
 
 
 def _text(run: PlaybookRun, parameter: ParameterForm) -> str:
-    result = json.loads(run.result) if isinstance(run.result, str) else run.result
     content = {
         "message": run.message,
         "playbook_run_id": run.id,
         "playbook": run.playbook,
-        "result": [_action_run(action_run, parameter) for action_run in result],
+        "result": [_action_run(action_run, parameter) for action_run in run.actions()],
         "status": run.status,
     }
     return f"{compact(content)}\n"

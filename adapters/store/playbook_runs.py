@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from json import dumps
+from json import dumps, loads
 from typing import Any, Literal
 from uuid import UUID
 
@@ -38,10 +38,10 @@ UNFINISHED_ACTION = "The run ended before the action did"
 
 @dataclass(frozen=True, slots=True)
 class PlaybookRun:
-    """A run as it stands. `result` holds the ended action runs in the contract's form.
+    """A run as it stands.
 
-    It is the JSON text that PostgreSQL made of them where the run was read alone: callers ask again
-    and again for a run that has ended, and nothing of it needs to be read again.
+    `result` is the JSON text that PostgreSQL made of its actions where the run was read alone:
+    callers ask again and again for a run that has ended, and nothing of it needs to be read again.
     """
 
     id: int
@@ -71,6 +71,13 @@ class PlaybookRun:
     hostname: str | None
     process_id: int | None
     request_id: str | None
+
+    def actions(self) -> list[dict[str, Any]]:
+        """The ended action runs in the contract's form."""
+        if isinstance(self.result, str):
+            actions: list[dict[str, Any]] = loads(self.result)
+            return actions
+        return self.result
 
     @property
     def waits(self) -> bool:

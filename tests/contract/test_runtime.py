@@ -117,7 +117,7 @@ async def test_the_token_of_one_run_is_worth_nothing_for_another(ask, claim, dat
     started = (await ask("action_runs", other["token"], action_start())).json()
     end = action_end(started["app_runs"][0]["id"])
     await ask(f"action_runs/{started['action_run_id']}/end", mine["token"], end)
-    assert (await playbook_runs.read(database, other["playbook_run_id"])).result == []
+    assert (await playbook_runs.read(database, other["playbook_run_id"])).actions() == []
     await ask("end", mine["token"], ANY_RUN)
     assert (await read(other["playbook_run_id"]))["status"] == "running"
 
@@ -239,7 +239,7 @@ async def test_an_action_without_its_asset_is_refused_and_not_recorded(
     assert answer.status_code == 400
     assert answer.json()["message"] == sentence
     await ask("end", run["token"], ANY_RUN)
-    assert (await playbook_runs.read(database, run["playbook_run_id"])).result == []
+    assert (await playbook_runs.read(database, run["playbook_run_id"])).actions() == []
 
 
 async def test_what_a_stopped_worker_held_ends_and_wakes_the_reconciler(

@@ -240,7 +240,7 @@ async def test_a_cancelled_run_refuses_the(shop, what, where):
         await shop.ask(what, claim.token, action_run_id)
     assert not refused.value.held_elsewhere
     run = await playbook_runs.read(shop.database, run_id)
-    assert (run.status, run.result) == ("running", [])
+    assert (run.status, run.actions()) == ("running", [])
     assert run.cancelled == (
         "Cancelled in Prefect" if where == "in Prefect" else "Cancelled by operator"
     )
@@ -284,7 +284,7 @@ async def test_an_action_that_has_ended_stays_as_it_is(shop):
     action_run_id, (app_run,) = await shop.start_action(claim.token)
     await shop.end_action(claim.token, action_run_id, app_run.id, "success")
     await shop.end_action(claim.token, action_run_id, app_run.id, "failed")
-    (result,) = (await playbook_runs.read(shop.database, claim.playbook_run_id)).result
+    (result,) = (await playbook_runs.read(shop.database, claim.playbook_run_id)).actions()
     assert (result["status"], result["app_runs"][0]["status"]) == ("success", "success")
 
 
@@ -292,7 +292,7 @@ async def test_an_attempt_cannot_end_the_action_of_another_run(shop):
     mine, other = await shop.claim(), await shop.claim()
     action_run_id, (app_run,) = await shop.start_action(other.token)
     await shop.end_action(mine.token, action_run_id, app_run.id, "success")
-    assert (await playbook_runs.read(shop.database, other.playbook_run_id)).result == []
+    assert (await playbook_runs.read(shop.database, other.playbook_run_id)).actions() == []
 
 
 async def test_the_scope_says_which_artifacts_a_run_sees(shop):
@@ -320,7 +320,7 @@ async def test_actions_under_way_are_closed_when_the_run_ends(shop):
     await shop.end_action(claim.token, ended_id, app_run.id, "success")
     open_id, _ = await shop.start_action(claim.token)
     await attempts.end(shop.database, claim.token, "failed", "boom")
-    first, second = (await playbook_runs.read(shop.database, claim.playbook_run_id)).result
+    first, second = (await playbook_runs.read(shop.database, claim.playbook_run_id)).actions()
     assert (first["id"], first["status"]) == (ended_id, "success")
     assert (second["id"], second["status"]) == (open_id, "failed")
     assert second["message"] == playbook_runs.UNFINISHED_ACTION
