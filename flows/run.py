@@ -30,6 +30,8 @@ class Call:
     record: AssetRecord | None
     """The asset as the gateway has it."""
     values: dict[str, Any]
+    waits: bool = False
+    """Whether it begins later than its action run, which may have been cancelled by then."""
 
 
 Perform = Callable[["Action[...]", Sequence[Call], int], Sequence[Outcome]]

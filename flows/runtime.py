@@ -10,8 +10,10 @@ import functools
 import os
 import socket
 import ssl
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 from urllib.parse import quote
 from uuid import UUID, uuid4
@@ -64,12 +66,22 @@ class Claim(BaseModel):
     """Where people reach the gateway."""
 
 
+@dataclass
+class _Leave:
+    """One question to the gateway, and its answer for all who wait for it."""
+
+    answered: bool = False
+    error: Exception | None = None
+
+
 class Attempt:
     """A claimed run. Made by `claim`; everything it sends is refused once it is superseded."""
 
     def __init__(self, client: httpx.Client, claim: Claim) -> None:
         self._client = client
         self._process_id = os.getpid()
+        self._joining, self._asking = threading.Lock(), threading.Lock()
+        self._next_leave = _Leave()
         self.claim = claim
 
     @classmethod
@@ -154,13 +166,25 @@ class Attempt:
         return StartedAction.model_validate(answer)
 
     def ask_leave(self) -> None:
-        """Ask whether an action that has begun may be tried again.
+        """Ask whether more of an action that has begun may begin. Who asks meanwhile shares a call.
 
         Raises:
             Superseded: the run was cancelled or is no longer this process's.
 
         """
-        self._call("/runtime/leave", {})
+        with self._joining:
+            leave = self._next_leave
+        with self._asking:
+            if not leave.answered:
+                with self._joining:
+                    self._next_leave = _Leave()  # who comes from now on was not asked for
+                try:
+                    self._call("/runtime/leave", {})
+                except (Superseded, RuntimeRefused, RuntimeUnavailable) as error:
+                    leave.error = error
+                leave.answered = True
+        if leave.error is not None:
+            raise leave.error
 
     def end_action(
         self,

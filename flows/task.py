@@ -7,6 +7,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
@@ -39,12 +40,15 @@ def perform(action: Action[...], call: Call) -> ActionResult:
     """Call the function of `action` once, with checked values.
 
     Meanwhile it holds one of the asset's slots, where the asset has a limit. Its time begins when
-    it has one.
+    it has one. What has waited, for its turn or for a slot, asks for leave again: no work begins
+    after a cancel was acknowledged.
     """
-    if call.asset is None:
-        return action_result(action.name, _returned(action, call.values))
-    with slot(call.record, current().recorder.hold_slots):
-        return action_result(action.name, _returned(action, call.values, call.asset))
+    recorder = current().recorder
+    with slot(call.record, recorder.hold_slots):
+        if call.waits or (call.record is not None and call.record.limit is not None):
+            recorder.ask_leave()
+        asset = () if call.asset is None else (call.asset,)
+        return action_result(action.name, _returned(action, call.values, *asset))
 
 
 def _returned(action: Action[...], values: dict[str, Any], *asset: Asset[Any]) -> object:
@@ -63,9 +67,9 @@ def perform_in_prefect(action: Action[...], calls: Sequence[Call], limit: int) -
         return [_outcome(state)]
     free = BoundedSemaphore(limit)
     futures: list[PrefectFuture[ActionResult]] = []
-    for call in calls:
+    for place, call in enumerate(calls):
         free.acquire()
-        future = action.task.submit(call)
+        future = action.task.submit(replace(call, waits=place >= limit))
         future.add_done_callback(lambda _: free.release())
         futures.append(future)
     for future in futures:
@@ -83,10 +87,8 @@ def make_task(action: Action[...]) -> Task[[Call], ActionResult]:
 
     def perform_once(call: Call) -> ActionResult:
         context = TaskRunContext.get()
-        if context is not None and context.task_run.run_count > 1:
-            # Tried again: perhaps the run was cancelled meanwhile.
-            current().recorder.ask_leave()
-        return perform(action, call)
+        again = context is not None and context.task_run.run_count > 1
+        return perform(action, replace(call, waits=True) if again else call)
 
     def name(parameters: dict[str, Any]) -> str:
         return task_run_name(action.name, parameters["call"])

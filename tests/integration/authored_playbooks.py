@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import signal
 import time
 from pathlib import Path
 from typing import Literal
@@ -131,3 +132,20 @@ def meet(folder: str, number: int) -> ActionResult:
 def meets(run: PlaybookRun) -> None:
     folder = run.inputs["folder"]
     meet.with_options(limit=3).map([{"folder": folder, "number": n} for n in range(12)])
+
+
+@action("note", app="Authored")
+def note(file: str, number: int) -> ActionResult:
+    """Note that a parameter set has begun."""
+    with Path(file).open("a") as noted:
+        noted.write(f"{number}\n")
+    time.sleep(0.3)
+    return ActionResult(message="noted")
+
+
+@playbook
+def notes_deaf(run: PlaybookRun) -> None:
+    """One after the other, and deaf for SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    file = run.inputs["file"]
+    note.with_options(limit=1).map([{"file": file, "number": n} for n in range(40)])

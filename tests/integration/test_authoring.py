@@ -188,6 +188,22 @@ def test_a_map_works_on_no_more_at_once_than_its_limit(authored: System, tmp_pat
     assert 1 < max(at_once) <= 3
 
 
+def test_no_further_parameter_set_of_a_map_begins_after_a_cancel_was_acknowledged(
+    authored: System, tmp_path: Path
+) -> None:
+    file = tmp_path / "noted"
+    run_id = authored.start("notes_deaf", inputs={"file": str(file)})
+    deadline = time.monotonic() + RUN_SECONDS
+    while not file.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert authored.post(f"/rest/playbook_run/{run_id}", {"cancel": True})["cancelled"] is True
+    begun = file.read_text()
+    run = authored.ended(run_id)
+    assert run["cancelled"] == "Cancelled by admin"
+    assert file.read_text() == begun
+
+
 async def artifacts_of(
     prefect: PrefectClient, run: dict[str, Any], enough: Callable[[list[Artifact]], object]
 ) -> list[Artifact]:
