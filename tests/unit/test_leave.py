@@ -16,14 +16,14 @@ ASKERS = 12
 
 
 class Gateway:
-    """Answers the first call when it is told to, and says from then on whether the run may go on."""
+    """Answers the first call when it is told to; then it says whether the run may go on."""
 
     def __init__(self) -> None:
         self.calls = 0
         self.first_came, self.answer_first = threading.Event(), threading.Event()
         self.cancelled = False
 
-    def __call__(self, request: httpx.Request) -> httpx.Response:
+    def __call__(self, _: httpx.Request) -> httpx.Response:
         self.calls += 1
         if self.calls == 1:
             self.first_came.set()
@@ -35,7 +35,7 @@ class Gateway:
 
 
 @pytest.mark.parametrize("cancelled", [False, True])
-def test_who_asks_while_another_waits_is_asked_for_by_one_further_call(cancelled):
+def test_who_asks_while_another_waits_gets_no_answer_that_is_older_than_the_question(cancelled):
     gateway = Gateway()
     client = httpx.Client(transport=httpx.MockTransport(gateway), base_url="http://runtime")
     claim = cast("Any", SimpleNamespace(token="t"))
