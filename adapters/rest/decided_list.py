@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.errors import BadField, FieldMissing, NothingToChange
-from adapters.rest.body import read_object
+from adapters.rest.body import UNSTORABLE, read_object
 from adapters.rest.fields import LONGEST_INDEXED, Fields, as_identifier
 from adapters.rest.gateway import Gateway
 from adapters.rest.openapi.operation import Operation
@@ -117,7 +117,10 @@ async def formatted_content(request: Request) -> Response:
 
 async def locate(request: Request) -> int:
     """The id of the list that the path names. Raises `EntryNotFound`."""
-    return await decided_lists.find(Gateway.of(request).database, request.path_params["id"])
+    named: str = request.path_params["id"]
+    if UNSTORABLE.search(named):
+        raise decided_lists.missing(named)  # PostgreSQL would not even look for it
+    return await decided_lists.find(Gateway.of(request).database, named)
 
 
 def _name(fields: Fields) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -14,12 +15,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random
 
+from adapters.store.gathered import Gathered
 from adapters.store.prepared import Prepared
 from adapters.store.served_request import note
 
@@ -88,6 +91,7 @@ class Database:
             json_serializer=_compact_json,
             connect_args={"server_settings": SERVER_SETTINGS},
         )
+        self._gathered: dict[Prepared, Gathered] = {}
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._listing = create_async_engine(
             url,
@@ -146,11 +150,31 @@ class Database:
 
     async def fetch(self, prepared: Prepared, **given: object) -> asyncpg.Record | None:
         """The first row of a statement that is a transaction of its own; None without a row."""
+        async with self._connection() as connection:
+            return await connection.fetchrow(prepared.text, *prepared.values(given))
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[PoolConnectionProxy]:
         pool = await self._short  # at first it has to be made ready
         # Where nothing is waited for, a clock for it costs more than the statement.
         wait = None if pool.get_idle_size() else WAIT_SECONDS
         async with pool.acquire(timeout=wait) as connection:
-            return await connection.fetchrow(prepared.text, *prepared.values(given))
+            yield connection
+
+    async def gather(self, prepared: Prepared, identifier: int) -> asyncpg.Record | None:
+        """The row `identifier` of a statement that reads those named by its ``ids``, or None.
+
+        Who asks for rows of the statement at once shares a trip to PostgreSQL.
+        """
+        gathered = self._gathered.get(prepared)
+        if gathered is None:
+            gathered = self._gathered[prepared] = Gathered(functools.partial(self._rows, prepared))
+        return await gathered.row(identifier)
+
+    async def _rows(self, prepared: Prepared, ids: Sequence[int]) -> dict[int, asyncpg.Record]:
+        async with self._connection() as connection:
+            rows = await connection.fetch(prepared.text, *prepared.values({"ids": ids}))
+        return {row["id"]: row for row in rows}
 
     async def _bring_further(self) -> bool:
         """Migrate by one transaction; returns whether there was anything to do."""

@@ -9,10 +9,12 @@ from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ColumnElement,
     FromClause,
     Text,
+    any_,
     bindparam,
     case,
     cast,
@@ -94,14 +96,18 @@ def result(row: FromClause) -> ColumnElement[Any]:
     return case((row.c.end_time.is_(None), result_so_far()), else_=row.c.result)
 
 
+# Looked up for each run. A join is planned for many of them, and reads all playbooks for one.
+_playbook = (
+    select(playbooks.c.repository + "/" + playbooks.c.name)
+    .where(playbooks.c.id == runs.c.playbook_id)
+    .scalar_subquery()
+)
 _READ = Prepared(
     select(
         *(runs.c[name] for name in NAMES),
-        (playbooks.c.repository + "/" + playbooks.c.name).label("playbook"),
+        _playbook.label("playbook"),
         cast(result(runs), Text).label("result"),
-    )
-    .join(playbooks, playbooks.c.id == runs.c.playbook_id)
-    .where(runs.c.id == bindparam("playbook_run_id", type_=BigInteger))
+    ).where(runs.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
 )
 
 
@@ -113,7 +119,7 @@ async def read(database: Database, playbook_run_id: int) -> PlaybookRun:
     """
     if not 0 < playbook_run_id <= LARGEST_ID:
         raise PlaybookRunNotFound(playbook_run_id)
-    row = await database.fetch(_READ, playbook_run_id=playbook_run_id)
+    row = await database.gather(_READ, playbook_run_id)
     if row is None:
         raise PlaybookRunNotFound(playbook_run_id)
     return PlaybookRun(**row)

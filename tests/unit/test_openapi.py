@@ -101,3 +101,19 @@ def test_lists_describe_filters_by_all_fields() -> None:
     assert (
         "icontains" in schemas["container_exclude_"]["properties"]["_exclude_name"]["description"]
     )
+
+
+def test_what_takes_an_array_describes_the_refusal_of_each_of_its_items() -> None:
+    content = document(ROUTES)
+    described = content["components"]["responses"]
+    takes_many = {
+        path: methods["post"]["responses"]
+        for path, methods in content["paths"].items()
+        if "post" in methods
+        and "oneOf" in methods["post"]["requestBody"]["content"]["application/json"]["schema"]
+    }
+    assert "/rest/container" in takes_many
+    for responses in takes_many.values():
+        name = responses["400"]["$ref"].rpartition("/")[2]
+        schema = described[name]["content"]["application/json"]["schema"]
+        assert [each.get("type", "one") for each in schema["anyOf"]] == ["one", "array"]

@@ -92,6 +92,7 @@ def _operation(call: Call) -> dict[str, Any]:
     path = route.path
     summary, description = _described(call, said)
     needs = f"Needs the permission `{permission}`." if permission else "Needs no credentials."
+    refused = refusals.references(_refusals(call, said), takes_many=_takes_many(call))
     content: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", f"{method.lower()}{path}").strip("_"),
         "tags": [path.removeprefix("/rest").split("/")[1] or "front"],
@@ -99,7 +100,7 @@ def _operation(call: Call) -> dict[str, Any]:
         "description": f"{description}\n\n{needs}".strip(),
         "security": [{name: []} for name in SECURITY] if is_protected(path) else [],
         "parameters": _parameters(call, said),
-        "responses": {"200": _answer(call, said), **refusals.references(_refusals(call, said))},
+        "responses": {"200": _answer(call, said), **refused},
     }
     if method == "POST":
         example = {"example": said.sent} if said.sent is not None else {}

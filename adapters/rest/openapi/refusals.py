@@ -16,6 +16,7 @@ from adapters.errors import (
     HeadTooLarge,
     Invalid,
     KeyReused,
+    NoneWorked,
     NoSuchPage,
     NotFound,
     NotRequested,
@@ -36,6 +37,8 @@ from adapters.rest.openapi.operation import Schema
 from adapters.rest.protocol import REQUEST_SECONDS
 
 FAULT: Final = 500
+NONE_WORKED: Final = str(status_of_kind(NoneWorked))
+OF_ARRAY: Final = f"{NONE_WORKED}-of-array"
 EXAMPLES: Final[tuple[PhantomError, ...]] = (
     NotRequested("run"),
     FieldMissing("container_id"),
@@ -73,10 +76,18 @@ WITH_BODY: Final = (Invalid, BodyTooLarge)
 WITH_IDENTIFIER: Final = (NotFound,)
 
 
-def references(errors: Iterable[type[PhantomError]]) -> dict[str, Schema]:
-    """The responses of an operation that may end in one of `errors`, and in a fault of ours."""
+def references(
+    errors: Iterable[type[PhantomError]], *, takes_many: bool = False
+) -> dict[str, Schema]:
+    """The responses of an operation that may end in one of `errors`, and in a fault of ours.
+
+    `takes_many`: it answers an array of which no item worked with one refusal for each.
+    """
     codes = {FAULT, *(status_of_kind(error) for error in errors)}
-    return {str(code): {"$ref": f"#/components/responses/{code}"} for code in sorted(codes)}
+    names = {str(code): str(code) for code in sorted(codes)}
+    if takes_many:
+        names[NONE_WORKED] = OF_ARRAY
+    return {code: {"$ref": f"#/components/responses/{name}"} for code, name in names.items()}
 
 
 def responses() -> dict[str, Schema]:
@@ -90,13 +101,20 @@ def responses() -> dict[str, Schema]:
         sentences[status_of(error)].append(str(error))
     described[FAULT] = "A fault of the gateway's own"
     sentences[FAULT] = ["Internal error, noted in the gateway's log as incident ID"]
-    return {
+    found: dict[str, Schema] = {
         str(code): {
             "description": described[code],
             "content": {"application/json": _failed(sentences[code])},
         }
         for code in sorted(described)
     }
+    one = found[NONE_WORKED]["content"]["application/json"]
+    each: Schema = {"type": "array", "items": {"type": "object"}, "minItems": 1}
+    found[OF_ARRAY] = {
+        "description": "Refused; of an array each of its items",
+        "content": {"application/json": {**one, "schema": {"anyOf": [one["schema"], each]}}},
+    }
+    return found
 
 
 def _failed(sentences: list[str]) -> dict[str, Any]:
