@@ -35,9 +35,13 @@ class Channel:
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send a request and return its answer."""
         async with self._asking:
-            self._writer.write(pack(request))
-            await self._writer.drain()
+            await self.send(request)
             return await self.read()
+
+    async def send(self, request: dict[str, Any]) -> None:
+        """Send a request that has no answer."""
+        self._writer.write(pack(request))
+        await self._writer.drain()
 
     async def read(self) -> dict[str, Any]:
         """The next message of the other side."""

@@ -27,6 +27,7 @@ from prefect.workers.base import BaseWorker, BaseWorkerResult
 from adapters.prefect.gateway_client import GatewayClient
 from adapters.prefect.guardian import Guardian
 from adapters.prefect.known_deployments import KnownDeployments
+from adapters.prefect.preparation import Preparation, WaitingProcess, call_off
 from adapters.prefect.reused_process import ReusedRun
 from adapters.prefect.reused_processes import ReusedProcesses
 from adapters.prefect.run_process import RunProcess, end_orphans
@@ -130,7 +131,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> PhantomWorkerResult:
         """Begin the run and wait for its end."""
-        process = await self._begin(flow_run, configuration)
+        process = await self._begin(flow_run, await self._prepare(flow_run, configuration))
         if task_status is not None:
             task_status.started(process.process_id)
         code = await process.wait()
@@ -177,7 +178,10 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         return wait <= 0
 
     async def _carry_out(self, flow_run: FlowRun) -> None:
-        """Claim the flow run by its Pending state, begin it, wait, report."""
+        """Claim the flow run by its Pending state, begin it, wait, report.
+
+        Its process is made ready while Prefect answers, and not told which run it is until then.
+        """
         ABOUT.set(
             {
                 "flow_run_id": flow_run.id,
@@ -185,6 +189,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
                 "request_id": (flow_run.labels or {}).get(REQUEST_LABEL),
             }
         )
+        preparing = asyncio.create_task(self._prepare(flow_run))
         try:
             pending: State[None] = Pending()
             claimed = await self.client.set_flow_run_state(flow_run.id, pending)
@@ -193,15 +198,16 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
                 return
             flow_run.state = claimed.state
             try:
-                configuration = await self._deployments.configuration(flow_run)
-                process = await self._begin(flow_run, configuration)
+                prepared = await preparing
+                process = await self._begin(flow_run, prepared)
             except TemplateFailed as error:
                 crashed: State[None] = Crashed(message=str(error))
                 await self.client.set_flow_run_state(flow_run.id, crashed, force=True)
                 return
-            self._grace_seconds[flow_run.id] = configuration.grace_seconds
+            grace_seconds = prepared.configuration.grace_seconds
+            self._grace_seconds[flow_run.id] = grace_seconds
             self._processes[flow_run.id] = process
-            self._guardian.guard(flow_run.id, process.process_id, configuration.grace_seconds)
+            self._guardian.guard(flow_run.id, process.process_id, grace_seconds)
             logger.info("Flow run %s begins in process %s", flow_run.id, process.process_id)
             code = await process.wait()
             logger.info("Process %s of flow run %s: code %s", process.process_id, flow_run.id, code)
@@ -213,6 +219,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
                     flow_run.id, process.process_id, code, completed=code == COMPLETED
                 )
         finally:
+            call_off(preparing)
             self._processes.pop(flow_run.id, None)
             self._grace_seconds.pop(flow_run.id, None)
             self._guardian.release(flow_run.id)
@@ -227,20 +234,32 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             return False
         return state is not None and state.is_paused()
 
-    async def _begin(
-        self, flow_run: FlowRun, configuration: PhantomJobConfiguration
-    ) -> RunProcess | ReusedRun:
+    async def _prepare(
+        self, flow_run: FlowRun, configuration: PhantomJobConfiguration | None = None
+    ) -> Preparation:
+        """Everything that a run begins with but the claim. Raises `TemplateFailed`."""
         known = await self._deployments.read(flow_run.deployment_id)
+        configuration = configuration or await self._deployments.configuration(flow_run)
         code = await asyncio.to_thread(Code.of, known.entrypoint, known.folder)
+        # A reused process stands by as it is.
+        waiting = (
+            None
+            if configuration.isolation == "reused"
+            else WaitingProcess(*await self._templates.fork(code, configuration.isolation))
+        )
+        return Preparation(code, known.related, configuration, waiting)
+
+    async def _begin(self, flow_run: FlowRun, prepared: Preparation) -> RunProcess | ReusedRun:
+        configuration = prepared.configuration
         request = {
             "flow_run": flow_run.model_dump(mode="json"),
-            "related": known.related,
+            "related": prepared.related,
             "environment": {**configuration.environment, FLOW_RUN: str(flow_run.id)},
         }
-        if configuration.isolation == "reused":
-            slots = self._slots()
-            return await self._reused.begin(code, request, configuration, slots=slots)
-        return await self._templates.fork(code, request)
+        if prepared.waiting is not None:
+            return await prepared.waiting.begin(request)
+        slots = self._slots()
+        return await self._reused.begin(prepared.code, request, configuration, slots=slots)
 
     async def _listen(self) -> None:
         """Hear hints for as long as the worker lives; without them the poll finds the same."""

@@ -9,19 +9,18 @@ import signal
 import socket
 import sys
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from adapters.prefect.channel import Channel
 from adapters.prefect.run_process import RunProcess
+from flows.definition import Isolation
 
 START_SECONDS = 60
 MOST = 32
 """Most playbooks that are kept warm; each costs some 15 MB."""
 Place = tuple[str, str | None]
-T = TypeVar("T")
 logger = logging.getLogger("prefect_phantom.templates")
 
 
@@ -68,53 +67,29 @@ class Templates:
         """Start the first template process, so that the first run finds it warm."""
         await self._first.start()
 
-    async def fork(self, code: Code, request: dict[str, Any]) -> RunProcess:
-        """Fork a process for a run: ``{flow_run, related, environment}``.
+    async def fork(self, code: Code, isolation: Isolation) -> tuple[RunProcess, Channel]:
+        """Fork a process for one run, or a reused one, and the channel that it waits at.
 
         A template that dies while it is asked is made anew, once. Should it have forked all the
-        same, there are two processes, of which only one is given the run when they claim it.
+        same, that process reads the end of its channel, and ends.
 
         Raises:
             TemplateFailed: the playbook does not import, or its template died twice.
         """
-
-        async def ask(template: Channel | None) -> RunProcess:
-            answer = await (
-                template.ask(request) if template else self._first.ask(code, {"run": request})
-            )
-            return RunProcess(answer["process_id"])
-
-        return await self._attempt(code, ask)
-
-    async def fork_reused(self, code: Code) -> tuple[RunProcess, Channel]:
-        """Fork a process that carries out one run after the other, and the channel to it.
-
-        Raises:
-            TemplateFailed: as for `fork`.
-        """
-
-        async def ask(template: Channel | None) -> tuple[RunProcess, Channel]:
+        for last in (False, True):
+            template = await self._channel(code)
             ours, theirs = socket.socketpair()
             channel = await Channel.open(ours)
             try:
                 if template:
-                    await template.pass_on({}, theirs)
+                    await template.pass_on({"isolation": isolation}, theirs)
                 else:
-                    await self._first.pass_on(code, {"reused": True}, theirs)
+                    await self._first.pass_on(code, {"isolation": isolation}, theirs)
                 return RunProcess((await channel.read())["process_id"]), channel
-            except BaseException:
+            except BaseException as error:
                 channel.close()
-                raise
-
-        return await self._attempt(code, ask)
-
-    async def _attempt(self, code: Code, ask: Callable[[Channel | None], Awaitable[T]]) -> T:
-        """What `ask` gets from a template of `code`; one that dies of it is made anew, once."""
-        for last in (False, True):
-            template = await self._channel(code)
-            try:
-                return await ask(template)
-            except (ConnectionError, asyncio.IncompleteReadError) as error:
+                if not isinstance(error, (ConnectionError, asyncio.IncompleteReadError)):
+                    raise
                 self._channels.pop(code.place, None)
                 if last:
                     message = f"The template process of {code.entrypoint} died"
@@ -140,7 +115,9 @@ class Templates:
             return channel
 
     async def _make(self, code: Code) -> Channel | None:
-        channel = await self._first.send(code, {})
+        ours, theirs = socket.socketpair()
+        await self._first.pass_on(code, {}, theirs)
+        channel = await Channel.open(ours)
         process_id = (await channel.read())["process_id"]
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -209,20 +186,6 @@ class _First:
             first = await self.start()
             place = {"entrypoint": code.entrypoint, "folder": code.folder}
             await first.pass_on({**place, **request}, passed)
-
-    async def send(self, code: Code, request: dict[str, Any]) -> Channel:
-        """Ask for a process that knows `code`; the channel to it is returned."""
-        ours, theirs = socket.socketpair()
-        await self.pass_on(code, request, theirs)
-        return await Channel.open(ours)
-
-    async def ask(self, code: Code, request: dict[str, Any]) -> dict[str, Any]:
-        """Ask for a process that knows `code`, and return its one answer."""
-        channel = await self.send(code, request)
-        try:
-            return await channel.read()
-        finally:
-            channel.close()
 
     async def close(self) -> None:
         if self._channel is not None and self._program is not None:

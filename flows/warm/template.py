@@ -6,9 +6,9 @@ that carries out many. Neither of them ever holds a client, a connection or a th
 of it is whole.
 
 Asked over the socket FD for a playbook, the first answers over the socket that came along. Asked
-for a run or a reused process, it forks one that imports the playbook itself: for a playbook whose
-import starts threads, which a fork would lose. A reused process goes on with the socket that came
-with the request. These processes are forked twice: the one in between ends at once, so that their
+for a process of some isolation, it forks one that imports the playbook itself: for a playbook whose
+import starts threads, which a fork would lose. That one waits for its run, or its runs, at the
+socket that came with the request. It is forked twice: the one in between ends at once, so that its
 parent is the worker, which reaps its descendants and learns when one ends.
 """
 
@@ -29,6 +29,7 @@ from typing import Any, NoReturn
 import prefect
 from prefect.flows import load_flow_from_entrypoint
 
+from flows.definition import Isolation
 from flows.log_format import format_all
 from flows.warm.message import pack, receive
 from flows.warm.reused import serve
@@ -52,13 +53,9 @@ def main() -> None:
         request, descriptors = message
         channel = socket.socket(fileno=descriptors[0])
         load = functools.partial(_load, request["entrypoint"], request["folder"])
-        if "run" in request:
-            work = functools.partial(_run, load, request["run"])
-            process_id = _fork(work, connection, channel)
-            channel.sendall(pack({"process_id": process_id}))
-        elif "reused" in request:
-            process_id = _fork(functools.partial(_serve_runs, load, channel), connection)
-            channel.sendall(pack({"process_id": process_id}))
+        if "isolation" in request:
+            work = functools.partial(WORK[request["isolation"]], load, channel)
+            channel.sendall(pack({"process_id": _fork(work, connection)}))
         elif os.fork() == 0:
             connection.close()
             _serve_playbook(channel, load)
@@ -83,14 +80,9 @@ def _serve_playbook(channel: socket.socket, load: Load) -> None:
     gc.freeze()
     while (message := receive(channel)) is not None:
         request, descriptors = message
-        if descriptors:
-            with socket.socket(fileno=descriptors[0]) as runs:
-                work = functools.partial(_serve_runs, lambda: flow, runs)
-                process_id = _fork(work, channel)
-                runs.sendall(pack({"process_id": process_id}))
-        else:
-            process_id = _fork(functools.partial(_run, lambda: flow, request), channel)
-            channel.sendall(pack({"process_id": process_id}))
+        with socket.socket(fileno=descriptors[0]) as runs:
+            work = functools.partial(WORK[request["isolation"]], lambda: flow, runs)
+            runs.sendall(pack({"process_id": _fork(work, channel)}))
 
 
 def _load(entrypoint: str, folder: str | None) -> prefect.Flow[..., Any]:
@@ -141,13 +133,22 @@ def _lead(work: Callable[[], int]) -> NoReturn:
     raise AssertionError
 
 
-def _run(load: Load, request: dict[str, Any]) -> int:
-    return execute(load(), request)
+def _carry_out_one(load: Load, channel: socket.socket) -> int:
+    flow = load()
+    message = receive(channel)
+    channel.close()
+    return 0 if message is None else execute(flow, message[0])  # None: the run is another worker's
 
 
 def _serve_runs(load: Load, channel: socket.socket) -> int:
     serve(load(), channel)
     return 0
+
+
+WORK: dict[Isolation, Callable[[Load, socket.socket], int]] = {
+    "fork": _carry_out_one,
+    "reused": _serve_runs,
+}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 
 from flows.runtime import certificate_authorities
 from flows.tracing import prepare
@@ -27,13 +28,24 @@ MODULES = (
     "websockets.asyncio.client",
 )
 
+MODELS = (
+    "prefect.client.schemas.actions:LogCreate",
+    "prefect.client.schemas.objects:ConcurrencyLeaseHolder",
+    "prefect.client.schemas.objects:FlowRun",
+    "prefect.client.schemas.objects:ServerDefaultResultStorage",
+    "prefect.events:Event",
+)
+"""Built by pydantic when they are first used, which would be anew in each run: 10 ms."""
+
 
 def warm_up() -> None:
-    """Import what runs use, and read the certificate authorities.
+    """Import what runs use, build models, and read the certificate authorities.
 
     Must start no thread and open no connection: neither would survive a fork.
     """
     for module in MODULES:
         importlib.import_module(module)
+    for model in MODELS:
+        pkgutil.resolve_name(model).model_rebuild()
     certificate_authorities()
     prepare()

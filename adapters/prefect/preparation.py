@@ -1,0 +1,56 @@
+"""What is made ready for a run while Prefect is asked whether it may begin."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.prefect.channel import Channel
+from adapters.prefect.run_process import RunProcess
+from adapters.prefect.templates import Code
+from adapters.prefect.work_pool import PhantomJobConfiguration
+
+
+class WaitingProcess:
+    """A process that was forked for one run, and waits to be told which."""
+
+    def __init__(self, process: RunProcess, channel: Channel) -> None:
+        self._process = process
+        self._channel = channel
+
+    async def begin(self, request: dict[str, Any]) -> RunProcess:
+        """Give it its run, ``{flow_run, related, environment}``; it takes no other."""
+        with suppress(ConnectionError):  # it has died: how is told by its end, as of any run
+            await self._channel.send(request)
+        self._channel.close()
+        return self._process
+
+    def dismiss(self) -> None:
+        """Let it end itself, if it was given no run: it sees that nobody will."""
+        self._channel.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What a run begins with once it is claimed."""
+
+    code: Code
+    related: list[dict[str, Any]]
+    """What the run belongs to in Prefect."""
+    configuration: PhantomJobConfiguration
+    waiting: WaitingProcess | None
+    """None where the playbook's processes are reused: those stand by as they are."""
+
+
+def call_off(preparing: asyncio.Task[Preparation]) -> None:
+    """Have nothing made ready any longer, and a process that was given no run end itself."""
+    preparing.cancel()
+    preparing.add_done_callback(_dismiss)
+
+
+def _dismiss(preparing: asyncio.Task[Preparation]) -> None:
+    prepared = preparing.cancelled() or preparing.exception() or preparing.result()
+    if isinstance(prepared, Preparation) and prepared.waiting is not None:
+        prepared.waiting.dismiss()
