@@ -1,0 +1,101 @@
+"""A process that is forked ahead of its run: what becomes of it when there is none for it.
+
+Each case is a program of its own, since it becomes the parent of what its template forks.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLAYBOOK = """
+import prefect
+
+@prefect.flow
+def nothing():
+    pass
+"""
+BEGIN = """
+import asyncio, os, psutil, signal, sys
+from adapters.prefect.preparation import Preparation, WaitingProcess, call_off
+from adapters.prefect.templates import Code, Templates
+from adapters.prefect.work_pool import PhantomJobConfiguration
+from flows.warm.reaper import become_reaper
+
+become_reaper()
+CODE = Code(sys.argv[1], None, 0.0)
+
+async def forked(templates):
+    return await templates.fork(CODE, "fork")
+
+async def prepare(templates):
+    process, channel = await forked(templates)
+    return Preparation(CODE, [], PhantomJobConfiguration(), WaitingProcess(process, channel))
+
+def alive(templates):
+    children = psutil.Process().children()
+    return [
+        each
+        for each in children
+        if each.pid != templates.process_id and each.status() != psutil.STATUS_ZOMBIE
+    ]
+
+async def main():
+    templates = Templates()
+    process, channel = await forked(templates)  # its playbook is imported from here on
+    channel.close()
+    await process.wait()
+"""
+CASES = {
+    "it is dismissed": (
+        """
+    process, channel = await forked(templates)
+    WaitingProcess(process, channel).dismiss()
+    print(await process.wait())
+""",
+        "0",
+    ),
+    "it died before it was told": (
+        """
+    process, channel = await forked(templates)
+    os.kill(process.process_id, signal.SIGKILL)
+    await process.wait()
+    same = await WaitingProcess(process, channel).begin({"flow_run": {}})
+    print(await same.wait())
+""",
+        "-9",
+    ),
+    "its run is refused at any moment of its making": (
+        """
+    kept = []  # so that no process ends because its channel is forgotten
+    for number in range(40):
+        preparing = asyncio.create_task(prepare(templates))
+        kept.append(preparing)
+        await asyncio.sleep(number / 1000)
+        call_off(preparing)
+        await asyncio.wait([preparing])
+    while alive(templates):
+        await asyncio.sleep(0.01)
+    print("none")
+""",
+        "none",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_process_without_a_run_ends(case: str, tmp_path: Path) -> None:
+    (tmp_path / "nothing.py").write_text(PLAYBOOK)
+    body, expected = CASES[case]
+    program = f"{BEGIN}{body}\nasyncio.run(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", program, f"{tmp_path}/nothing.py:nothing"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.returncode) == (expected, 0), done.stderr
