@@ -27,7 +27,7 @@ from prefect.workers.base import BaseWorker, BaseWorkerResult
 from adapters.prefect.gateway_client import GatewayClient
 from adapters.prefect.guardian import Guardian
 from adapters.prefect.known_deployments import KnownDeployments
-from adapters.prefect.preparation import Preparation, WaitingProcess, call_off
+from adapters.prefect.preparation import Preparation, WaitingProcess, dismiss
 from adapters.prefect.reused_process import ReusedRun
 from adapters.prefect.reused_processes import ReusedProcesses
 from adapters.prefect.run_process import RunProcess, end_orphans
@@ -219,7 +219,8 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
                     flow_run.id, process.process_id, code, completed=code == COMPLETED
                 )
         finally:
-            call_off(preparing)
+            if flow_run.id not in self._processes:
+                self._start(dismiss(preparing))
             self._processes.pop(flow_run.id, None)
             self._grace_seconds.pop(flow_run.id, None)
             self._guardian.release(flow_run.id)

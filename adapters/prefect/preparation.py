@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.prefect.channel import Channel
 from adapters.prefect.run_process import RunProcess
-from adapters.prefect.templates import Code
+from adapters.prefect.templates import Code, TemplateFailed
 from adapters.prefect.work_pool import PhantomJobConfiguration
 
 
@@ -44,13 +44,12 @@ class Preparation:
     """None where the playbook's processes are reused: those stand by as they are."""
 
 
-def call_off(preparing: asyncio.Task[Preparation]) -> None:
-    """Have nothing made ready any longer, and a process that was given no run end itself."""
-    preparing.cancel()
-    preparing.add_done_callback(_dismiss)
+async def dismiss(preparing: asyncio.Task[Preparation]) -> None:
+    """Let the process end itself that was made ready for a run which is not to begin.
 
-
-def _dismiss(preparing: asyncio.Task[Preparation]) -> None:
-    prepared = preparing.cancelled() or preparing.exception() or preparing.result()
-    if isinstance(prepared, Preparation) and prepared.waiting is not None:
-        prepared.waiting.dismiss()
+    What is being made is made to its end: the playbook's next run finds its template.
+    """
+    with suppress(TemplateFailed):  # nobody is interested any longer
+        prepared = await preparing
+        if prepared.waiting is not None:
+            prepared.waiting.dismiss()

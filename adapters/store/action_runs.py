@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, update
+from asyncpg import Record
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import Invalid
-from adapters.store.attempts import HeldRun, hold
-from adapters.store.database import Database
+from adapters.store.attempts import check, hold, token_hash
+from adapters.store.database import Database, compact_json
+from adapters.store.prepared import Prepared
 from adapters.store.tables import action_runs, app_runs, assets
 
 Status = Literal["success", "failed"]
 KNOWN = (
-    assets.c.id,
-    assets.c.name,
-    assets.c.app,
-    assets.c.settings,
-    assets.c.secrets,
-    assets.c.limit_name,
+    *(assets.c[name] for name in ("id", "name", "app", "settings", "secrets")),
+    assets.c.limit_name.label("limit"),
 )
 NAMES = ("id", "name", "app", "settings", "secrets", "limit")
 """What a run is told of an asset: of secrets the blocks that hold them."""
+FOREIGN_KEY = "The start_key is that of another run's action"
 NO_ASSET = 'Asset "{name}" of app {app} not found'
 
 
@@ -70,25 +70,12 @@ async def start(
         Superseded: the attempt is stale, or its run has ended or is being cancelled.
         Invalid: no asset of the app is configured, or a named one does not exist.
     """
-    async with database.begin() as connection:
-        held = await hold(connection, token)
-        chosen: list[dict[str, Any] | None] = [None]
-        if request.needs_asset:
-            chosen = await _assets(connection, request)
-        known = await connection.execute(
-            select(action_runs.c.id).where(
-                action_runs.c.start_key == request.start_key,
-                action_runs.c.playbook_run_id == held.id,
-            )
-        )
-        action_run_id = known.scalar() or await _insert(connection, held, request, chosen)
-        rows = await connection.execute(
-            select(app_runs.c.id, app_runs.c.asset_name, app_runs.c.asset_id, *KNOWN)
-            .join(assets, assets.c.id == app_runs.c.asset_id, isouter=True)
-            .where(app_runs.c.action_run_id == action_run_id)
-            .order_by(app_runs.c.id)
-        )
-        return action_run_id, [_started(row, request.app) for row in rows]
+    while True:
+        rows = await database.fetch_all(_START, token_hash=token_hash(token), **_values(request))
+        if rows:
+            return rows[0]["action_run_id"], [_started(row, request.app) for row in rows]
+        if (started := await _started_before(database, token, request)) is not None:
+            return started
 
 
 async def end(
@@ -105,104 +92,152 @@ async def end(
     Raises:
         Superseded: the attempt is stale, or its run has ended or is being cancelled.
     """
+    entries = [
+        [{key: result[key] for key in ("parameter", "status", "message")} for result in end.results]
+        for end in ends
+    ]
+    while True:
+        held = await database.fetch(
+            _END,
+            token_hash=token_hash(token),
+            action_run_id=action_run_id,
+            status=status,
+            message=message,
+            ids=[end.id for end in ends],
+            statuses=[end.status for end in ends],
+            messages=[end.message for end in ends],
+            exceptions=[end.exception_occured for end in ends],
+            entries=[compact_json(each) for each in entries],
+            results=[compact_json(end.results) for end in ends],
+        )
+        if held is not None:
+            return
+        await check(database, token)
+
+
+async def _started_before(
+    database: Database, token: str, request: ActionStart
+) -> tuple[int, list[AppRunStart]] | None:
+    """What an earlier request with the same key has recorded. Raises what speaks against a start.
+
+    None when nothing does any more.
+    """
     async with database.begin() as connection:
         held = await hold(connection, token)
-        closed = await connection.execute(
-            update(action_runs)
-            .where(
-                action_runs.c.id == action_run_id,
-                action_runs.c.playbook_run_id == held.id,
-                action_runs.c.status == "running",
+        query = (
+            select(
+                *(app_runs.c.action_run_id, app_runs.c.id.label("app_run_id")),
+                *(app_runs.c.asset_id, app_runs.c.asset_name, app_runs.c.playbook_run_id, *KNOWN),
             )
-            .values(status=status, message=message, close_time=func.now())
+            .join(action_runs, action_runs.c.id == app_runs.c.action_run_id)
+            .join(assets, assets.c.id == app_runs.c.asset_id, isouter=True)
+            .where(action_runs.c.start_key == request.start_key)
         )
-        if not closed.rowcount:
-            return
-        for part in ends:
-            await connection.execute(
-                update(app_runs)
-                .where(app_runs.c.id == part.id, app_runs.c.action_run_id == action_run_id)
-                .values(
-                    status=part.status,
-                    message=part.message,
-                    exception_occured=part.exception_occured,
-                    entries=[
-                        {key: result[key] for key in ("parameter", "status", "message")}
-                        for result in part.results
-                    ],
-                    result_data=part.results,
-                    end_time=func.now(),
-                )
-            )
+        rows = (await connection.execute(query.order_by(app_runs.c.id))).mappings().all()
+        if rows and rows[0]["playbook_run_id"] != held.id:
+            raise Invalid(FOREIGN_KEY)
+        if rows:
+            return rows[0]["action_run_id"], [_started(row, request.app) for row in rows]
+        if request.needs_asset:
+            await _check_assets(connection, request)
+        return None
 
 
-def _started(row: Row[Any], app: str) -> AppRunStart:
-    app_run_id, asset_name, asset_id, *known = row
-    if asset_id is None:
-        return AppRunStart(app_run_id, None)
-    if known[0] is None:
-        raise Invalid(NO_ASSET.format(name=asset_name, app=app))
-    return AppRunStart(app_run_id, dict(zip(NAMES, known, strict=True)))
-
-
-async def _insert(
-    connection: AsyncConnection,
-    held: HeldRun,
-    request: ActionStart,
-    chosen: list[dict[str, Any] | None],
-) -> int:
-    inserted = await connection.execute(
-        insert(action_runs)
-        .values(
-            playbook_run_id=held.id,
-            container_id=held.container_id,
-            start_key=request.start_key,
-            attempt=held.attempt,
-            name=request.name,
-            action=request.action,
-            app=request.app,
-            type=request.type,
-        )
-        .returning(action_runs.c.id)
-    )
-    action_run_id = int(inserted.scalar_one())
+def _values(request: ActionStart) -> dict[str, object]:
     waiting = [
         {"parameter": parameter, "status": "failed", "message": ""}
         for parameter in request.parameters
     ]
-    await connection.execute(
-        insert(app_runs),
-        [
-            {
-                "action_run_id": action_run_id,
-                "playbook_run_id": held.id,
-                "container_id": held.container_id,
-                "asset_id": asset["id"] if asset else None,
-                "asset_name": asset["name"] if asset else request.app,
-                "app": request.app,
-                "action": request.action,
-                # What a reader sees should the action never report back.
-                "entries": waiting,
-            }
-            for asset in chosen
-        ],
-    )
-    return action_run_id
+    return {
+        "start_key": request.start_key,
+        "name": request.name,
+        "action": request.action,
+        "app": request.app,
+        "type": request.type,
+        "assets": request.assets,
+        "least": max(1, len(set(request.assets or ()))) if request.needs_asset else 0,
+        # What a reader sees should the action never report back.
+        "entries": compact_json(waiting),
+    }
 
 
-async def _assets(connection: AsyncConnection, request: ActionStart) -> list[dict[str, Any] | None]:
-    query = select(assets.c.id, assets.c.name).where(
-        assets.c.app == request.app, assets.c.disabled.is_(False)
-    )
-    if request.assets is not None:
-        query = query.where(assets.c.name.in_(request.assets))
-    found = {row.name: row.id for row in await connection.execute(query.order_by(assets.c.id))}
-    missing = [name for name in request.assets or [] if name not in found]
-    if missing or not found:
-        message = (
-            NO_ASSET.format(name=missing[0], app=request.app)
-            if missing
-            else f"No asset of app {request.app} is configured, so {request.action} cannot run"
-        )
+def _started(row: Record | Mapping[Any, Any], app: str) -> AppRunStart:
+    if row["asset_id"] is None:
+        return AppRunStart(row["app_run_id"], None)
+    if row["id"] is None:
+        raise Invalid(NO_ASSET.format(name=row["asset_name"], app=app))
+    return AppRunStart(row["app_run_id"], {name: row[name] for name in NAMES})
+
+
+async def _check_assets(connection: AsyncConnection, request: ActionStart) -> None:
+    query = select(assets.c.name).where(assets.c.app == request.app, assets.c.disabled.is_(False))
+    found = set(await connection.scalars(query))
+    missing = [name for name in request.assets or () if name not in found]
+    if missing:
+        raise Invalid(NO_ASSET.format(name=missing[0], app=request.app))
+    if not found or request.assets == []:
+        message = f"No asset of app {request.app} is configured, so {request.action} cannot run"
         raise Invalid(message)
-    return [{"id": found[name], "name": name} for name in found]
+
+
+# An attempt that may act no longer finds no `held`, so that nothing is made. Parameters of a SELECT
+# have no type but the one that they are given.
+_START = Prepared(
+    text(
+        """
+        WITH held AS (
+          SELECT id, attempt, container_id FROM playbook_runs
+          WHERE attempt_token_hash = :token_hash AND cancel_time IS NULL AND end_time IS NULL
+          FOR UPDATE
+        ), chosen AS (
+          SELECT id, name, app, settings, secrets, limit_name FROM assets
+          WHERE CAST(:least AS integer) > 0 AND app = :app AND NOT disabled
+            AND (CAST(:assets AS text[]) IS NULL OR name = ANY (CAST(:assets AS text[])))
+        ), made AS (
+          INSERT INTO action_runs
+            (playbook_run_id, container_id, attempt, start_key, name, action, app, type)
+          SELECT id, container_id, attempt, CAST(:start_key AS uuid), CAST(:name AS text),
+            CAST(:action AS text), CAST(:app AS text), CAST(:type AS text)
+          FROM held WHERE (SELECT count(*) FROM chosen) >= CAST(:least AS integer)
+          ON CONFLICT (start_key) DO NOTHING
+          RETURNING id, playbook_run_id, container_id
+        ), begun AS (
+          INSERT INTO app_runs (action_run_id, playbook_run_id, container_id,
+            asset_id, asset_name, app, action, entries)
+          SELECT made.id, playbook_run_id, container_id, chosen.id,
+            coalesce(chosen.name, CAST(:app AS text)), CAST(:app AS text), CAST(:action AS text),
+            CAST(CAST(:entries AS text) AS json)
+          FROM made LEFT JOIN chosen ON true ORDER BY chosen.id
+          RETURNING action_run_id, id AS app_run_id, asset_id, asset_name
+        )
+        SELECT begun.*, chosen.id, chosen.name, chosen.app, settings, secrets, limit_name AS limit
+        FROM begun LEFT JOIN chosen ON chosen.id = asset_id ORDER BY app_run_id
+        """
+    )
+)
+_END = Prepared(
+    text(
+        """
+        WITH held AS (
+          SELECT id, attempt, container_id FROM playbook_runs
+          WHERE attempt_token_hash = :token_hash AND cancel_time IS NULL AND end_time IS NULL
+          FOR UPDATE
+        ), closed AS (
+          UPDATE action_runs SET status = :status, message = :message, close_time = now()
+          FROM held
+          WHERE action_runs.id = :action_run_id AND playbook_run_id = held.id
+            AND action_runs.status = 'running'
+          RETURNING action_runs.id
+        ), parts AS (
+          UPDATE app_runs SET status = part.status, message = part.message,
+            exception_occured = part.exception, entries = CAST(part.entries AS json),
+            result_data = CAST(part.results AS json), end_time = now()
+          FROM closed, unnest(CAST(:ids AS bigint[]), CAST(:statuses AS text[]),
+            CAST(:messages AS text[]), CAST(:exceptions AS boolean[]), CAST(:entries AS text[]),
+            CAST(:results AS text[])) AS part (id, status, message, exception, entries, results)
+          WHERE app_runs.id = part.id AND app_runs.action_run_id = closed.id
+        )
+        SELECT id FROM held
+        """
+    )
+)

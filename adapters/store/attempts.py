@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Row, Select, any_, func, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    LargeBinary,
+    Row,
+    Select,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +31,7 @@ from adapters.store.database import Database
 from adapters.store.leases import FROM_NOW
 from adapters.store.measures import RUNS_ACCEPTED
 from adapters.store.playbook_runs import finish
+from adapters.store.prepared import Prepared
 from adapters.store.run_log import Line
 from adapters.store.run_requests import RunRequest, insert_run
 from adapters.store.tables import artifacts, containers, playbooks
@@ -126,7 +138,7 @@ async def _claim(
         .values(
             claim_id=request.claim_id,
             attempt=attempt,
-            attempt_token_hash=_hash(token),
+            attempt_token_hash=token_hash(token),
             claim_time=func.now(),
             lease_expire_time=FROM_NOW,
             worker=request.worker,
@@ -229,7 +241,7 @@ async def hold(connection: AsyncConnection, token: str) -> HeldRun:
     query = select(
         *(runs.c.id, runs.c.attempt, runs.c.container_id, runs.c.end_time, runs.c.cancel_time),
         *(runs.c.effective_user_id, runs.c.request_id, runs.c.traceparent),
-    ).where(runs.c.attempt_token_hash == _hash(token))
+    ).where(runs.c.attempt_token_hash == token_hash(token))
     row = (await connection.execute(query.with_for_update())).one_or_none()
     if row is None:
         message = "This attempt is no longer the run's current one"
@@ -250,8 +262,9 @@ async def hold(connection: AsyncConnection, token: str) -> HeldRun:
 
 async def check(database: Database, token: str) -> None:
     """Raise `Superseded` if the attempt that `token` stands for may not act any more."""
-    async with database.begin() as connection:
-        await hold(connection, token)
+    if await database.fetch(_MAY_ACT, token_hash=token_hash(token)) is None:
+        async with database.begin() as connection:
+            await hold(connection, token)  # which says why
 
 
 async def log(database: Database, token: str, lines: Sequence[Line]) -> None:
@@ -283,7 +296,7 @@ async def end(
     """
     async with database.begin() as connection:
         query = select(runs.c.status, runs.c.message).where(
-            runs.c.attempt_token_hash == _hash(token),
+            runs.c.attempt_token_hash == token_hash(token),
             runs.c.end_time.is_not(None),
             runs.c.cancel_time.is_(None),
         )
@@ -297,5 +310,15 @@ async def end(
         await finish(connection, held.id, status, message, noted=bool(lines), outputs=outputs)
 
 
-def _hash(token: str) -> bytes:
+def token_hash(token: str) -> bytes:
+    """What is stored of an attempt's token."""
     return hashlib.sha256(token.encode()).digest()
+
+
+_MAY_ACT = Prepared(
+    select(runs.c.id).where(
+        runs.c.attempt_token_hash == bindparam("token_hash", type_=LargeBinary),
+        runs.c.cancel_time.is_(None),
+        runs.c.end_time.is_(None),
+    )
+)

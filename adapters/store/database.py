@@ -88,7 +88,7 @@ class Database:
             max_overflow=0,
             # What callers send must not end up in the log when a statement fails.
             hide_parameters=True,
-            json_serializer=_compact_json,
+            json_serializer=compact_json,
             connect_args={"server_settings": SERVER_SETTINGS},
         )
         self._gathered: dict[Prepared, Gathered] = {}
@@ -100,7 +100,7 @@ class Database:
             max_overflow=0,
             pool_timeout=LIST_SECONDS,
             hide_parameters=True,
-            json_serializer=_compact_json,
+            json_serializer=compact_json,
             # Hardly one list is like another: what is kept of each would be a hundred megabytes.
             query_cache_size=LIST_STATEMENTS,
             connect_args={
@@ -161,6 +161,11 @@ class Database:
         async with pool.acquire(timeout=wait) as connection:
             yield connection
 
+    async def fetch_all(self, prepared: Prepared, **given: object) -> Sequence[asyncpg.Record]:
+        """All rows of a statement that is a transaction of its own."""
+        async with self._connection() as connection:
+            return await connection.fetch(prepared.text, *prepared.values(given))
+
     async def gather(self, prepared: Prepared, identifier: int) -> asyncpg.Record | None:
         """The row `identifier` of a statement that reads those named by its ``ids``, or None.
 
@@ -172,9 +177,7 @@ class Database:
         return await gathered.row(identifier)
 
     async def _rows(self, prepared: Prepared, ids: Sequence[int]) -> dict[int, asyncpg.Record]:
-        async with self._connection() as connection:
-            rows = await connection.fetch(prepared.text, *prepared.values({"ids": ids}))
-        return {row["id"]: row for row in rows}
+        return {row["id"]: row for row in await self.fetch_all(prepared, ids=ids)}
 
     async def _bring_further(self) -> bool:
         """Migrate by one transaction; returns whether there was anything to do."""
@@ -216,14 +219,15 @@ def dsn(url: URL) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def _compact_json(value: object) -> str:
+def compact_json(value: object) -> str:
+    """`value` as it is stored."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 async def _read_json(connection: asyncpg.Connection) -> None:
     for name in ("json", "jsonb"):
         await connection.set_type_codec(
-            name, schema="pg_catalog", encoder=_compact_json, decoder=json.loads
+            name, schema="pg_catalog", encoder=compact_json, decoder=json.loads
         )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from adapters.errors import Invalid
 from adapters.store import action_runs, assets
-from adapters.store.action_runs import ActionStart
+from adapters.store.action_runs import ActionStart, AppRunEnd
 from adapters.store.tables import app_runs
 from tests.integration.shop import Shop
 
@@ -59,3 +59,39 @@ async def test_what_a_deleted_asset_did_stays_known_and_is_not_done_again(shop: 
             app_runs.c.id == app_run.id
         )
         assert (await connection.execute(query)).one() == (made, name)
+
+
+async def test_each_of_several_assets_has_its_part_and_its_end(shop: Shop) -> None:
+    names = [uuid4().hex for _ in range(3)]
+    made = [await make(shop, name) for name in names]
+    claim = await shop.claim()
+    request = start(assets=[*names, names[0]])
+    action_run_id, parts = await action_runs.start(shop.database, claim.token, request)
+    assert [part.asset["id"] for part in parts if part.asset] == made
+    ends = [
+        AppRunEnd(
+            part.id,
+            "failed" if number else "success",
+            f"{number} done",
+            exception_occured=bool(number),
+            results=[
+                {"parameter": {"n": number}, "status": "success", "message": "ä", "data": ["{}"]}
+            ]
+            * number,
+        )
+        for number, part in enumerate(parts)
+    ]
+    await action_runs.end(
+        *(shop.database, claim.token, action_run_id), status="success", message="m", ends=ends
+    )
+    async with shop.database.read() as connection:
+        columns = (app_runs.c.status, app_runs.c.message, app_runs.c.exception_occured)
+        query = select(*columns, app_runs.c.entries, app_runs.c.result_data, app_runs.c.end_time)
+        rows = await connection.execute(
+            query.where(app_runs.c.action_run_id == action_run_id).order_by(app_runs.c.id)
+        )
+        for end, row in zip(ends, rows, strict=True):
+            entries = [{k: v for k, v in each.items() if k != "data"} for each in end.results]
+            told = (end.status, end.message, end.exception_occured, entries, end.results)
+            assert tuple(row)[:-1] == told
+            assert row.end_time is not None

@@ -12,7 +12,12 @@ from pathlib import Path
 import pytest
 
 PLAYBOOK = """
+import os
+import pathlib
 import prefect
+
+with pathlib.Path(__file__).with_name("imports").open("a") as imports:
+    print(os.getpid(), file=imports)
 
 @prefect.flow
 def nothing():
@@ -20,7 +25,7 @@ def nothing():
 """
 BEGIN = """
 import asyncio, os, psutil, signal, sys
-from adapters.prefect.preparation import Preparation, WaitingProcess, call_off
+from adapters.prefect.preparation import Preparation, WaitingProcess, dismiss
 from adapters.prefect.templates import Code, Templates
 from adapters.prefect.work_pool import PhantomJobConfiguration
 from flows.warm.reaper import become_reaper
@@ -75,8 +80,7 @@ CASES = {
         preparing = asyncio.create_task(prepare(templates))
         kept.append(preparing)
         await asyncio.sleep(number / 1000)
-        call_off(preparing)
-        await asyncio.wait([preparing])
+        await dismiss(preparing)
     while alive(templates):
         await asyncio.sleep(0.01)
     print("none")
@@ -99,3 +103,4 @@ def test_a_process_without_a_run_ends(case: str, tmp_path: Path) -> None:
         check=False,
     )
     assert (done.stdout.strip(), done.returncode) == (expected, 0), done.stderr
+    assert len((tmp_path / "imports").read_text().splitlines()) == 1, "by one template for all"
