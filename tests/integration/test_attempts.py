@@ -19,7 +19,6 @@ from adapters.store import (
 from adapters.store import unsettled_runs as unsettled
 from adapters.store.attempts import Claim
 from adapters.store.playbooks import FoundPlaybook
-from adapters.store.tables import action_runs
 from adapters.store.tables import playbook_runs as runs
 from tests.integration.shop import REPOSITORIES, Shop, cancel
 
@@ -285,28 +284,6 @@ async def test_the_key_of_a_start_is_that_of_one_run(shop):
     await shop.start_action((await shop.claim()).token, start_key)
     with pytest.raises(Invalid, match="another run's action"):
         await shop.start_action((await shop.claim()).token, start_key)
-
-
-@pytest.mark.parametrize("what", EVERY_REQUEST[:2])
-async def test_a_cancel_that_is_being_made_durable_is_waited_for_by_the(shop, what):
-    claim = await shop.claim()
-    action_run_id, _ = await shop.start_action(claim.token)
-    async with shop.database.begin() as connection:
-        await playbook_runs.mark_cancelled(
-            connection, claim.playbook_run_id, user_id=None, text="Cancelled"
-        )
-        asking = asyncio.create_task(shop.ask(what, claim.token, action_run_id))
-        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        while not await connection.scalar(waiting):
-            assert not asking.done()
-            await asyncio.sleep(0)
-    with pytest.raises(Superseded, match="was cancelled"):
-        await asking
-    async with shop.database.read() as connection:
-        query = select(action_runs.c.id, action_runs.c.status)
-        of_run = action_runs.c.playbook_run_id == claim.playbook_run_id
-        rows = (await connection.execute(query.where(of_run))).all()
-    assert rows == [(action_run_id, "running")]
 
 
 async def test_an_action_that_has_ended_stays_as_it_is(shop):
