@@ -115,7 +115,7 @@ async def record(database: Database, created: dict[int, UUID]) -> None:
 async def give_back(database: Database, playbook_run_ids: Collection[int]) -> None:
     """Put runs back to their places in the queue, which Prefect has certainly not made.
 
-    Those whose cancel was asked for meanwhile end, as they would have in the queue.
+    Those whose cancel was asked for meanwhile end there, as if they had never left it.
     """
     given = (
         runs.c.id == any_(literal(list(playbook_run_ids), ARRAY(BigInteger))),
@@ -130,7 +130,7 @@ async def give_back(database: Database, playbook_run_ids: Collection[int]) -> No
         await connection.execute(
             update(runs)
             .where(*given, runs.c.cancel_time.is_not(None))
-            .values(**cancelled, result=[], settled=True)
+            .values(**cancelled, dispatch_time=None, result=[], settled=True)
         )
 
 

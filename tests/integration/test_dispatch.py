@@ -271,6 +271,7 @@ async def test_a_cancel_during_a_creation_that_fails_ends_the_run(
     row = await read(run_id)
     assert (row.status, row.cancelled, row.message) == ("failed", *["Cancelled by me"] * 2)
     assert row.settled
+    assert row.dispatch_time is None, "it was in the queue again, and in Prefect never"
     line.fault = None
     assert await dispatcher.dispatch() == 0
     assert await flow_runs(run_id) == []
