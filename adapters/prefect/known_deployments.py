@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -18,6 +19,10 @@ from adapters.prefect.work_pool import PhantomJobConfiguration, configure
 WORKING_DIRECTORY = "prefect.deployments.steps.set_working_directory"
 SECONDS = 10.0
 """How long a deployment that was read is taken to be the same."""
+NAME_SECONDS = 600.0
+"""How long flows and work queues are, of which a run's events say the name, and nothing depends."""
+
+ReadNamed: TypeAlias = Callable[[UUID], Awaitable[Flow | WorkQueue]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class KnownDeployments:
     def __init__(self, client: PrefectClient) -> None:
         self._client = client
         self._known: dict[UUID, tuple[float, KnownDeployment]] = {}
+        self._named: dict[UUID, tuple[float, dict[str, Any]]] = {}
 
     async def read(self, deployment_id: UUID | None) -> KnownDeployment:
         """What a deployment says.
@@ -70,9 +76,8 @@ class KnownDeployments:
                 "pull step set_working_directory is known; use a pool of type process"
             )
             raise TemplateFailed(message)
-        flow = await self._client.read_flow(deployment.flow_id)
         related = [
-            _related("flow", flow, flow.id),
+            await self._name("flow", deployment.flow_id, self._client.read_flow),
             _related("deployment", deployment, deployment.id),
         ]
         template: dict[str, Any] = {}
@@ -81,8 +86,8 @@ class KnownDeployments:
             template = pool.base_job_template
             related.append(_related("work-pool", pool, pool.name))
         if deployment.work_queue_id is not None:
-            queue = await self._client.read_work_queue(deployment.work_queue_id)
-            related.append(_related("work-queue", queue, queue.id))
+            queue_id = deployment.work_queue_id
+            related.append(await self._name("work-queue", queue_id, self._client.read_work_queue))
         return KnownDeployment(
             entrypoint=deployment.entrypoint,
             folder=steps[-1][WORKING_DIRECTORY]["directory"] if steps else None,
@@ -94,6 +99,14 @@ class KnownDeployments:
             job_variables=deployment.job_variables,
             configuration=await self._configure(template, deployment.job_variables),
         )
+
+    async def _name(self, kind: str, key: UUID, read: ReadNamed) -> dict[str, Any]:
+        now = asyncio.get_running_loop().time()
+        read_at, named = self._named.get(key, (0.0, None))
+        if named is None or now - read_at > NAME_SECONDS:
+            named = _related(kind, await read(key), key)
+            self._named[key] = (now, named)
+        return named
 
     async def configuration(self, flow_run: FlowRun) -> PhantomJobConfiguration:
         """What a run is started with: the pool's settings, the deployment's, and its own.
