@@ -18,6 +18,7 @@ import contextlib
 import functools
 import gc
 import os
+import select
 import signal
 import socket
 import sys
@@ -54,8 +55,7 @@ def main() -> None:
         channel = socket.socket(fileno=descriptors[0])
         load = functools.partial(_load, request["entrypoint"], request["folder"])
         if "isolation" in request:
-            work = functools.partial(WORK[request["isolation"]], load, channel)
-            channel.sendall(pack({"process_id": _fork(work, connection)}))
+            _fork(functools.partial(WORK[request["isolation"]], load), channel, connection)
         elif os.fork() == 0:
             connection.close()
             _serve_playbook(channel, load)
@@ -81,8 +81,7 @@ def _serve_playbook(channel: socket.socket, load: Load) -> None:
     while (message := receive(channel)) is not None:
         request, descriptors = message
         with socket.socket(fileno=descriptors[0]) as runs:
-            work = functools.partial(WORK[request["isolation"]], lambda: flow, runs)
-            runs.sendall(pack({"process_id": _fork(work, channel)}))
+            _fork(functools.partial(WORK[request["isolation"]], lambda: flow), runs, channel)
 
 
 def _load(entrypoint: str, folder: str | None) -> prefect.Flow[..., Any]:
@@ -96,41 +95,45 @@ def _threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread is not main_thread]
 
 
-def _fork(work: Callable[[], int], *unneeded: socket.socket) -> int:
-    """Fork a process for `work`, a child of the worker, and return its id."""
-    reader, writer = os.pipe()
+def _fork(
+    work: Callable[[socket.socket], int], channel: socket.socket, unneeded: socket.socket
+) -> None:
+    """Fork a process for `work`, a child of the worker, which tells it its id over `channel`."""
     between = os.fork()
     if between == 0:
-        os.close(reader)
-        process_id = os.fork()
-        if process_id == 0:
-            os.close(writer)
-            for connection in unneeded:
-                connection.close()
-            _lead(work)
-        os.write(writer, str(process_id).encode())
+        parent = os.getpid()
+        if os.fork() == 0:
+            unneeded.close()
+            _lead(work, channel, parent)
         leave(0)
-    os.close(writer)
-    with os.fdopen(reader) as answer:
-        process_id = int(answer.read())
     with contextlib.suppress(ChildProcessError):  # where nobody collects children, the wait is all
         os.waitpid(between, 0)
-    return process_id
 
 
-def _lead(work: Callable[[], int]) -> NoReturn:
+def _lead(work: Callable[[socket.socket], int], channel: socket.socket, parent: int) -> NoReturn:
     """Do `work` as the leader of a session, and end with the code that it returns."""
     code = 1
     try:
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        code = work()
+        _wait_for(parent)
+        # It says so itself: a template that died before it has would leave both sides waiting.
+        channel.sendall(pack({"process_id": os.getpid()}))
+        code = work(channel)
     except BaseException:  # noqa: BLE001 - the last frame of this process
         traceback.print_exc()
     finally:
         leave(code)
     raise AssertionError
+
+
+def _wait_for(parent: int) -> None:
+    """Wait until `parent` has ended and this process is the worker's child, who can reap it."""
+    with contextlib.suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(parent)
+        select.select([descriptor], [], [])
+        os.close(descriptor)
 
 
 def _carry_out_one(load: Load, channel: socket.socket) -> int:

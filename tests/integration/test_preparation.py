@@ -23,6 +23,17 @@ with pathlib.Path(__file__).with_name("imports").open("a") as imports:
 def nothing():
     pass
 """
+MORTAL = """
+import os
+import signal
+import prefect
+
+os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+@prefect.flow
+def nothing():
+    pass
+"""
 BEGIN = """
 import asyncio, os, psutil, signal, sys
 from adapters.prefect.preparation import Preparation, WaitingProcess, dismiss
@@ -73,6 +84,15 @@ CASES = {
 """,
         "-9",
     ),
+    "its template dies as soon as it has forked": (
+        """
+    CODE = Code(sys.argv[1].replace("nothing.py", "mortal.py"), None, 0.0)
+    process, channel = await templates.fork(CODE, "fork")
+    WaitingProcess(process, channel).dismiss()
+    print(await process.wait())
+""",
+        "0",
+    ),
     "its run is refused at any moment of its making": (
         """
     kept = []  # so that no process ends because its channel is forgotten
@@ -93,6 +113,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_a_process_without_a_run_ends(case: str, tmp_path: Path) -> None:
     (tmp_path / "nothing.py").write_text(PLAYBOOK)
+    (tmp_path / "mortal.py").write_text(MORTAL)
     body, expected = CASES[case]
     program = f"{BEGIN}{body}\nasyncio.run(main())"
     done = subprocess.run(
