@@ -7,8 +7,11 @@ from collections.abc import Hashable
 
 from adapters.errors import TooMany
 
-BURST_SECONDS = 30.0
+BURST_SECONDS = 30
 """What was not used of this time may be used at once."""
+SECOND = 1_000_000_000
+"""A second in nanoseconds. Times are integers: a sum of floats is off by more the longer a machine
+is up, and of two equal times one is then the larger."""
 MOST = 10_000
 
 
@@ -20,17 +23,17 @@ class Rates:
     """
 
     def __init__(self, per_second: float) -> None:
-        self._interval = 1 / per_second if per_second else 0.0
-        self._over: dict[Hashable, float] = {}
+        self._interval = int(SECOND / per_second) if per_second else 0
+        self._over: dict[Hashable, int] = {}
 
     def spend(self, key: Hashable) -> None:
         """Count one request. Raises `TooMany`."""
         if not self._interval:
             return
-        now = time.monotonic()
-        over = max(self._over.get(key, 0.0), now) + self._interval
-        if over - now > BURST_SECONDS:
-            raise TooMany(TooMany.REQUESTS, over - now - BURST_SECONDS)
+        now = time.monotonic_ns()
+        over = max(self._over.get(key, now), now) + self._interval
+        if (early := over - now - BURST_SECONDS * SECOND) > 0:
+            raise TooMany(TooMany.REQUESTS, early / SECOND)
         self._over[key] = over
         if len(self._over) > MOST:
             self._over = {each: end for each, end in self._over.items() if end > now}

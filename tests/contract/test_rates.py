@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import httpx
 import pytest
 
 from adapters.errors import TooMany
 from adapters.rest import rates
-from adapters.rest.rates import BURST_SECONDS, Rates
+from adapters.rest.rates import BURST_SECONDS, SECOND, Rates
 from adapters.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -55,16 +53,24 @@ async def test_a_token_that_asks_too_often_is_refused_wherever_it_comes_from(cal
     assert (await call("192.0.2.9", credentials.automation_token)).status_code == 200
 
 
-def test_what_is_allowed_comes_back_with_time(monkeypatch):
-    allowed, now = Rates(2.0), time.monotonic()
-    monkeypatch.setattr(rates.time, "monotonic", lambda: now)
-    for _ in range(round(2 * BURST_SECONDS)):
+@pytest.mark.parametrize("rate", [2.0, 3.0, 7.0])
+@pytest.mark.parametrize(
+    "uptime",
+    # Just below a power of two seconds the sum of two floats has fewer digits than either.
+    [0, 1, *(2**power * SECOND - 12_345_678_901 for power in range(4, 33, 4))],
+)
+def test_what_is_allowed_comes_back_with_time_however_long_the_machine_is_up(
+    monkeypatch, uptime, rate
+):
+    allowed, now = Rates(rate), uptime
+    monkeypatch.setattr(rates.time, "monotonic_ns", lambda: now)
+    for _ in range(round(rate * BURST_SECONDS)):
         allowed.spend("ana")
     with pytest.raises(TooMany):
         allowed.spend("ana")
-    monkeypatch.setattr(rates.time, "monotonic", lambda: now + 1)
-    allowed.spend("ana")
-    allowed.spend("ana")
+    now += SECOND
+    for _ in range(round(rate)):
+        allowed.spend("ana")
     with pytest.raises(TooMany):
         allowed.spend("ana")
 
@@ -78,8 +84,8 @@ def test_without_a_rate_nothing_is_refused_or_remembered():
 
 def test_many_callers_do_not_fill_the_memory(monkeypatch):
     monkeypatch.setattr(rates, "MOST", 10)
-    allowed, now = Rates(1000), iter(range(1000))
-    monkeypatch.setattr(rates.time, "monotonic", lambda: float(next(now)))
+    allowed, now = Rates(1000), iter(range(0, 1000 * SECOND, SECOND))
+    monkeypatch.setattr(rates.time, "monotonic_ns", lambda: next(now))
     for n in range(1000):
         allowed.spend(n)
     assert len(allowed._over) <= 11
