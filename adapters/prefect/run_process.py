@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from uuid import UUID
 
 import psutil
 
+from flows.guardian import process_tree
 from flows.guardian.process_tree import FLOW_RUN, process_name
 
 STARTING_SECONDS = 10.0
@@ -100,7 +100,8 @@ def _end_orphan(process: psutil.Process, running: set[str]) -> bool:
     """Whether it was alive, and is killed."""
     if process.status() == psutil.STATUS_ZOMBIE:
         # It may be a run that ended so soon that its template has yet to tell of its start.
-        if time.time() - process.create_time() < STARTING_SECONDS:
+        seen = process_tree.read(process.pid)
+        if seen is None or seen.age() < STARTING_SECONDS:
             return False
         os.waitpid(process.pid, os.WNOHANG)
         return False

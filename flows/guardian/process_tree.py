@@ -13,6 +13,8 @@ from pathlib import Path
 FLOW_RUN = "PREFECT__FLOW_RUN_ID"
 LONGEST_NAME = 15
 LOOK_SECONDS = 0.02
+TICKS = os.sysconf("SC_CLK_TCK")
+"""In how many a second the kernel counts when a process was started."""
 ROUNDS = 100
 """How often a tree that starts processes faster than they can be killed is looked at again."""
 
@@ -36,6 +38,10 @@ class Process:
     group: int
     session: int
     start: int
+
+    def age(self) -> float:
+        """Seconds since it was started, whatever is done to the machine's date meanwhile."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - self.start / TICKS
 
 
 def read(process_id: int) -> Process | None:
