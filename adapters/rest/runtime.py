@@ -1,11 +1,13 @@
 """The runtime API: the only door from runs and workers to stored data. Its own listener.
 
 Two kinds of callers: workers and fresh runs show the key that gateway and workers share; a claimed
-run shows the token of its attempt, which is worth nothing for any other run.
+run shows the token of its attempt, which is worth nothing for any other run. The table of routes
+says which, and it is judged before a handler is called: see `runtime_credential`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +20,6 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
 from adapters.announcement import Announcement
 from adapters.hints import Hints
@@ -26,10 +27,10 @@ from adapters.rest import runtime_assets, runtime_case, runtime_starts
 from adapters.rest.failures import Failures
 from adapters.rest.gateway import unheard
 from adapters.rest.responses import answer
+from adapters.rest.runtime_credential import LOOKED_UP_AT_ONCE, key, new_token, runtime_route, token
+from adapters.rest.runtime_credential import bearer as _bearer
 from adapters.rest.runtime_message import RuntimeMessage as _Message
-from adapters.rest.runtime_message import bearer as _bearer
 from adapters.rest.runtime_message import read as _read
-from adapters.rest.runtime_message import require_key as _require_key
 from adapters.settings import Settings
 from adapters.signal import Signal
 from adapters.store import action_runs, attempts, leases, unsettled_runs, workers
@@ -144,21 +145,21 @@ def create_runtime_application(
     """Make the ASGI application. A claim frees a place in Prefect, so it wakes `dispatch`."""
     application = Starlette(
         routes=[
-            Route("/runtime/claim", _claim, methods=["POST"]),
-            Route("/runtime/action_runs", _start_action, methods=["POST"]),
-            Route("/runtime/action_runs/{action_run_id:int}/end", _end_action, methods=["POST"]),
-            Route("/runtime/leave", _leave, methods=["POST"]),
-            Route("/runtime/log", _log, methods=["POST"]),
-            Route("/runtime/end", _end, methods=["POST"]),
-            Route("/runtime/refused", _refused, methods=["POST"]),
-            Route("/runtime/workers/{name}/started", _worker_started, methods=["POST"]),
-            Route("/runtime/workers/{name}/stopping", _worker_stopping, methods=["POST"]),
-            Route("/runtime/workers/{name}/stopped", _worker_stopped, methods=["POST"]),
-            Route("/runtime/workers/{name}/exited", _run_exited, methods=["POST"]),
-            Route("/runtime/workers/{name}/lease", _lease, methods=["POST"]),
-            Route("/runtime/workers/{name}/gone", _gone, methods=["POST"]),
-            Route("/runtime/workers/{name}/held", _held, methods=["POST"]),
-            Route("/runtime/workers/{name}/hints", _hints, methods=["GET"]),
+            runtime_route("claim", key, _claim),
+            runtime_route("action_runs", token, _start_action),
+            runtime_route("action_runs/{action_run_id:int}/end", token, _end_action),
+            runtime_route("leave", token, _leave),
+            runtime_route("log", token, _log),
+            runtime_route("end", token, _end),
+            runtime_route("refused", key, _refused),
+            runtime_route("workers/{name}/started", key, _worker_started),
+            runtime_route("workers/{name}/stopping", key, _worker_stopping),
+            runtime_route("workers/{name}/stopped", key, _worker_stopped),
+            runtime_route("workers/{name}/exited", key, _run_exited),
+            runtime_route("workers/{name}/lease", key, _lease),
+            runtime_route("workers/{name}/gone", key, _gone),
+            runtime_route("workers/{name}/held", key, _held),
+            runtime_route("workers/{name}/hints", key, _hints, method="GET"),
             *runtime_assets.ROUTES,
             *runtime_case.ROUTES,
             *runtime_starts.ROUTES,
@@ -171,16 +172,17 @@ def create_runtime_application(
     application.state.reconcile = reconcile
     application.state.hints = hints
     application.state.announce = announce
+    application.state.looking_up = asyncio.Semaphore(LOOKED_UP_AT_ONCE)
     return application
 
 
 async def _claim(request: Request) -> Response:
-    _require_key(request)
     message = await _read(request, _Claim)
     state = request.app.state
     claim = await attempts.claim(
         state.database,
         attempts.ClaimRequest(**dict(message)),
+        token=new_token(request),
         repositories=state.settings.repositories,
     )
     logger.info(
@@ -246,7 +248,6 @@ async def _log(request: Request) -> Response:
 
 async def _worker_started(request: Request) -> Response:
     """A worker begins; whatever its name held before is dead, since it ended the leftovers."""
-    _require_key(request)
     database: Database = request.app.state.database
     await workers.forget_old(database)
     ended = await leases.end_held_by(
@@ -257,7 +258,6 @@ async def _worker_started(request: Request) -> Response:
 
 
 async def _worker_stopping(request: Request) -> Response:
-    _require_key(request)
     await unsettled_runs.note_worker_stopping(
         request.app.state.database, request.path_params["name"]
     )
@@ -266,7 +266,6 @@ async def _worker_stopping(request: Request) -> Response:
 
 async def _worker_stopped(request: Request) -> Response:
     """A worker has ended the processes of all its runs."""
-    _require_key(request)
     ended = await leases.end_held_by(
         request.app.state.database,
         request.path_params["name"],
@@ -278,7 +277,6 @@ async def _worker_stopped(request: Request) -> Response:
 
 
 async def _run_exited(request: Request) -> Response:
-    _require_key(request)
     message = await _read(request, _Exited)
     if await unsettled_runs.end_exited(
         request.app.state.database,
@@ -293,7 +291,6 @@ async def _run_exited(request: Request) -> Response:
 
 async def _lease(request: Request) -> Response:
     """A guardian answers for the processes of these runs, and asks which may not go on."""
-    _require_key(request)
     message = await _read(request, _Refused)
     database, worker = request.app.state.database, request.path_params["name"]
     await leases.renew(database, worker, message.flow_run_ids)
@@ -303,7 +300,6 @@ async def _lease(request: Request) -> Response:
 
 async def _gone(request: Request) -> Response:
     """The processes of these runs have ended without their worker."""
-    _require_key(request)
     message = await _read(request, _Gone)
     gone = [leases.GoneProcess(**dict(each)) for each in message.runs]
     ended = await leases.end_gone(request.app.state.database, request.path_params["name"], gone)
@@ -313,7 +309,6 @@ async def _gone(request: Request) -> Response:
 
 async def _held(request: Request) -> Response:
     """A worker says at each of its polls how it stands, and is told what it must stop."""
-    _require_key(request)
     message = await _read(request, _Held)
     database: Database = request.app.state.database
     presence = workers.Presence(
@@ -327,7 +322,6 @@ async def _held(request: Request) -> Response:
 
 async def _refused(request: Request) -> Response:
     """Which runs may not go on, for whoever keeps a single one."""
-    _require_key(request)
     message = await _read(request, _Refused)
     stop = await unsettled_runs.refused(request.app.state.database, message.flow_run_ids)
     return answer({"stop": jsonable_encoder(stop)})
@@ -335,7 +329,6 @@ async def _refused(request: Request) -> Response:
 
 async def _hints(request: Request) -> Response:
     """A line of JSON for each hint; an empty object every few seconds shows that it lives."""
-    _require_key(request)
     hints: Hints = request.app.state.hints
 
     async def lines() -> AsyncIterator[str]:

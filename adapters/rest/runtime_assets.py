@@ -7,10 +7,10 @@ from uuid import UUID
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from adapters.rest.responses import answer
-from adapters.rest.runtime_message import RuntimeMessage, bearer, read
+from adapters.rest.runtime_credential import bearer, runtime_route, token
+from adapters.rest.runtime_message import RuntimeMessage, read
 from adapters.store import assets, attempts, held_slots
 
 MOST_SLOTS = 10_000
@@ -37,6 +37,6 @@ async def _slots(request: Request) -> Response:
 
 
 ROUTES = [
-    Route("/runtime/assets", _assets, methods=["POST"]),
-    Route("/runtime/slots", _slots, methods=["POST"]),
+    runtime_route("assets", token, _assets),
+    runtime_route("slots", token, _slots),
 ]

@@ -13,7 +13,6 @@ from uuid import UUID
 from pydantic import Field, JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from adapters.errors import FieldMissing, Invalid, NothingToChange
 from adapters.rest import container_entry
@@ -25,7 +24,8 @@ from adapters.rest.decided_list import check_name
 from adapters.rest.fields import LONGEST_INDEXED, Fields
 from adapters.rest.responses import answer
 from adapters.rest.run_request import queue_delay
-from adapters.rest.runtime_message import RuntimeMessage, bearer, read
+from adapters.rest.runtime_credential import bearer, runtime_route, token
+from adapters.rest.runtime_message import RuntimeMessage, read
 from adapters.store.case_changes import Change
 from adapters.store.containers import ContainerFields, given
 from adapters.store.served_request import ServedRequest, serving
@@ -145,16 +145,12 @@ def _served(request: Request) -> ServedRequest:
     )
 
 
-def _route(path: str, handler: Callable[[Request], Awaitable[Response]]) -> Route:
-    return Route(f"/runtime/{path}", handler, methods=["POST"])
-
-
 ROUTES = [
-    _route("artifacts", _add_artifact),
-    _route("artifacts/{artifact_id:int}", _change_artifact),
-    _route("containers", _change_container),
-    _route("notes", _write(container_entry.NOTES)),
-    _route("comments", _write(container_entry.COMMENTS)),
-    _route("pins", _write(container_entry.PINS)),
-    _route("list_rows", _append_row),
+    runtime_route("artifacts", token, _add_artifact),
+    runtime_route("artifacts/{artifact_id:int}", token, _change_artifact),
+    runtime_route("containers", token, _change_container),
+    runtime_route("notes", token, _write(container_entry.NOTES)),
+    runtime_route("comments", token, _write(container_entry.COMMENTS)),
+    runtime_route("pins", token, _write(container_entry.PINS)),
+    runtime_route("list_rows", token, _append_row),
 ]

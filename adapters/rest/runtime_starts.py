@@ -8,12 +8,12 @@ from uuid import UUID
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from adapters.rest.address import address_of
 from adapters.rest.responses import answer
 from adapters.rest.run_request import queue_delay
-from adapters.rest.runtime_message import RuntimeMessage, read, require_key
+from adapters.rest.runtime_credential import key, runtime_route
+from adapters.rest.runtime_message import RuntimeMessage, read
 from adapters.store import scheduled_starts
 from adapters.store.automation import PATH
 from adapters.store.scheduled_starts import ScheduledStart
@@ -29,7 +29,6 @@ class _Start(RuntimeMessage):
 
 
 async def _start(request: Request) -> Response:
-    require_key(request)
     message = await read(request, _Start)
     state = request.app.state
     address = address_of(request.scope)
@@ -44,4 +43,4 @@ async def _start(request: Request) -> Response:
     return answer({"playbook_run_ids": run_ids})
 
 
-ROUTES = [Route("/runtime/scheduled_starts", _start, methods=["POST"])]
+ROUTES = [runtime_route("scheduled_starts", key, _start)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -44,6 +43,7 @@ REMOVED = (
     "Playbook run {id} has been removed; start the playbook once more, without the tag of that run"
 )
 HELD = "Playbook run {id} is held by another process"
+STALE = "This attempt is no longer the run's current one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,10 @@ class HeldRun:
     traceparent: str | None = None
 
 
-async def claim(database: Database, request: ClaimRequest, *, repositories: Sequence[str]) -> Claim:
-    """Give the run to the process that asks, if it may have it.
+async def claim(
+    database: Database, request: ClaimRequest, *, token: str, repositories: Sequence[str]
+) -> Claim:
+    """Give the run to the process that asks, if it may have it, and with it the `token`.
 
     Raises:
         Superseded: the run has ended, is cancelled, or is held by another process.
@@ -107,7 +109,7 @@ async def claim(database: Database, request: ClaimRequest, *, repositories: Sequ
     """
     try:
         async with database.begin() as connection:
-            return await _claim(connection, request, repositories)
+            return await _claim(connection, request, token, repositories)
     except Superseded:
         await unsettle(database, request.flow_run_id)
         raise
@@ -118,7 +120,7 @@ async def claim(database: Database, request: ClaimRequest, *, repositories: Sequ
 
 
 async def _claim(
-    connection: AsyncConnection, request: ClaimRequest, repositories: Sequence[str]
+    connection: AsyncConnection, request: ClaimRequest, token: str, repositories: Sequence[str]
 ) -> Claim:
     row = await _lock(connection, request)
     if row is None:
@@ -131,7 +133,6 @@ async def _claim(
     if row.claim_id not in {None, request.claim_id}:
         raise Superseded(HELD.format(id=row.id), held_elsewhere=True)
     attempt = row.attempt if row.claim_id == request.claim_id else row.attempt + 1
-    token = secrets.token_urlsafe(32)
     await connection.execute(
         update(runs)
         .where(runs.c.id == row.id)
@@ -244,8 +245,7 @@ async def hold(connection: AsyncConnection, token: str) -> HeldRun:
     ).where(runs.c.attempt_token_hash == token_hash(token))
     row = (await connection.execute(query.with_for_update())).one_or_none()
     if row is None:
-        message = "This attempt is no longer the run's current one"
-        raise Superseded(message, held_elsewhere=True)
+        raise Superseded(STALE, held_elsewhere=True)
     if row.cancel_time is not None:
         raise Superseded(CANCELLED.format(id=row.id))
     if row.end_time is not None:
@@ -265,6 +265,12 @@ async def check(database: Database, token: str) -> None:
     if await database.fetch(_MAY_ACT, token_hash=token_hash(token)) is None:
         async with database.begin() as connection:
             await hold(connection, token)  # which says why
+
+
+async def require_known(database: Database, token: str) -> None:
+    """Raise `Superseded` if `token` stands for no run's current or last attempt."""
+    if await database.fetch(_KNOWN, token_hash=token_hash(token)) is None:
+        raise Superseded(STALE, held_elsewhere=True)
 
 
 async def log(database: Database, token: str, lines: Sequence[Line]) -> None:
@@ -315,6 +321,9 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+_KNOWN = Prepared(
+    select(runs.c.id).where(runs.c.attempt_token_hash == bindparam("token_hash", type_=LargeBinary))
+)
 _MAY_ACT = Prepared(
     select(runs.c.id).where(
         runs.c.attempt_token_hash == bindparam("token_hash", type_=LargeBinary),

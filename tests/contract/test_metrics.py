@@ -266,4 +266,4 @@ async def _begin_in_prefect(database, container: int) -> attempts.Claim:
         playbook_run_id=None, container_id=container, scope="all", inputs=None, worker=None,
         hostname="h", process_id=1, process_start=1.0,
     )  # fmt: skip
-    return await attempts.claim(database, request, repositories=["local"])
+    return await attempts.claim(database, request, token=uuid4().hex, repositories=["local"])

@@ -72,8 +72,11 @@ def call_as(
         assert made.status_code == 200, made.text
         headers = {"ph-auth-token": made.json()["token"]}
 
-        async def call(method: str, path: str, **body: object) -> httpx.Response:
-            return await client.request(method, path, json=body, headers=headers)
+        async def call(
+            method: str, path: str, content: AsyncIterator[bytes] | None = None
+        ) -> httpx.Response:
+            body = {"json": {}} if content is None else {"content": content}
+            return await client.request(method, path, headers=headers, **body)
 
         return call
 
@@ -109,6 +112,19 @@ def test_every_route_names_a_permission_and_only_open_pages_need_none():
             else:
                 assert permission in set(Permission), route.path
     assert opened == {"/", "/healthz", "/readyz"}
+
+
+@pytest.mark.attack("a body from a stranger, or from who may not send it", "401 or 403, unread")
+async def test_no_body_is_read_of_who_may_not_send_it(anonymous, call_as):
+    async def body() -> AsyncIterator[bytes]:
+        pytest.fail("The body was read")
+        yield b""
+
+    without_permission = await call_as()
+    for method, template, _ in guarded():
+        path = re.sub(r"{\w+}", "1", template)
+        assert (await anonymous.request(method, path, content=body())).status_code == 401
+        assert (await without_permission(method, path, content=body())).status_code == 403
 
 
 @pytest.mark.parametrize("permission", Permission)

@@ -51,7 +51,9 @@ class Shop:
 
     async def claim(self, request: ClaimRequest | None = None) -> Claim:
         request = request or await self.hand_over()
-        return await attempts.claim(self.database, request, repositories=REPOSITORIES)
+        return await attempts.claim(
+            self.database, request, token=uuid4().hex, repositories=REPOSITORIES
+        )
 
     async def start_action(self, token: str, start_key: UUID | None = None):
         request = ActionStart(

@@ -92,7 +92,7 @@ async def test_a_process_that_asks_while_another_is_being_given_the_run_is_refus
     request = await shop.hand_over()
 
     def first(database):
-        return attempts.claim(database, request, repositories=REPOSITORIES)
+        return attempts.claim(database, request, token=uuid4().hex, repositories=REPOSITORIES)
 
     with pytest.raises(Superseded, match="held by another process"):
         await during(shop, first, shop.claim(replace(request, claim_id=uuid4())))

@@ -1,0 +1,87 @@
+"""How senders of the runtime API show who they are, before anything else of a request is read.
+
+The key is what gateway and workers share. The token of an attempt is signed with it, so that what
+anybody makes up is refused without a question to the database; whether the attempt is still the
+run's own is for the database to say, in the statement that does what is asked for.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from adapters.errors import Unauthenticated
+from adapters.store import attempts
+
+Credential: TypeAlias = Callable[[Request], Awaitable[None]]
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+PURPOSE = b"token of an attempt:"
+LOOKED_UP_AT_ONCE = 2
+"""Of tokens without our signature, so that those who make them up hold few connections."""
+
+
+def runtime_route(
+    path: str, credential: Credential, handler: Handler, *, method: str = "POST"
+) -> Route:
+    """A path below ``/runtime/``, whose handler is called for who has shown the credential."""
+
+    async def judged(request: Request) -> Response:
+        await credential(request)
+        return await handler(request)
+
+    return Route(f"/runtime/{path}", judged, methods=[method])
+
+
+async def key(request: Request) -> None:
+    """Raise `Unauthenticated` unless the key of gateway and workers is shown."""
+    expected = _key(request)
+    if not expected or not hmac.compare_digest(bearer(request).encode(), expected):
+        raise Unauthenticated(Unauthenticated.BAD_AUTOMATION)
+
+
+async def token(request: Request) -> None:
+    """Raise `Unauthenticated` or `Superseded` when what is shown is no attempt's token.
+
+    One that an older gateway gave, or that was signed with an earlier key, is looked up.
+    """
+    shown = bearer(request)
+    if not _is_signed(shown, _key(request)):
+        async with request.app.state.looking_up:
+            await attempts.require_known(request.app.state.database, shown)
+
+
+def new_token(request: Request) -> str:
+    """A token for an attempt that begins by `request`."""
+    content = secrets.token_urlsafe(32)
+    return f"{content}.{_signature(_key(request), content)}"
+
+
+def bearer(request: Request) -> str:
+    """The token or key that is shown. Raises `Unauthenticated` when there is none."""
+    scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not shown:
+        raise Unauthenticated(Unauthenticated.MISSING)
+    return shown
+
+
+def _key(request: Request) -> bytes:
+    runtime_key = request.app.state.settings.runtime_key
+    return runtime_key.get_secret_value().encode() if runtime_key else b""
+
+
+def _is_signed(shown: str, runtime_key: bytes) -> bool:
+    content, _, signature = shown.partition(".")
+    ours = _signature(runtime_key, content)
+    return bool(runtime_key) and hmac.compare_digest(signature.encode(), ours.encode())
+
+
+def _signature(runtime_key: bytes, content: str) -> str:
+    digest = hmac.digest(runtime_key, PURPOSE + content.encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
