@@ -6,9 +6,10 @@ import hmac
 import secrets
 import time
 
+from adapters.errors import Unauthenticated
 from adapters.store import tokens, users
 from adapters.store.database import Database
-from adapters.store.login_throttle import LoginThrottle
+from adapters.store.login_throttle import LoginThrottle, neighbourhood
 from adapters.store.notices import CREDENTIALS, Notices
 from adapters.store.passwords import Passwords
 from adapters.store.users import Address, User
@@ -43,9 +44,11 @@ class Credentials:
         user = self._remembered(fingerprint)
         if user is None:
             known = self._known
-            with self._throttle.attempt(address, fingerprint) as check:
-                check()
+            try:
                 user, expires_in = await tokens.authenticate(self._database, token)
+            except Unauthenticated:
+                self._throttle.count_token(address)
+                raise
             self._remember(known, fingerprint, user, expires_in)
         return user
 
@@ -53,16 +56,18 @@ class Credentials:
         self, username: str, password: str, address: Address | None = None
     ) -> User:
         """The user of this name and password. Raises `Unauthenticated` and `TooMany`."""
-        fingerprint = self._fingerprint(username, password)
-        user = self._remembered(fingerprint)
-        if user is None:
-            known = self._known
-            with self._throttle.attempt(address, self._fingerprint(username)) as check:
-                check()
+        place = str(neighbourhood(address))
+        # By the place too: else who guesses elsewhere need only wait until the user is remembered.
+        fingerprint = self._fingerprint(place, username, password)
+        with self._throttle.attempt(address, self._fingerprint(username), fingerprint) as check:
+            check()
+            user = self._remembered(fingerprint)
+            if user is None:
+                known = self._known
                 user = await users.authenticate(
                     self._database, self._passwords, username, password, before=check
                 )
-            self._remember(known, fingerprint, user, None)
+                self._remember(known, fingerprint, user, None)
         return user
 
     def _fingerprint(self, *parts: str) -> bytes:

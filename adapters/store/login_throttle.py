@@ -1,12 +1,15 @@
-"""Slows down who guesses passwords and tokens, in the memory of one gateway.
+"""Slows down who guesses passwords, in the memory of one gateway.
 
 What counts is the pair of an address and whom it claims to be, and the address alone. A name alone
-never counts, or anybody could lock a user out. Who was right from an address before is not held up
-there by the failures of others, since shops stand behind one address together.
+never counts, or anybody could lock a user out. Nor are those held up who are who they claim to be:
+a token is looked up before anything is counted, since nobody guesses 256 bits, and a password that
+was right from an address before is tried there whatever others got wrong. What a wrong one is
+answered depends on counts alone, so that it tells nobody who else calls from there.
 """
 
 from __future__ import annotations
 
+import hmac
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -18,6 +21,10 @@ from adapters.store.users import Address
 
 ADDRESS_FACTOR = 10
 """How many times as many failures an address may have as a user at an address."""
+KNOWN_FACTOR = 100
+"""After how many times as many even the password that was right there before is not tried: whoever
+shares the user's address could find it out by trying others until one is served."""
+SECOND = 1_000_000_000
 MOST = 10_000
 """Most entries in each memory; beyond it the oldest are forgotten."""
 
@@ -27,45 +34,57 @@ class LoginThrottle:
 
     def __init__(self, failures: int = 10, minutes: float = 5.0) -> None:
         self._most = failures
-        self._seconds = minutes * 60
-        self._failures: dict[Hashable, tuple[float, int]] = {}
-        self._right: dict[Hashable, None] = {}
+        self._nanoseconds = int(minutes * 60 * SECOND)
+        self._failures: dict[Hashable, tuple[int, int]] = {}
+        self._right: dict[Hashable, bytes] = {}
 
     @contextmanager
-    def attempt(self, address: Address | None, who: bytes) -> Iterator[Callable[[], None]]:
-        """Counts a login that ends with `Unauthenticated`. `who` is a hash of name or token.
+    def attempt(
+        self, address: Address | None, who: bytes, password: bytes
+    ) -> Iterator[Callable[[], None]]:
+        """Counts a login that fails. `who` and `password` are keyed hashes of what was sent.
 
         Gives the check to make before each costly step; it raises `TooMany`.
         """
         place = neighbourhood(address)
         pair = (place, who)
         try:
-            yield lambda: self._check(place, pair)
+            yield lambda: self._check(place, pair, password)
+        except TooMany:
+            if pair in self._right:
+                self._count(pair)
+            raise
         except Unauthenticated:
             self._count(pair)
             self._count(place)
             raise
-        self._failures.pop(pair, None)
         self._right.pop(pair, None)
-        self._right[pair] = None
+        self._right[pair] = password
         _shorten(self._right)
 
-    def _check(self, place: Hashable, pair: Hashable) -> None:
-        now = time.monotonic()
-        waits = [self._wait(pair, self._most, now)]
-        if pair not in self._right:
-            waits.append(self._wait(place, self._most * ADDRESS_FACTOR, now))
-        if max(waits) > 0:
-            raise TooMany(TooMany.FAILURES, max(waits))
+    def count_token(self, address: Address | None) -> None:
+        """Count a token that nobody has. Raises `TooMany` when many came from there."""
+        place = ("token", neighbourhood(address))
+        wait = self._wait(place, self._most * ADDRESS_FACTOR)
+        if wait > 0:
+            raise TooMany(TooMany.FAILURES, wait)
+        self._count(place)
 
-    def _wait(self, key: Hashable, most: int, now: float) -> float:
-        end, count = self._failures.get(key, (0.0, 0))
-        return end - now if count >= most else 0.0
+    def _check(self, place: Hashable, pair: Hashable, password: bytes) -> None:
+        wait = max(self._wait(pair, self._most), self._wait(place, self._most * ADDRESS_FACTOR))
+        was_right = hmac.compare_digest(self._right.get(pair, b""), password)
+        if wait > 0 and not (was_right and not self._wait(pair, self._most * KNOWN_FACTOR)):
+            raise TooMany(TooMany.FAILURES, wait)
+
+    def _wait(self, key: Hashable, most: int) -> float:
+        """For how many seconds no more is allowed; 0 when it is allowed now."""
+        end, count = self._failures.get(key, (0, 0))
+        return max(0, end - time.monotonic_ns()) / SECOND if count >= most else 0.0
 
     def _count(self, key: Hashable) -> None:
-        now = time.monotonic()
-        end, count = self._failures.pop(key, (0.0, 0))
-        self._failures[key] = (end, count + 1) if end > now else (now + self._seconds, 1)
+        now = time.monotonic_ns()
+        end, count = self._failures.pop(key, (0, 0))
+        self._failures[key] = (end, count + 1) if end > now else (now + self._nanoseconds, 1)
         _shorten(self._failures)
 
 

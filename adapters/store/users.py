@@ -120,11 +120,11 @@ async def authenticate(
     """The user with this name and password. `before` is called before the password is computed.
 
     Raises `Unauthenticated`, after the same time whether the user is unknown, disabled, has no
-    password, or another one.
+    password, or another one. A blank one is never right, not even where an older version stored it.
     """
     user, password_hash = await _read(database, username)
     right = await passwords.verify(username, password, password_hash, before=before)
-    if user is None or user.disabled or not right:
+    if user is None or user.disabled or not right or not password.strip():
         raise Unauthenticated(Unauthenticated.BAD_LOGIN, None if user is None else user.id)
     return user
 

@@ -15,7 +15,9 @@ from adapters.errors import TooMany, Unauthenticated
 from adapters.rest.address import parse
 from adapters.settings import Settings
 from adapters.store import login_throttle
-from adapters.store.login_throttle import LoginThrottle
+from adapters.store.credentials import Credentials
+from adapters.store.login_throttle import SECOND, LoginThrottle
+from adapters.store.notices import Notices
 from adapters.store.passwords import VERIFICATIONS_AT_ONCE, matches
 
 pytestmark = pytest.mark.anyio
@@ -72,10 +74,20 @@ async def test_at_one_address_other_users_are_served(sign_in, credentials):
     assert (await sign_in("192.0.2.1", token=credentials.automation_token)).status_code == 200
 
 
-@pytest.mark.attack("guessing names, or tokens", "429 after a hundred, at that address")
-async def test_who_tries_many_names_is_refused_by_address(sign_in):
+@pytest.mark.attack("guessing tokens", "429 after a hundred, at that address")
+async def test_who_tries_many_tokens_is_refused_by_address(sign_in):
     statuses = [
         (await sign_in("192.0.2.1", token=f"guess {n}")).status_code
+        for n in range(FAILURES * login_throttle.ADDRESS_FACTOR + 2)
+    ]
+    assert statuses == [401] * (FAILURES * login_throttle.ADDRESS_FACTOR) + [429] * 2
+
+
+@pytest.mark.attack("guessing names", "429 after a hundred, at that address")
+async def test_who_tries_many_names_is_refused_by_address(sign_in, monkeypatch):
+    monkeypatch.setattr("adapters.store.passwords.matches", lambda *_: False)
+    statuses = [
+        (await sign_in("192.0.2.1", f"guess {n}", "guess")).status_code
         for n in range(FAILURES * login_throttle.ADDRESS_FACTOR + 2)
     ]
     assert statuses == [401] * (FAILURES * login_throttle.ADDRESS_FACTOR) + [429] * 2
@@ -88,16 +100,99 @@ async def test_of_ipv6_the_whole_network_of_a_customer_is_one_address(sign_in):
     assert (await sign_in("2001:db8:0:1::1", token="another")).status_code == 401
 
 
-async def test_who_was_right_before_is_not_held_up_by_the_others_at_the_address(
-    sign_in, credentials
+@pytest.mark.attack(
+    "locking out who has a token, by wrong tokens from behind the same proxy",
+    "valid tokens and passwords are served",
+)
+async def test_wrong_tokens_hold_up_nobody_who_has_a_right_one(sign_in, credentials):
+    for n in range(FAILURES * login_throttle.ADDRESS_FACTOR + 1):
+        refused = await sign_in("192.0.2.1", token=f"guess {n}")
+    assert refused.status_code == 429
+    assert (await sign_in("192.0.2.1", token=credentials.automation_token)).status_code == 200
+    assert (await sign_in("192.0.2.1", token=credentials.token)).status_code == 200
+    assert (await sign_in("192.0.2.1", "admin", credentials.password)).status_code == 200
+
+
+@pytest.mark.attack(
+    "locking a user out by wrong passwords from the user's own address",
+    "who was right there before is served",
+)
+async def test_wrong_passwords_do_not_lock_out_who_was_right_there_before(
+    sign_in, credentials, monkeypatch
+):
+    monkeypatch.setattr(
+        "adapters.store.passwords.matches", lambda password, _: password == credentials.password
+    )
+    assert (await sign_in("192.0.2.1", "admin", credentials.password)).status_code == 200
+    for n in range(FAILURES * login_throttle.ADDRESS_FACTOR):
+        await sign_in("192.0.2.1", "admin", f"guess {n}")
+        await sign_in("192.0.2.1", f"somebody {n}", "guess")
+    assert (await sign_in("192.0.2.1", "admin", "guess")).status_code == 429
+    assert (await sign_in("192.0.2.1", "admin", credentials.password)).status_code == 200
+    for n in range(FAILURES * login_throttle.KNOWN_FACTOR):  # guessing there has an end, too
+        await sign_in("192.0.2.1", "admin", f"another guess {n}")
+    assert (await sign_in("192.0.2.1", "admin", credentials.password)).status_code == 429
+
+
+@pytest.mark.attack(
+    "telling by 401, 429 or the work done who logs in from an address that one shares",
+    "the same answers for whoever calls from there and whoever does not",
+)
+async def test_wrong_passwords_tell_nothing_of_who_was_right_there(
+    sign_in, credentials, monkeypatch
 ):
     assert (await sign_in("192.0.2.1", "admin", credentials.password)).status_code == 200
-    assert (await sign_in("192.0.2.1", token=credentials.automation_token)).status_code == 200
-    for n in range(FAILURES * login_throttle.ADDRESS_FACTOR + 1):
-        await sign_in("192.0.2.1", token=f"guess {n}")
-    assert (await sign_in("192.0.2.1", token="another")).status_code == 429
+    computed = []
+    monkeypatch.setattr(
+        "adapters.store.passwords.matches", lambda password, _: computed.append(password)
+    )
+    seen = {
+        username: [
+            (await sign_in("192.0.2.1", username, username)).status_code
+            for _ in range(2 * FAILURES)
+        ]
+        for username in ("admin", "script", "nobody")
+    }
+    assert set(map(tuple, seen.values())) == {(401,) * FAILURES + (429,) * FAILURES}
+    assert [computed.count(username) for username in seen] == [FAILURES] * 3
+
+
+@pytest.mark.attack(
+    "telling by 401 or 429 who logs in from an address that is full of failures",
+    "429 for whoever calls from there and whoever does not",
+)
+async def test_an_address_full_of_failures_tells_nothing_of_who_was_right_there(
+    sign_in, credentials, monkeypatch
+):
     assert (await sign_in("192.0.2.1", "admin", credentials.password)).status_code == 200
-    assert (await sign_in("192.0.2.1", token=credentials.automation_token)).status_code == 200
+    computed = []
+    monkeypatch.setattr(
+        "adapters.store.passwords.matches", lambda password, _: computed.append(password)
+    )
+    for n in range(FAILURES * login_throttle.ADDRESS_FACTOR):
+        await sign_in("192.0.2.1", f"somebody {n}", "guess")
+    computed.clear()
+    for username in ("admin", "script", "nobody"):
+        assert (await sign_in("192.0.2.1", username, "guess")).status_code == 429
+    assert not computed
+
+
+@pytest.mark.attack(
+    "guessing elsewhere while the user is remembered", "every guess is computed and counted"
+)
+async def test_a_remembered_password_is_not_compared_with_guesses_from_elsewhere(
+    database, credentials
+):
+    notices = Notices(database)
+    notices._connected.set()
+    known = Credentials(database, notices, LoginThrottle(FAILURES))
+    await known.user_of_password("admin", credentials.password, parse("192.0.2.1"))
+    for _ in range(FAILURES):
+        with pytest.raises(Unauthenticated):
+            await known.user_of_password("admin", "guess", parse("192.0.2.2"))
+    with pytest.raises(TooMany):
+        await known.user_of_password("admin", credentials.password, parse("192.0.2.2"))
+    await known.user_of_password("admin", credentials.password, parse("192.0.2.1"))
 
 
 @pytest.mark.attack(
@@ -138,7 +233,7 @@ async def test_a_throttled_password_is_not_computed(sign_in, monkeypatch):
 
 def fail(throttle: LoginThrottle, address: str, who: bytes) -> None:
     def guess() -> None:
-        with throttle.attempt(parse(address), who) as check:
+        with throttle.attempt(parse(address), who, b"guess") as check:
             check()
             raise Unauthenticated(Unauthenticated.BAD_LOGIN)
 
@@ -147,23 +242,16 @@ def fail(throttle: LoginThrottle, address: str, who: bytes) -> None:
 
 
 def test_failures_are_forgotten_when_their_time_is_over(monkeypatch):
-    throttle, now = LoginThrottle(failures=2, minutes=5), time.monotonic()
-    monkeypatch.setattr(login_throttle.time, "monotonic", lambda: now)
+    throttle, now = LoginThrottle(failures=2, minutes=5), time.monotonic_ns()
+    monkeypatch.setattr(login_throttle.time, "monotonic_ns", lambda: now)
     fail(throttle, "192.0.2.1", b"ana")
     fail(throttle, "192.0.2.1", b"ana")
-    with pytest.raises(TooMany) as refused, throttle.attempt(parse("192.0.2.1"), b"ana") as check:
+    attempt = throttle.attempt(parse("192.0.2.1"), b"ana", b"right")
+    with pytest.raises(TooMany) as refused, attempt as check:
         check()
     assert refused.value.retry_after == 300
-    monkeypatch.setattr(login_throttle.time, "monotonic", lambda: now + 300)
+    monkeypatch.setattr(login_throttle.time, "monotonic_ns", lambda: now + 300 * SECOND)
     fail(throttle, "192.0.2.1", b"ana")
-
-
-def test_a_success_forgets_the_failures_of_that_user_there():
-    throttle = LoginThrottle(failures=2)
-    for _ in range(3):
-        fail(throttle, "192.0.2.1", b"ana")
-        with throttle.attempt(parse("192.0.2.1"), b"ana") as check:
-            check()
 
 
 def test_many_who_fail_do_not_fill_the_memory(monkeypatch):
@@ -171,6 +259,6 @@ def test_many_who_fail_do_not_fill_the_memory(monkeypatch):
     throttle = LoginThrottle(failures=2)
     for n in range(100):
         fail(throttle, f"192.0.2.{n}", b"ana")
-        with throttle.attempt(parse(f"198.51.100.{n}"), b"ana") as check:
+        with throttle.attempt(parse(f"198.51.100.{n}"), b"ana", b"right") as check:
             check()
     assert len(throttle._failures) == len(throttle._right) == 10
