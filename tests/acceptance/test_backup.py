@@ -170,6 +170,7 @@ def test_a_backup_is_for_its_owner_and_tells_no_secret_in_its_list(
     assert (system.home / "runtime.key").read_text().strip() not in manifest
 
 
+@pytest.mark.long
 async def test_no_run_of_a_home_in_use_is_lost_or_runs_again_after_a_restore(
     system: System, backup: Backup
 ) -> None:

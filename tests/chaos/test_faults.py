@@ -12,6 +12,7 @@ from tests.chaos.installation import installation
 from tests.chaos.session import Outcome, conclude, happen, scene
 from tests.chaos.truths import Breach
 
+pytestmark = pytest.mark.long
 SEED = 7
 PATIENCE_SECONDS = 60
 HANDFUL = ("plain", "slow", "two actions", "cancel at once", "cancel in an action", "slow")

@@ -32,6 +32,7 @@ EXAMPLES = 100 if LONG else 1
 ROLE = "Automation" if LONG else "Automation Engineer"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(0 if LONG else 180)
 def test_every_described_call_answers_as_it_is_described(system: System, tmp_path: Path) -> None:
     # Whatever comes to schemathesis' mind, nobody is locked out, and others' containers stay.
