@@ -89,11 +89,19 @@ def judge(
 
 
 def _ended(run: UnsettledRun, state: State | None, age: float) -> Verdict:
-    if state is None or (state.is_final() and not (run.cancelling and state.is_crashed())):
+    if state is None or _agrees(run, state):
         return Settle()
-    if run.claimed and not run.cancelling and age < OWN_REPORT_SECONDS:
+    if not state.is_final() and run.claimed and not run.cancelling and age < OWN_REPORT_SECONDS:
         return Nothing()
     return SetState(_matching(run), force=True)
+
+
+def _agrees(run: UnsettledRun, state: State) -> bool:
+    if run.cancelling:
+        return state.is_cancelled()
+    if run.status == "success":
+        return state.is_completed()
+    return state.is_failed() or state.is_crashed()
 
 
 def _matching(run: UnsettledRun) -> State[None]:
@@ -107,8 +115,7 @@ def _matching(run: UnsettledRun) -> State[None]:
 def _cancelling(run: UnsettledRun, state: State | None) -> Verdict:
     if state is None or state.is_final():
         # Killing a run's process may look like a crash to Prefect; it is told better afterwards.
-        crashed = state is not None and state.is_crashed()
-        return EndCancelled(run.cancelled, settled=not crashed)
+        return EndCancelled(run.cancelled, settled=state is None or state.is_cancelled())
     if not run.claimed:
         # No process holds it, and a claim would be refused: it is over, whatever Prefect starts.
         return EndCancelled(run.cancelled, settled=False)

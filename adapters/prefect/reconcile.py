@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
@@ -34,6 +35,9 @@ from adapters.store.database import Database
 from adapters.store.unsettled_runs import UnsettledRun, Which
 
 ENDING_SECONDS = 1.0
+MOST_SET_BACK = 10
+"""How often a flow run is set back to how its run has ended: something there may not give in."""
+MOST_REMEMBERED = 10_000
 PAGE = 200
 """Prefect reads at most 200 flow runs at a time."""
 logger = logging.getLogger("prefect_phantom.reconcile")
@@ -57,6 +61,8 @@ class Reconciler:
         self.signal = signal
         self.hints = hints
         self._everything = 0.0
+        self._changed: set[UUID] = set()
+        self._set_back: Counter[UUID] = Counter()
 
     async def run(self) -> None:
         """Run until cancelled. An error ends this round and is the caller's to report.
@@ -72,12 +78,21 @@ class Reconciler:
                 which, ending = Which.ENDING, clock() + ENDING_SECONDS
             if clock() >= self._everything:
                 which, self._everything = Which.ALL, clock() + self.settings.reconcile_seconds
+            if self._changed:
+                which = Which.ENDING if which is Which.CANCELLING else which
+                changed, self._changed = self._changed, set()
+                await unsettled_runs.unsettle(self.database, changed)
             await self.sweep(which)
             await self.signal.wait(max(0.0, min(ending, self._everything) - clock()))
 
     def hurry(self) -> None:
         """Look at every run at once: something has happened in Prefect."""
         self._everything = 0.0
+        self.signal.notify()
+
+    def changed(self, flow_run_id: UUID) -> None:
+        """Look at a flow run again that had ended: its state was changed after that."""
+        self._changed.add(flow_run_id)
         self.signal.notify()
 
     async def sweep(self, which: Which = Which.ALL) -> None:
@@ -139,8 +154,23 @@ class Reconciler:
     async def _set_state(self, run: UnsettledRun, state: State[None], *, force: bool) -> None:
         if state.is_cancelling():
             self.hints.stop(run.flow_run_id)
+        if run.ended_age is not None and not self._may_set_back(run.flow_run_id):
+            await unsettled_runs.settle(self.database, run.id)
+            return
         try:
             await self.client.set_flow_run_state(run.flow_run_id, state, force=force)
         except ObjectNotFound:
             # Deleted between reading and telling; the next round sees that.
             logger.info("Flow run %s was deleted meanwhile", run.flow_run_id)
+
+    def _may_set_back(self, flow_run_id: UUID) -> bool:
+        """Whether an ended flow run is set back once more. An automation might never give in."""
+        if len(self._set_back) > MOST_REMEMBERED:
+            self._set_back.clear()
+        self._set_back[flow_run_id] += 1
+        if self._set_back[flow_run_id] == MOST_SET_BACK + 1:
+            logger.warning(
+                "Flow run %s was changed %s times after its end, and is left as it is",
+                *(flow_run_id, MOST_SET_BACK),
+            )
+        return self._set_back[flow_run_id] <= MOST_SET_BACK

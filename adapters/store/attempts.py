@@ -111,7 +111,7 @@ async def claim(
         async with database.begin() as connection:
             return await _claim(connection, request, token, repositories)
     except Superseded:
-        await unsettle(database, request.flow_run_id)
+        await unsettle(database, [request.flow_run_id])
         raise
     except IntegrityError as error:
         # Two claims of one flow run at the same moment; the other one made the row.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -192,14 +192,14 @@ async def end_exited(
             message = row.cancelled or row.message or f"The run's process died: {how}"
             await finish(connection, row.id, "failed", message, process_gone=True)
     if row is None:
-        await unsettle(database, flow_run_id)
+        await unsettle(database, [flow_run_id])
     return True
 
 
 _UNSETTLE = Prepared(
     update(runs)
     .where(
-        runs.c.flow_run_id == bindparam("of_flow_run", type_=Uuid),
+        runs.c.flow_run_id == any_(bindparam("flow_run_ids", type_=ARRAY(Uuid))),
         runs.c.end_time.is_not(None),
         runs.c.settled,
     )
@@ -207,13 +207,13 @@ _UNSETTLE = Prepared(
 )
 
 
-async def unsettle(database: Database, flow_run_id: UUID) -> None:
-    """Compare an ended run with Prefect once more: a process of it has just been there.
+async def unsettle(database: Database, flow_run_ids: Collection[UUID]) -> None:
+    """Compare ended runs with Prefect once more: something has happened to their flow runs.
 
-    It may have set the flow run running after that was seen ended, and have died before it was
-    told that the run is over.
+    A process may have set one running after that was seen ended, and have died before it was told
+    that the run is over; or somebody has changed its state.
     """
-    await database.fetch(_UNSETTLE, of_flow_run=flow_run_id)
+    await database.fetch(_UNSETTLE, flow_run_ids=list(flow_run_ids))
 
 
 async def refused(database: Database, flow_run_ids: Sequence[UUID]) -> list[UUID]:

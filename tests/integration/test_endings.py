@@ -11,7 +11,17 @@ import anyio
 import psutil
 import pytest
 from prefect.client.orchestration import PrefectClient
-from prefect.states import Cancelling, Scheduled
+from prefect.client.schemas.objects import StateType
+from prefect.exceptions import ObjectNotFound
+from prefect.states import (
+    Cancelled,
+    Cancelling,
+    Completed,
+    Crashed,
+    Failed,
+    Running,
+    Scheduled,
+)
 
 from tests.system import RUN_SECONDS, System, flow_run_of, is_alive
 
@@ -73,18 +83,56 @@ def test_a_playbook_that_ends_its_process_ends_failed(
     assert reason in json.loads(run["message"])["message"]
 
 
-async def test_a_retry_in_prefect_of_an_ended_run_runs_nothing(
-    system: System, prefect: PrefectClient
+ENDED = {
+    "success": (StateType.COMPLETED, [Failed, Crashed, Cancelled, Running, Scheduled]),
+    "failed": (StateType.FAILED, [Completed, Cancelled, Running]),
+    "cancelled": (StateType.CANCELLED, [Completed, Failed, Crashed, Running]),
+}
+
+
+@pytest.mark.attack(
+    "An ended run's state is changed in Prefect, or it is retried there",
+    "Prefect shows again how the run has ended, and nothing runs",
+)
+@pytest.mark.parametrize("end", ENDED)
+async def test_what_the_row_says_is_what_prefect_shows_in_the_end(
+    system: System, prefect: PrefectClient, end: str
 ) -> None:
-    run = system.ended(system.start("greeting", inputs={"text": "once"}))
-    flow_run_id = (await flow_run_of(prefect, run)).id
-    await prefect.set_flow_run_state(flow_run_id, Scheduled(), force=True)
+    kind, changes = ENDED[end]
+    run_id = system.start("examples/fails" if end == "failed" else "quick")
+    if end == "cancelled":
+        run_id = system.start("wait", inputs={"seconds": 300})
+        system.executing(run_id)
+        system.post(f"/rest/playbook_run/{run_id}", {"cancel": True})
+    run = system.ended(run_id)
+    flow_run_id = UUID(run["misc"]["flow_run_id"])
+    await shows(prefect, flow_run_id, kind)
+    for change in changes:
+        await prefect.set_flow_run_state(flow_run_id, change(), force=True)
+        await shows(prefect, flow_run_id, kind)
+    assert system.get(f"/rest/playbook_run/{run_id}") == run
+
+
+async def shows(prefect: PrefectClient, flow_run_id: UUID, kind: StateType) -> None:
+    """Wait until Prefect shows this state of a flow run."""
     with anyio.fail_after(RUN_SECONDS):
         while (state := (await prefect.read_flow_run(flow_run_id)).state) is None or (
-            not state.is_cancelled()
+            state.type is not kind
         ):
-            await anyio.sleep(0.2)
-    assert "start the playbook once more" in (state.message or "")
+            await anyio.sleep(0.1)
+
+
+async def test_an_ended_run_that_is_deleted_in_prefect_stays_deleted(
+    system: System, prefect: PrefectClient
+) -> None:
+    run = system.ended(system.start("quick"))
+    flow_run_id = UUID(run["misc"]["flow_run_id"])
+    await shows(prefect, flow_run_id, StateType.COMPLETED)
+    await prefect.set_flow_run_state(flow_run_id, Failed(), force=True)
+    await prefect.delete_flow_run(flow_run_id)
+    system.ended(system.start("quick"))
+    with pytest.raises(ObjectNotFound):
+        await prefect.read_flow_run(flow_run_id)
     assert system.get(f"/rest/playbook_run/{run['id']}") == run
 
 

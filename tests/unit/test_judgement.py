@@ -176,14 +176,8 @@ def test_a_cancelled_run_ends_cancelled_whatever_end_prefect_gives_it(make, clai
     state = make()
     verdict = verdict_on(state, claimed=claimed, **CANCEL)
     # A kill may look like a crash to Prefect, which is told better afterwards.
-    crashed = state is not None and state.is_crashed()
-    assert verdict == EndCancelled(BY_OPERATOR, settled=not crashed)
-
-
-def test_a_cancelled_run_that_prefect_calls_crashed_is_called_cancelled_there_too():
-    verdict = verdict_on(Crashed(), status="failed", ended_age=0.0, **CANCEL)
-    assert isinstance(verdict, SetState)
-    assert (verdict.state.type, verdict.force) == (StateType.CANCELLED, True)
+    agrees = state is None or state.is_cancelled()
+    assert verdict == EndCancelled(BY_OPERATOR, settled=agrees)
 
 
 ENDED = [
@@ -193,14 +187,23 @@ ENDED = [
 ]
 
 
-@pytest.mark.parametrize("columns", ENDED, ids=["success", "failed", "cancelled"])
-@pytest.mark.parametrize("make", [*FINAL, lambda: None], ids=[*map(named, FINAL), "deleted"])
+SHOWN_AS = [[Completed], [Failed, timed_out, Crashed], [Cancelled]]
+"""The ends in Prefect that say what the row says."""
+
+
+@pytest.mark.parametrize(
+    ("columns", "make"),
+    [
+        (columns, make)
+        for columns, ends in zip(ENDED, SHOWN_AS, strict=True)
+        for make in [*ends, lambda: None]
+    ],
+)
 @pytest.mark.parametrize("claimed", [True, False])
-def test_an_ended_run_is_settled_by_any_end_in_prefect(make, columns, claimed):
-    state = make()
-    if columns.get("cancelling") and state is not None and state.is_crashed():
-        state = Cancelled()  # the test above has the other case
-    assert verdict_on(state, ended_age=0.0, claimed=claimed, **columns) == Settle()
+def test_an_ended_run_is_settled_when_prefect_shows_its_end_or_has_deleted_it(
+    make, columns, claimed
+):
+    assert verdict_on(make(), ended_age=0.0, claimed=claimed, **columns) == Settle()
 
 
 @pytest.mark.parametrize(
@@ -218,6 +221,30 @@ def test_the_row_wins_when_it_has_ended_and_prefect_has_not(make, columns, kind,
     assert isinstance(verdict, SetState)
     assert (verdict.state.type, verdict.state.message) == (kind, message)
     assert verdict.force
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind", "message"),
+    [
+        (ENDED[0], StateType.COMPLETED, None),
+        (ENDED[1], StateType.FAILED, "boom"),
+        (ENDED[2], StateType.CANCELLED, BY_OPERATOR),
+    ],
+    ids=["success", "failed", "cancelled"],
+)
+@pytest.mark.parametrize("make", FINAL, ids=named)
+@pytest.mark.parametrize("claimed", [True, False])
+def test_the_row_wins_when_prefect_has_ended_the_run_in_another_way(
+    make, columns, kind, message, claimed
+):
+    ends = SHOWN_AS[ENDED.index(columns)]
+    verdict = verdict_on(make(), ended_age=0.0, claimed=claimed, **columns)
+    if make in ends:
+        assert verdict == Settle()
+    else:
+        assert isinstance(verdict, SetState)
+        assert (verdict.state.type, verdict.state.message) == (kind, message)
+        assert verdict.force
 
 
 @pytest.mark.parametrize("columns", ENDED[:2], ids=["success", "failed"])

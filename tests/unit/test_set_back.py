@@ -1,0 +1,47 @@
+"""An ended flow run that something in Prefect keeps changing is set back, and not for ever."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from uuid import UUID
+
+import pytest
+from prefect.states import Completed
+
+from adapters.prefect import reconcile
+from adapters.prefect.judgement import SetState
+from adapters.prefect.reconcile import MOST_SET_BACK, Reconciler
+from adapters.settings import Settings
+from adapters.signal import Signal
+from adapters.store.unsettled_runs import UnsettledRun
+
+pytestmark = pytest.mark.anyio
+
+
+def ended(id_: int) -> UnsettledRun:
+    return UnsettledRun(id_, UUID(int=id_), "success", "", "", False, False, False, 60.0)
+
+
+async def test_a_flow_run_that_never_gives_in_is_left_alone_after_a_while(monkeypatch):
+    told, settled = [], []
+
+    async def settle(_database, run_id):
+        settled.append(run_id)
+
+    async def set_flow_run_state(flow_run_id, _state, *, force):
+        told.append((flow_run_id, force))
+
+    monkeypatch.setattr(reconcile.unsettled_runs, "settle", settle)
+    reconciler = Reconciler(
+        database=None,
+        client=SimpleNamespace(set_flow_run_state=set_flow_run_state),
+        settings=Settings(),
+        signal=Signal(),
+        hints=None,
+    )
+    for _ in range(3 * MOST_SET_BACK):
+        await reconciler._carry_out(ended(1), SetState(Completed(), force=True))
+    assert told == [(UUID(int=1), True)] * MOST_SET_BACK
+    assert set(settled) == {1}
+    await reconciler._carry_out(ended(2), SetState(Completed(), force=True))
+    assert told[-1] == (UUID(int=2), True)
