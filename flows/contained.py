@@ -14,6 +14,7 @@ import time
 
 from flows.guardian.process_tree import FLOW_RUN, Tree
 from flows.runtime import Watch
+from flows.ticket import VARIABLE, hold, take
 
 ENGINE = (sys.executable, "-P", "-m", "flows.engine")
 ASK_SECONDS = 2.0
@@ -24,10 +25,11 @@ HEARD = frozenset({signal.SIGTERM, signal.SIGCHLD})
 class Run:
     """The engine's process, the leader of a session of its own. `code` is None while it lives."""
 
-    def __init__(self, flow_run_id: str) -> None:
+    def __init__(self, flow_run_id: str, ticket: str) -> None:
         # What we wait for stays blocked here; the run begins with nothing blocked.
         signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
-        self.process_id = os.posix_spawn(ENGINE[0], ENGINE, os.environ, setsigmask=(), setsid=True)
+        environment = os.environ | {VARIABLE: ticket}
+        self.process_id = os.posix_spawn(ENGINE[0], ENGINE, environment, setsigmask=(), setsid=True)
         self.tree = Tree(self.process_id, flow_run_id)
         self.code: int | None = None
 
@@ -59,8 +61,10 @@ def main() -> int:
     """
     grace_seconds = float(os.environ.get("PREFECT_PHANTOM_GRACE_SECONDS", "5"))
     flow_run_id = os.environ[FLOW_RUN]
+    ticket = take(flow_run_id)
+    hold(ticket)
     watch = Watch(flow_run_id)
-    run = Run(flow_run_id)
+    run = Run(flow_run_id, ticket)
     refused = False
     while run.code is None:
         asked_to_stop = run.wait(ASK_SECONDS)

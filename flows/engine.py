@@ -19,7 +19,9 @@ from flows import tracing
 from flows.guardian import PROGRAM
 from flows.guardian.process_tree import FLOW_RUN, process_name
 from flows.log_format import SETTING, format_all
+from flows.prefect_login import keep_from_children
 from flows.runtime import worker_name
+from flows.ticket import hold, take
 from flows.warm.reaper import name_process
 
 GRACE_SECONDS = 5.0
@@ -31,8 +33,12 @@ def main() -> None:
     worker = os.getppid()
     if os.getpid() != os.getsid(0):
         os.setsid()
-    name_process(process_name(os.environ.get(FLOW_RUN, "")))
-    _start_guardian(worker)
+    flow_run_id = os.environ.get(FLOW_RUN, "")
+    name_process(process_name(flow_run_id))
+    ticket = take(flow_run_id)
+    hold(ticket)
+    keep_from_children()
+    _start_guardian(worker, flow_run_id, ticket)
     format_all()
     tracing.begin(tracing.RUN_SECONDS)
     try:
@@ -41,7 +47,7 @@ def main() -> None:
         tracing.flush(tracing.RUN_SECONDS)
 
 
-def _start_guardian(worker: int) -> None:
+def _start_guardian(worker: int, flow_run_id: str, ticket: str) -> None:
     ours, theirs = socket.socketpair()
     with theirs:
         theirs.set_inheritable(True)
@@ -51,12 +57,12 @@ def _start_guardian(worker: int) -> None:
     orders = [
         {
             "url": os.environ.get("PREFECT_PHANTOM_RUNTIME_URL", ""),
-            "key": os.environ.get("PREFECT_PHANTOM_RUNTIME_KEY", ""),
+            "key": ticket,
             "worker": worker_name() or "",
             "watched": [os.getpid(), worker],
         },
         {
-            "run": os.environ.get(FLOW_RUN, ""),
+            "run": flow_run_id,
             "process_id": os.getpid(),
             "grace_seconds": float(os.environ.get("PREFECT_PHANTOM_GRACE_SECONDS", GRACE_SECONDS)),
         },

@@ -51,8 +51,8 @@ def for_each_container(
     """
     answer = ask(
         "/runtime/scheduled_starts",
+        UUID(flow_run.id),
         {
-            "flow_run_id": str(UUID(flow_run.id)),
             "label": label,
             "playbook": playbook,
             "statuses": statuses,

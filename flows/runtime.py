@@ -29,6 +29,7 @@ from flows.log import Line
 from flows.plain import plain
 from flows.record import recordable
 from flows.recorder import StartedAction
+from flows.ticket import held
 
 PATIENCE_SECONDS = 300
 """How long a run waits for a gateway that does not answer before it gives up."""
@@ -108,12 +109,12 @@ class Attempt:
             RuntimeUnavailable: no answer within `PATIENCE_SECONDS`.
 
         """
-        client, key = _connect()
+        client, ticket = _connect(flow_run_id)
         process = psutil.Process()
         answer = _call(
             client,
             "/runtime/claim",
-            key,
+            ticket,
             {
                 "claim_id": str(uuid4()),
                 "flow_run_id": str(flow_run_id),
@@ -284,7 +285,7 @@ class Watch:
 
     def __init__(self, flow_run_id: str) -> None:
         self.flow_run_id = flow_run_id
-        self._client, self._key = _connect()
+        self._client, self._ticket = _connect(flow_run_id)
 
     def is_refused(self) -> bool:
         """Whether the run may not go on: cancelled, or ended a while ago.
@@ -293,7 +294,7 @@ class Watch:
         """
         try:
             answer = _post(
-                self._client, "/runtime/refused", self._key, {"flow_run_ids": [self.flow_run_id]}
+                self._client, "/runtime/refused", self._ticket, {"flow_run_ids": [self.flow_run_id]}
             )
         except RuntimeUnavailable:
             return False
@@ -308,31 +309,33 @@ class Watch:
         """
         path = f"/runtime/workers/{quote(worker_name() or 'none', safe='')}/exited"
         body = {"flow_run_id": self.flow_run_id, "process_id": process_id, "code": code}
-        _call(self._client, path, self._key, body)
+        _call(self._client, path, self._ticket, body)
 
 
-def ask(path: str, body: dict[str, Any]) -> dict[str, Any]:
+def ask(path: str, flow_run_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
     """Ask for what a flow may have that is no playbook run; asking again must do nothing twice.
+
+    The flow run's id is part of what is sent.
 
     Raises:
         RuntimeRefused: the gateway will not do it, and says why.
         RuntimeUnavailable: no answer within `PATIENCE_SECONDS`.
 
     """
-    client, key = _connect()
-    return _call(client, path, key, body)
+    client, ticket = _connect(flow_run_id)
+    return _call(client, path, ticket, {"flow_run_id": str(flow_run_id), **body})
 
 
-def _connect() -> tuple[httpx.Client, str]:
-    """A client of the runtime API, and the key that gateway, workers and fresh runs share."""
-    url, key = (os.environ.get(f"PREFECT_PHANTOM_RUNTIME_{name}") for name in ("URL", "KEY"))
-    if not url or not key:
+def _connect(flow_run_id: UUID | str) -> tuple[httpx.Client, str]:
+    """A client of the runtime API, and this process's ticket, until the run has its own token."""
+    url, ticket = os.environ.get("PREFECT_PHANTOM_RUNTIME_URL"), held(flow_run_id)
+    if not url or not ticket:
         message = (
-            "PREFECT_PHANTOM_RUNTIME_URL and PREFECT_PHANTOM_RUNTIME_KEY must be set where "
-            "playbooks run; `prefect-phantom up` and `prefect-phantom worker` do that"
+            "PREFECT_PHANTOM_RUNTIME_URL and a ticket of the flow run are needed where playbooks "
+            "run; `prefect-phantom up` and `prefect-phantom worker` see to both"
         )
         raise RuntimeRefused(message)
-    return _client(url), key
+    return _client(url), ticket
 
 
 def worker_name() -> str | None:

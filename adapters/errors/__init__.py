@@ -6,7 +6,7 @@
     ├── Unauthenticated          no or wrong credentials
     ├── Refused                  known caller, not allowed
     │   ├── PermissionMissing  TokenOnDelete
-    │   └── ForeignOrigin  ForbiddenAddress
+    │   └── ForeignOrigin  ForbiddenAddress  ForeignFlowRun
     ├── NotFound
     │   ├── PlaybookNotFound  ContainerNotFound  ArtifactNotFound  PlaybookRunNotFound
     │   ├── UserNotFound  RoleNotFound  TokenNotFound  EntryNotFound
@@ -37,6 +37,7 @@ from __future__ import annotations
 
 from adapters.errors.caller import (
     ForbiddenAddress,
+    ForeignFlowRun,
     ForeignOrigin,
     PermissionMissing,
     Refused,
@@ -125,6 +126,7 @@ __all__ = [
     "EntryNotFound",
     "FieldMissing",
     "ForbiddenAddress",
+    "ForeignFlowRun",
     "ForeignOrigin",
     "HeadTooLarge",
     "Invalid",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import ClassVar
+from uuid import UUID
 
 from adapters.errors.root import PhantomError
 
@@ -45,6 +46,16 @@ class ForeignOrigin(Refused):
 
     def __init__(self, origin: str) -> None:
         super().__init__(f"Requests from another site are refused: {origin}")
+
+
+class ForeignFlowRun(Refused):
+    """A ticket was shown for another flow run than its own (HTTP 403, runtime API only)."""
+
+    def __init__(self, flow_run_id: UUID) -> None:
+        super().__init__(
+            f"The ticket is for flow run {flow_run_id} alone. A flow that is no playbook starts "
+            "playbooks by run_deployment, not by calling them"
+        )
 
 
 class ForbiddenAddress(Refused):

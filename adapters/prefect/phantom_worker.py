@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -42,6 +43,7 @@ from adapters.prefect.work_pool import (
 from adapters.settings import Settings
 from flows.guardian.process_tree import FLOW_RUN
 from flows.log_format import ABOUT, format_all, log_ours
+from flows.ticket import RUNTIME_KEY_VARIABLE, make_ticket, ticket_key
 from flows.warm.reaper import become_reaper
 from flows.warm.run import COMPLETED, SUSPENDED
 
@@ -77,6 +79,8 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         log_ours()
         settings = Settings()
         key = settings.runtime_key.get_secret_value() if settings.runtime_key else ""
+        os.environ.pop(RUNTIME_KEY_VARIABLE, None)  # no process that this one starts has it
+        self._ticket_key = ticket_key(key)
         self._gateway = GatewayClient(
             url=settings.runtime_url or "", key=key, worker=settings.worker_name
         )
@@ -254,6 +258,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         configuration = prepared.configuration
         request = {
             "flow_run": flow_run.model_dump(mode="json"),
+            "ticket": make_ticket(self._ticket_key, flow_run.id),
             "related": prepared.related,
             "environment": {**configuration.environment, FLOW_RUN: str(flow_run.id)},
         }

@@ -21,7 +21,7 @@ class WaitingProcess:
         self._channel = channel
 
     async def begin(self, request: dict[str, Any]) -> RunProcess:
-        """Give it its run, ``{flow_run, related, environment}``; it takes no other."""
+        """Give it its run, ``{flow_run, ticket, related, environment}``; it takes no other."""
         with suppress(ConnectionError):  # it has died: how is told by its end, as of any run
             await self._channel.send(request)
         self._channel.close()

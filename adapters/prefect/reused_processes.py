@@ -40,7 +40,9 @@ class ReusedProcesses:
         *,
         slots: int,
     ) -> ReusedRun:
-        """Give a run to an idle process, or to a new one: ``{flow_run, related, environment}``.
+        """Give a run to an idle process, or to a new one.
+
+        `request` is ``{flow_run, ticket, related, environment}``.
 
         Raises:
             TemplateFailed: as for `Templates.fork`.

@@ -50,7 +50,7 @@ class Worker:
         # program's end, and runs have inherited the other side.
         reader, writer = os.pipe()
         program = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "prefect", "worker", "start"),
+            *(sys.executable, "-P", "-m", "adapters.prefect", "worker", "start"),
             *("--pool", self.settings.work_pool, "--type", self.settings.worker_type),
             *("--name", self.name, *self._limit()),
             env={"PREFECT_WORKER_QUERY_SECONDS": POLL_SECONDS[self.settings.worker_type]}

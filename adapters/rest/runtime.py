@@ -1,8 +1,9 @@
 """The runtime API: the only door from runs and workers to stored data. Its own listener.
 
-Two kinds of callers: workers and fresh runs show the key that gateway and workers share; a claimed
-run shows the token of its attempt, which is worth nothing for any other run. The table of routes
-says which, and it is judged before a handler is called: see `runtime_credential`.
+Three kinds of callers: workers show the key that gateway and workers share; a fresh run, or whoever
+answers for its process, the ticket of its flow run; a claimed run the token of its attempt. Ticket
+and token are worth nothing for any other run. The table of routes says which, and it is judged
+before a handler is called: see `runtime_credential`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,15 @@ from adapters.rest import runtime_assets, runtime_case, runtime_starts
 from adapters.rest.failures import Failures
 from adapters.rest.gateway import unheard
 from adapters.rest.responses import answer
-from adapters.rest.runtime_credential import LOOKED_UP_AT_ONCE, key, new_token, runtime_route, token
+from adapters.rest.runtime_credential import (
+    LOOKED_UP_AT_ONCE,
+    key,
+    new_token,
+    require_own,
+    runtime_route,
+    ticket,
+    token,
+)
 from adapters.rest.runtime_credential import bearer as _bearer
 from adapters.rest.runtime_message import RuntimeMessage as _Message
 from adapters.rest.runtime_message import read as _read
@@ -145,19 +154,19 @@ def create_runtime_application(
     """Make the ASGI application. A claim frees a place in Prefect, so it wakes `dispatch`."""
     application = Starlette(
         routes=[
-            runtime_route("claim", key, _claim),
+            runtime_route("claim", ticket, _claim),
             runtime_route("action_runs", token, _start_action),
             runtime_route("action_runs/{action_run_id:int}/end", token, _end_action),
             runtime_route("leave", token, _leave),
             runtime_route("log", token, _log),
             runtime_route("end", token, _end),
-            runtime_route("refused", key, _refused),
+            runtime_route("refused", ticket, _refused),
             runtime_route("workers/{name}/started", key, _worker_started),
             runtime_route("workers/{name}/stopping", key, _worker_stopping),
             runtime_route("workers/{name}/stopped", key, _worker_stopped),
-            runtime_route("workers/{name}/exited", key, _run_exited),
-            runtime_route("workers/{name}/lease", key, _lease),
-            runtime_route("workers/{name}/gone", key, _gone),
+            runtime_route("workers/{name}/exited", ticket, _run_exited),
+            runtime_route("workers/{name}/lease", ticket, _lease),
+            runtime_route("workers/{name}/gone", ticket, _gone),
             runtime_route("workers/{name}/held", key, _held),
             runtime_route("workers/{name}/hints", key, _hints, method="GET"),
             *runtime_assets.ROUTES,
@@ -178,6 +187,7 @@ def create_runtime_application(
 
 async def _claim(request: Request) -> Response:
     message = await _read(request, _Claim)
+    require_own(request, [message.flow_run_id])
     state = request.app.state
     claim = await attempts.claim(
         state.database,
@@ -278,6 +288,7 @@ async def _worker_stopped(request: Request) -> Response:
 
 async def _run_exited(request: Request) -> Response:
     message = await _read(request, _Exited)
+    require_own(request, [message.flow_run_id])
     if await unsettled_runs.end_exited(
         request.app.state.database,
         message.flow_run_id,
@@ -292,6 +303,7 @@ async def _run_exited(request: Request) -> Response:
 async def _lease(request: Request) -> Response:
     """A guardian answers for the processes of these runs, and asks which may not go on."""
     message = await _read(request, _Refused)
+    require_own(request, message.flow_run_ids)
     database, worker = request.app.state.database, request.path_params["name"]
     await leases.renew(database, worker, message.flow_run_ids)
     stop = await unsettled_runs.refused(database, message.flow_run_ids)
@@ -301,6 +313,7 @@ async def _lease(request: Request) -> Response:
 async def _gone(request: Request) -> Response:
     """The processes of these runs have ended without their worker."""
     message = await _read(request, _Gone)
+    require_own(request, (each.flow_run_id for each in message.runs))
     gone = [leases.GoneProcess(**dict(each)) for each in message.runs]
     ended = await leases.end_gone(request.app.state.database, request.path_params["name"], gone)
     request.app.state.reconcile.notify()
@@ -323,6 +336,7 @@ async def _held(request: Request) -> Response:
 async def _refused(request: Request) -> Response:
     """Which runs may not go on, for whoever keeps a single one."""
     message = await _read(request, _Refused)
+    require_own(request, message.flow_run_ids)
     stop = await unsettled_runs.refused(request.app.state.database, message.flow_run_ids)
     return answer({"stop": jsonable_encoder(stop)})
 

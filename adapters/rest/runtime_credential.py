@@ -1,8 +1,9 @@
 """How senders of the runtime API show who they are, before anything else of a request is read.
 
-The key is what gateway and workers share. The token of an attempt is signed with it, so that what
-anybody makes up is refused without a question to the database; whether the attempt is still the
-run's own is for the database to say, in the statement that does what is asked for.
+The key is what gateway and workers share. A ticket is made with it, for one flow run. The token of
+an attempt is signed with it, so that what anybody makes up is refused without a question to the
+database; whether the attempt is still the run's own is for the database to say, in the statement
+that does what is asked for.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ from __future__ import annotations
 import base64
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeAlias
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.errors import Unauthenticated
+from adapters.errors import ForeignFlowRun, Unauthenticated
 from adapters.store import attempts
+from flows.ticket import flow_run_of, ticket_key
 
 Credential: TypeAlias = Callable[[Request], Awaitable[None]]
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -44,6 +47,22 @@ async def key(request: Request) -> None:
     expected = _key(request)
     if not expected or not hmac.compare_digest(bearer(request).encode(), expected):
         raise Unauthenticated(Unauthenticated.BAD_AUTOMATION)
+
+
+async def ticket(request: Request) -> None:
+    """Raise `Unauthenticated` unless a ticket is shown, or the key, which makes all of them."""
+    runtime_key = _key(request)
+    of = flow_run_of(bearer(request), ticket_key(runtime_key.decode())) if runtime_key else None
+    if of is None:
+        await key(request)
+    request.state.ticket_of = of
+
+
+def require_own(request: Request, flow_run_ids: Iterable[UUID]) -> None:
+    """Raise `ForeignFlowRun` when the ticket of one flow run was shown for another."""
+    of: UUID | None = request.state.ticket_of
+    if of is not None and any(each != of for each in flow_run_ids):
+        raise ForeignFlowRun(of)
 
 
 async def token(request: Request) -> None:

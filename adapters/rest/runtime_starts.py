@@ -12,7 +12,7 @@ from starlette.responses import Response
 from adapters.rest.address import address_of
 from adapters.rest.responses import answer
 from adapters.rest.run_request import queue_delay
-from adapters.rest.runtime_credential import key, runtime_route
+from adapters.rest.runtime_credential import require_own, runtime_route, ticket
 from adapters.rest.runtime_message import RuntimeMessage, read
 from adapters.store import scheduled_starts
 from adapters.store.automation import PATH
@@ -30,6 +30,7 @@ class _Start(RuntimeMessage):
 
 async def _start(request: Request) -> Response:
     message = await read(request, _Start)
+    require_own(request, [message.flow_run_id])
     state = request.app.state
     address = address_of(request.scope)
     wanted = ScheduledStart(**dict(message), queue_delay=queue_delay("automation", state.settings))
@@ -43,4 +44,4 @@ async def _start(request: Request) -> Response:
     return answer({"playbook_run_ids": run_ids})
 
 
-ROUTES = [runtime_route("scheduled_starts", key, _start)]
+ROUTES = [runtime_route("scheduled_starts", ticket, _start)]

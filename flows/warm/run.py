@@ -24,6 +24,7 @@ from flows import tracing
 from flows.guardian.process_tree import process_name
 from flows.log_format import about_process
 from flows.runtime import certificate_authorities
+from flows.ticket import hold
 from flows.warm.client import RunClient
 from flows.warm.outbox import Outbox
 from flows.warm.reaper import name_process
@@ -59,14 +60,15 @@ class RunEngine(FlowRunEngine[..., Any]):
 
 
 def execute(flow: prefect.Flow[..., Any], request: dict[str, Any]) -> int:
-    """Carry out a run, ``{flow_run, related, environment}``, and return its exit code.
+    """Carry out a run, ``{flow_run, ticket, related, environment}``, and return its exit code.
 
-    `related` names what the run belongs to in Prefect (kind, id, name, tags), which would
-    otherwise be asked for again by every run's events. When this returns, Prefect has all that
-    the run has logged and emitted.
+    `ticket` is its right to be claimed here. `related` names what the run belongs to in Prefect
+    (kind, id, name, tags), which would otherwise be asked for again by every run's events. When
+    this returns, Prefect has all that the run has logged and emitted.
     """
     name_process(process_name(request["flow_run"]["id"]))
     os.environ.update(request["environment"])
+    hold(request["ticket"])
     about_process(flow_run_id=request["flow_run"]["id"])
     flow_run = FlowRun.model_validate_json(json.dumps(request["flow_run"]))
     remember_related(request["related"])

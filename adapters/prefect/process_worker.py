@@ -1,0 +1,27 @@
+"""What a run under Prefect's stock process worker is started with."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from prefect.client.schemas.objects import FlowRun
+from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
+
+from flows.ticket import RUNTIME_KEY_VARIABLE, VARIABLE, make_ticket, ticket_key
+
+_key = ticket_key(os.environ.pop(RUNTIME_KEY_VARIABLE, ""))
+
+
+class TicketConfiguration(ProcessJobConfiguration):
+    """Prefect's own, with the ticket of the flow run instead of the key that makes all tickets."""
+
+    def prepare_for_flow_run(self, flow_run: FlowRun, *about: Any, **more: Any) -> None:  # noqa: ANN401
+        """Complete what the run is started with."""
+        super().prepare_for_flow_run(flow_run, *about, **more)
+        self.env[VARIABLE] = make_ticket(_key, flow_run.id)
+
+
+def use() -> None:
+    """Have Prefect's process worker in this process start its runs so."""
+    ProcessWorker.job_configuration = TicketConfiguration
