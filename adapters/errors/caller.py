@@ -71,6 +71,7 @@ class TooMany(PhantomError):
 
     REQUESTS: ClassVar[str] = "Too many requests"
     FAILURES: ClassVar[str] = "Too many failed logins"
+    AT_ONCE: ClassVar[str] = "Too many requests of this kind at once"
 
     def __init__(self, what: str, retry_after: float) -> None:
         self.retry_after = max(1, math.ceil(retry_after))

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from adapters.rest.gateway import Gateway
+from adapters.rest.gateway import Gateway, caller
 from adapters.rest.openapi.operation import Operation, Shape
 from adapters.rest.path_identifier import path_identifier
 from adapters.rest.query.list_query import read_list_query
@@ -131,7 +131,7 @@ class Lists:
 
     @staticmethod
     def _listing(request: Request, resource: Resource) -> Listing:
-        return Listing(Gateway.of(request).database, resource, RESOURCES)
+        return Listing(Gateway.of(request).database, resource, RESOURCES, turn=caller(request).id)
 
 
 async def _chain(first: str, rest: AsyncIterator[str]) -> AsyncIterator[str]:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.errors import BadField, BadQuery, FieldMissing, NoSuchPage, TooCostly
-from adapters.rest.gateway import Gateway
+from adapters.rest.gateway import Gateway, caller
 from adapters.rest.openapi.operation import Operation
 from adapters.rest.query.list_query import read_list_query
 from adapters.rest.responses import answer
@@ -70,6 +70,7 @@ async def index(request: Request) -> Response:
         _categories(request),
         page,
         wanted.page_size,
+        turn=caller(request).id,
     )
     hits = [_hit(request, hit) for hit in found.hits]
     return answer({"count": found.count, "num_pages": found.pages, "page": page, "results": hits})

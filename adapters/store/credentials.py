@@ -65,7 +65,9 @@ class Credentials:
             if user is None:
                 known = self._known
                 user = await users.authenticate(
-                    self._database, self._passwords, username, password, before=check
+                    *(self._database, self._passwords, username, password),
+                    turn=neighbourhood(address),
+                    before=check,
                 )
                 self._remember(known, fingerprint, user, None)
         return user

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random
 
+from adapters.fair_semaphore import FairSemaphore
 from adapters.store.gathered import Gathered
 from adapters.store.prepared import Prepared
 from adapters.store.served_request import note
@@ -36,6 +37,12 @@ WAIT_SECONDS = 30.0
 LIST_SECONDS = 5
 """How long one statement of a list may take."""
 LIST_CONNECTIONS = 4
+LISTS_WAITING = 100
+LIST_WAIT_SECONDS = 10.0
+"""How many statements of lists wait for a connection, and how long each."""
+PATTERN_SECONDS = 1
+"""How long a list with a regular expression may take; these have one connection of their own, since
+some that look harmless keep a processor busy for as long as they may."""
 LIST_STATEMENTS = 20
 """How many statements of lists are remembered, in all and by each connection."""
 logger = logging.getLogger("prefect_phantom.database")
@@ -46,7 +53,6 @@ SERVER_SETTINGS = {
 }
 LIST_SETTINGS = {
     **SERVER_SETTINGS,
-    "statement_timeout": f"{LIST_SECONDS}s",
     "default_transaction_read_only": "on",
     # One list keeps one processor busy at most, and is planned for the values that it has.
     "max_parallel_workers_per_gather": "0",
@@ -54,6 +60,29 @@ LIST_SETTINGS = {
     "jit": "off",
 }
 """Lists are whatever callers think of, so their sessions are more closely bound."""
+
+
+class _Lists:
+    """Connections for lists, and the turns of those who ask for them."""
+
+    def __init__(self, url: URL, *, connections: int, seconds: int) -> None:
+        self.places = FairSemaphore(
+            connections, most_waiting=LISTS_WAITING, seconds=LIST_WAIT_SECONDS
+        )
+        self.engine = create_async_engine(
+            url,
+            isolation_level="AUTOCOMMIT",
+            pool_size=connections,
+            max_overflow=0,
+            hide_parameters=True,
+            json_serializer=compact_json,
+            # Hardly one list is like another: what is kept of each would be a hundred megabytes.
+            query_cache_size=LIST_STATEMENTS,
+            connect_args={
+                "server_settings": LIST_SETTINGS | {"statement_timeout": f"{seconds}s"},
+                "prepared_statement_cache_size": LIST_STATEMENTS,
+            },
+        )
 
 
 def database_url(server: str, name: str) -> URL:
@@ -68,7 +97,7 @@ class Database:
     """Pools of connections: `begin` for work, one transaction each; `read` for single reads.
 
     `fetch` is the short way for statements that are run for each request. `list` has a few
-    connections of its own, so that lists can hold up nothing but each other.
+    connections of its own, so that lists can hold up nothing but each other, and users take turns.
     """
 
     def __init__(self, url: URL, *, pool_size: int = 10) -> None:
@@ -93,21 +122,8 @@ class Database:
         )
         self._gathered: dict[Prepared, Gathered] = {}
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._listing = create_async_engine(
-            url,
-            isolation_level="AUTOCOMMIT",
-            pool_size=LIST_CONNECTIONS,
-            max_overflow=0,
-            pool_timeout=LIST_SECONDS,
-            hide_parameters=True,
-            json_serializer=compact_json,
-            # Hardly one list is like another: what is kept of each would be a hundred megabytes.
-            query_cache_size=LIST_STATEMENTS,
-            connect_args={
-                "server_settings": LIST_SETTINGS,
-                "prepared_statement_cache_size": LIST_STATEMENTS,
-            },
-        )
+        self._lists = _Lists(url, connections=LIST_CONNECTIONS, seconds=LIST_SECONDS)
+        self._patterns = _Lists(url, connections=1, seconds=PATTERN_SECONDS)
 
     @classmethod
     async def open(cls, server: str, name: str) -> Self:
@@ -143,9 +159,17 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def list(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for one statement of a list, which cannot write and ends after a while."""
-        async with self._listing.connect() as connection:
+    async def list(
+        self, turn: Hashable = None, *, patterns: bool = False
+    ) -> AsyncIterator[AsyncConnection]:
+        """A connection for one statement of a list, which cannot write and ends after a while.
+
+        Statements with the same `turn`, such as those of a user, wait for each other, and hold up
+        nobody else; raises `TooMany` when too many wait. `patterns` says that it has regular
+        expressions, with which it may take `PATTERN_SECONDS` only.
+        """
+        lists = self._patterns if patterns else self._lists
+        async with lists.places.place(turn), lists.engine.connect() as connection:
             yield connection
 
     async def fetch(self, prepared: Prepared, **given: object) -> asyncpg.Record | None:
@@ -194,7 +218,8 @@ class Database:
         """Close every connection."""
         await (await self._short).close()
         await self.engine.dispose()
-        await self._listing.dispose()
+        await self._lists.engine.dispose()
+        await self._patterns.engine.dispose()
 
 
 async def create_database(server: str, name: str) -> None:

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import os
 import secrets
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
+
+from adapters.fair_semaphore import FairSemaphore
 
 REMEMBER_SECONDS = 60.0
 """How long a right password is accepted without computing argon2 again (our decision)."""
 VERIFICATIONS_AT_ONCE = 2
 """Most argon2 computations at once: each takes about 200 ms of CPU and 64 MiB (our decision)."""
+MOST_WAITING = 100
+WAIT_SECONDS = 30.0
+"""How many logins may wait for their computation, and how long each."""
+LESSER_PRIORITY = 5
+"""Nice value of what computes: anybody may ask for it, and everything else goes before it."""
 
 _hasher = PasswordHasher()
+
+
+def _give_way() -> None:
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LESSER_PRIORITY)
+
+
+_threads = ThreadPoolExecutor(VERIFICATIONS_AT_ONCE, "argon2", initializer=_give_way)
 
 
 def hash_password(password: str) -> str:
@@ -43,7 +60,9 @@ class Passwords:
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._remembered: dict[bytes, float] = {}
-        self._verifications = asyncio.Semaphore(VERIFICATIONS_AT_ONCE)
+        self._verifications = FairSemaphore(
+            VERIFICATIONS_AT_ONCE, most_waiting=MOST_WAITING, seconds=WAIT_SECONDS
+        )
         # Nobody knows its password. Unknown users are verified against it, so that their refusal
         # takes as long as that of a wrong password and does not tell who exists.
         self._nobody = hash_password(secrets.token_urlsafe())
@@ -54,22 +73,26 @@ class Passwords:
         password: str,
         password_hash: str | None,
         *,
+        turn: Hashable = None,
         before: Callable[[], None] = lambda: None,
     ) -> bool:
         """Whether `password` belongs to `username`; without a hash always False, equally late.
 
-        `before` is called when it is the caller's turn to compute, and may raise to refuse that.
+        Those with the same `turn`, such as an address, wait for each other and hold up nobody else;
+        raises `TooMany` when too many wait. `before` is called when it is the caller's turn to
+        compute, and may raise to refuse that.
         """
         stored = self._nobody if password_hash is None else password_hash
         fingerprint = self._fingerprint(username, password, stored)
         if self._is_remembered(fingerprint):
             return True
-        async with self._verifications:
+        async with self._verifications.place(turn):
             # Of many callers that came with the same password, only the first has to compute.
             if self._is_remembered(fingerprint):
                 return True
             before()
-            right = await asyncio.to_thread(matches, password, stored)
+            loop = asyncio.get_running_loop()
+            right = await loop.run_in_executor(_threads, matches, password, stored)
         if not right or password_hash is None:
             return False
         self._remember(fingerprint)

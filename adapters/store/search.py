@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,16 +114,24 @@ class Found:
 
 
 async def find(
-    database: Database, text: str, categories: Sequence[str], page: int, page_size: int
+    database: Database,
+    text: str,
+    categories: Sequence[str],
+    page: int,
+    page_size: int,
+    *,
+    turn: Hashable = None,
 ) -> Found:
     """The things of these `categories`, names in `WORDS`, that `text` is found in.
 
     A number is taken for an id, too. What has that id comes first; then it goes by category, and
-    the newest first. Pages count from 1 here; a `page_size` of 0 is `MOST_HITS`.
+    the newest first. Pages count from 1 here; a `page_size` of 0 is `MOST_HITS`. Searches with the
+    same `turn` wait for each other.
 
     Raises:
         NoSuchPage: past the end; the first page is always there.
         TooCostly: it takes longer than a list may.
+        TooMany: too many lists are waited for.
     """
     size = min(page_size or MOST_HITS, MOST_HITS)
     offset = (page - 1) * size
@@ -135,7 +143,7 @@ async def find(
         query = _page(text, chosen).limit(size).offset(offset)
         try:
             with refusals():
-                async with database.list() as connection:
+                async with database.list(turn) as connection:
                     rows = (await connection.execute(query)).all()
         except TooCostly as error:
             advice = "name longer or more words, or fewer categories"

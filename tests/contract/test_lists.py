@@ -12,6 +12,7 @@ from sqlalchemy import delete, insert, text, update
 from sqlalchemy.exc import DBAPIError
 
 from adapters.rest.lists import Lists
+from adapters.store.database import LIST_CONNECTIONS
 from adapters.store.listing.page import LARGEST_BATCH, Listing, Page
 from adapters.store.listing.request import ListRequest
 from adapters.store.listing.resources import RESOURCES
@@ -325,8 +326,11 @@ async def test_head_of_a_list_is_answered(client):
     assert (await client.head("/rest/container")).status_code == 200
 
 
-async def test_lists_that_take_too_long_end_and_hold_up_nothing_else(client, database, start):
+async def test_lists_that_take_too_long_end_and_hold_up_nothing_else(
+    client, database, start, monkeypatch
+):
     """More lists than there are connections stand before a locked table; all else goes on."""
+    monkeypatch.setattr(database._lists.places, "_seconds", 1)
     async with database.begin() as connection:
         await connection.execute(text("LOCK TABLE app_runs IN ACCESS EXCLUSIVE MODE"))
         lists = [asyncio.create_task(client.get("/rest/app_run")) for _ in range(5)]
@@ -340,8 +344,65 @@ async def test_lists_that_take_too_long_end_and_hold_up_nothing_else(client, dat
     ended = [each for each in answers if each.status_code == 400]
     assert ended
     assert all("takes longer than 5 s" in each.json()["message"] for each in ended)
-    assert {each.status_code for each in answers} <= {400, 503}
+    assert sorted(each.status_code for each in answers) == [400, 400, 400, 400, 429]
     assert (await client.get("/rest/app_run")).status_code == 200
+
+
+@pytest.mark.attack(
+    "more slow lists than there are connections, so that others have none",
+    "the next connection is for whoever has none",
+)
+async def test_a_users_list_waits_for_one_of_another_users_at_most(database):
+    order = []
+
+    async def read(user: str, end: asyncio.Event) -> None:
+        async with database.list(user):
+            order.append(user)
+            await end.wait()
+
+    first, others = asyncio.Event(), asyncio.Event()
+    lists = [asyncio.create_task(read("hog", first))]
+    lists += [asyncio.create_task(read("hog", others)) for _ in range(15)]
+    while len(order) < LIST_CONNECTIONS:
+        await asyncio.sleep(0.01)
+    lists.append(asyncio.create_task(read("ana", others)))
+    await asyncio.sleep(0)
+    first.set()
+    await lists[0]
+    while "ana" not in order:
+        await asyncio.sleep(0.01)
+    assert order.index("ana") == LIST_CONNECTIONS
+    others.set()
+    await asyncio.gather(*lists)
+
+
+@pytest.mark.attack(
+    "regular expressions that keep processors busy", "refused, or ended after a second, one by one"
+)
+@pytest.mark.parametrize("lookup", ["regex", "iregex"])
+async def test_a_pattern_that_would_be_tried_in_all_ways_is_refused(client, lookup):
+    for pattern in (r"(.*)(.*)(.*)(.*)(.*)c\1", r"\\(a)\1", r"(a)[b]\1"):
+        parameters = {f"_filter_description__{lookup}": pattern}
+        response = await client.get("/rest/container", params=parameters)
+        assert response.status_code == 400
+        assert "a regular expression without back-references" in response.json()["message"]
+    for pattern in (r"\\1", r"(a*)*b", r"\d1"):
+        parameters = {f"_filter_description__{lookup}": pattern}
+        assert (await client.get("/rest/container", params=parameters)).status_code == 200
+
+
+async def test_lists_with_patterns_have_a_second_and_hold_up_no_other_list(client, database):
+    async with database.begin() as connection:
+        await connection.execute(text("LOCK TABLE app_runs IN ACCESS EXCLUSIVE MODE"))
+        patterns = [
+            asyncio.create_task(client.get("/rest/app_run?_filter_message__regex=a"))
+            for _ in range(3)
+        ]
+        for _ in range(10):
+            assert (await client.get("/rest/container")).status_code == 200
+        answers = await asyncio.gather(*patterns)
+    assert {each.status_code for each in answers} == {400}
+    assert all("takes longer than 1 s" in each.json()["message"] for each in answers)
 
 
 async def test_a_list_cannot_write(database):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
@@ -18,7 +19,7 @@ from adapters.store import login_throttle
 from adapters.store.credentials import Credentials
 from adapters.store.login_throttle import SECOND, LoginThrottle
 from adapters.store.notices import Notices
-from adapters.store.passwords import VERIFICATIONS_AT_ONCE, matches
+from adapters.store.passwords import VERIFICATIONS_AT_ONCE, Passwords, matches
 
 pytestmark = pytest.mark.anyio
 
@@ -222,6 +223,49 @@ async def test_many_guesses_at_once_are_no_more_than_one_after_the_other(sign_in
     # Those that were being computed when the last one that counts had failed.
     assert statuses.count(401) < FAILURES + VERIFICATIONS_AT_ONCE
     assert set(statuses) == {401, 429}
+
+
+@pytest.mark.attack(
+    "a hundred wrong passwords at once, so that others cannot log in",
+    "who comes from another address is the next one served",
+)
+async def test_a_login_waits_for_none_of_those_from_another_address(
+    build, credentials, monkeypatch
+):
+    application, wrong = build(Settings(login_failures=1000)), 50
+    asked, all_wait, computed = 0, threading.Event(), []
+
+    def compute(password: str, _: str) -> bool:
+        computed.append(password)
+        assert all_wait.wait(30)
+        return password == credentials.password
+
+    async def verify(self, *args, **kwargs):
+        nonlocal asked
+        asked += 1
+        if asked > wrong:
+            all_wait.set()  # once the last one, too, has a place in the queue
+        return await original(self, *args, **kwargs)
+
+    original = Passwords.verify
+    monkeypatch.setattr(Passwords, "verify", verify)
+    monkeypatch.setattr("adapters.store.passwords.matches", compute)
+    guesses = [
+        asyncio.create_task(_ask(application, "192.0.2.1", ("admin", f"guess {n}")))
+        for n in range(wrong)
+    ]
+    while asked < wrong:
+        await asyncio.sleep(0.01)
+    response = await _ask(application, "192.0.2.2", ("admin", credentials.password))
+    assert response.status_code == 200
+    assert computed.index(credentials.password) == VERIFICATIONS_AT_ONCE
+    assert {(await guess).status_code for guess in guesses} == {401}
+
+
+async def _ask(application, peer: str, login: tuple[str, str]) -> httpx.Response:
+    transport = httpx.ASGITransport(application, client=(peer, 5000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as caller:
+        return await caller.get("/rest/role/1", auth=login)
 
 
 async def test_a_throttled_password_is_not_computed(sign_in, monkeypatch):

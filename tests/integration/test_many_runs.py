@@ -59,12 +59,12 @@ class Explaining(Listing):
 
     costs: list[Cost]
 
-    async def _fetch(self, query):
+    async def _fetch(self, query, **kind):
         prepared = Prepared(query)
         prepared.text = f"EXPLAIN (ANALYZE, FORMAT JSON) {prepared.text}"
         [[explained]] = [await self._database.fetch(prepared)]
         self.costs.append(Cost(list(_nodes(explained[0]["Plan"]))))
-        return await super()._fetch(query)
+        return await super()._fetch(query, **kind)
 
 
 def _nodes(plan):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,10 +27,12 @@ from sqlalchemy.types import TypeEngine
 from adapters.errors import BadFilter
 from adapters.store.listing.field import Kind
 from adapters.store.listing.fitting import boolean, fit, items
-from adapters.store.listing.request import Given
+from adapters.store.listing.request import PATTERNS, Given
 
 LONGEST_PATTERN = 200
 """Characters of a regular expression. PostgreSQL evaluates it, within the time of a list."""
+BACK_REFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\\[1-9]")
+"""With one of these PostgreSQL tries all the ways in which the rest can match, else never."""
 MOST_ITEMS = 1000
 """Items of a list in a filter."""
 
@@ -115,8 +118,11 @@ def compare(
 def textual(parameter: str, value: Value, lookup: str, given: Given) -> ColumnElement[bool]:
     """The condition that a text passes a lookup that only texts have. Raises `BadFilter`."""
     text = str(_fit(parameter, Kind.TEXT, given))
-    if lookup in {"regex", "iregex"} and len(text) > LONGEST_PATTERN:
+    if lookup in PATTERNS and len(text) > LONGEST_PATTERN:
         accepted = f"a regular expression of at most {LONGEST_PATTERN} characters"
+        raise BadFilter(parameter, given.text, accepted)
+    if lookup in PATTERNS and BACK_REFERENCE.search(text):
+        accepted = "a regular expression without back-references"
         raise BadFilter(parameter, given.text, accepted)
     return _TEXT[lookup](value, text)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.errors import BadField, BadPattern, NoSuchPage, TooCostly
 from adapters.store.availability import causes
-from adapters.store.database import LIST_SECONDS, Database
+from adapters.store.database import LIST_SECONDS, PATTERN_SECONDS, Database
 from adapters.store.listing.conditions import Conditions
 from adapters.store.listing.request import ListRequest
 from adapters.store.listing.resource import Resource
@@ -53,14 +53,22 @@ class Page:
 
 
 class Listing:
-    """Reads the things of one resource; `resources` are all that it may be related to."""
+    """Reads the things of one resource; `resources` are all that it may be related to.
+
+    Lists with the same `turn`, such as those of a user, wait for each other.
+    """
 
     def __init__(
-        self, database: Database, resource: Resource, resources: Mapping[str, Resource]
+        self,
+        database: Database,
+        resource: Resource,
+        resources: Mapping[str, Resource],
+        turn: Hashable = None,
     ) -> None:
         self._database = database
         self._resource = resource
         self._resources = resources
+        self._turn = turn
         # By its own name, which some expressions that are written as text rely on.
         self._row: FromClause = resource.source.alias(resource.alias)
 
@@ -72,26 +80,28 @@ class Listing:
             UnknownField, UnknownLookup, BadFilter, BadField, BadPattern: a filter or the order
                 makes no sense.
             TooCostly: the answer would take longer than a list may.
+            TooMany: too many lists are waited for.
         """
         conditions = Conditions(self._resources)
         where = [conditions.compile(self._resource, self._row, each) for each in request.conditions]
         order = self._order(request)
-        offset = request.page * request.page_size
+        offset, patterns = request.page * request.page_size, request.has_patterns
         if offset > LARGEST_OFFSET or (request.page and not request.page_size):
             raise NoSuchPage(request.page)
         large = not 0 < request.page_size <= _batch(request)
         if not large:
             query = self._select(request).where(*where).order_by(*order)
-            rows = await self._fetch(query.limit(request.page_size).offset(offset))
+            query = query.limit(request.page_size).offset(offset)
+            rows = await self._fetch(query, patterns=patterns)
             found, batches = len(rows), _one(rows)
         else:
-            ids = await self._ids(where, order, request.page_size, offset)
+            ids = await self._ids(where, order, request, offset)
             found, batches = len(ids), self._batches(request, ids)
         if request.page and not found:
             raise NoSuchPage(request.page)
         count = offset + found
         if request.page_size and found == request.page_size:
-            count = max(count, await self._count(where))
+            count = max(count, await self._count(where, patterns=patterns))
         size = request.page_size or max(count, 1)
         return Page(count, math.ceil(count / size), large, batches)
 
@@ -152,14 +162,15 @@ class Listing:
         self,
         where: Sequence[ColumnElement[bool]],
         order: Sequence[ColumnElement[Any]],
-        limit: int,
+        request: ListRequest,
         offset: int,
     ) -> list[int]:
         query = select(self._row.c.id).where(*where).order_by(*order).offset(offset)
-        ids = (query.limit(limit) if limit else query).subquery()
+        ids = (query.limit(request.page_size) if request.page_size else query).subquery()
         # An array comes in the order of the rows it is made of.
         rows = await self._fetch(
-            select(func.array(select(ids.c.id).scalar_subquery()).label("ids"))
+            select(func.array(select(ids.c.id).scalar_subquery()).label("ids")),
+            patterns=request.has_patterns,
         )
         found: list[int] = rows[0]["ids"]
         return found
@@ -181,14 +192,14 @@ class Listing:
             )
             yield sorted(await self._fetch(query), key=lambda row: places[row["_id"]])
 
-    async def _count(self, where: Sequence[ColumnElement[bool]]) -> int:
+    async def _count(self, where: Sequence[ColumnElement[bool]], *, patterns: bool) -> int:
         query = select(func.count().label("count")).select_from(self._row).where(*where)
-        count: int = (await self._fetch(query))[0]["count"]
+        count: int = (await self._fetch(query, patterns=patterns))[0]["count"]
         return count
 
-    async def _fetch(self, query: Select[Any]) -> Sequence[Row]:
-        with refusals():
-            async with self._database.list() as connection:
+    async def _fetch(self, query: Select[Any], *, patterns: bool = False) -> Sequence[Row]:
+        with refusals(PATTERN_SECONDS if patterns else LIST_SECONDS):
+            async with self._database.list(self._turn, patterns=patterns) as connection:
                 rows: list[Any] = list((await connection.execute(query)).mappings())
                 return rows
 
@@ -202,7 +213,7 @@ async def _one(rows: Sequence[Row]) -> AsyncIterator[Sequence[Row]]:
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
+def refusals(seconds: int = LIST_SECONDS) -> Iterator[None]:
     """What PostgreSQL refuses for what the caller has sent, as our own errors."""
     try:
         yield
@@ -211,5 +222,5 @@ def refusals() -> Iterator[None]:
             if isinstance(cause, asyncpg.InvalidRegularExpressionError):
                 raise BadPattern(str(cause)) from error
             if isinstance(cause, asyncpg.QueryCanceledError):
-                raise TooCostly(LIST_SECONDS) from error
+                raise TooCostly(seconds) from error
         raise

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+PATTERNS = frozenset({"regex", "iregex"})
+"""Lookups whose value is a regular expression."""
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -46,6 +49,11 @@ class ListRequest:
     pretty: bool = False
     expensive: bool = False
     conditions: list[Condition] = field(default_factory=list)
+
+    @property
+    def has_patterns(self) -> bool:
+        """Whether a condition compares with a regular expression."""
+        return any(each.name.rpartition("__")[2] in PATTERNS for each in self.conditions)
 
     def where(self, name: str, identifier: int) -> Self:
         """The same, of those things only whose field `name` is the id of something."""

@@ -1,0 +1,96 @@
+"""Work of one kind, so much of it at once, with a turn for each of those who wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager, suppress
+from typing import TypeAlias
+
+from adapters.errors import TooMany
+
+Turn: TypeAlias = asyncio.Future[None]
+
+
+class FairSemaphore:
+    """A semaphore whose places go to the key that holds the fewest of them, then in turn.
+
+    A key is whoever shares a turn: a user, or an address before it is known who calls. Alone it
+    may hold all places. At most `most_waiting` requests wait, for so many `seconds`; when there are
+    more, the key with the most of them is refused.
+    """
+
+    def __init__(self, places: int, *, most_waiting: int, seconds: float) -> None:
+        self._free = places
+        self._most = most_waiting
+        self._seconds = seconds
+        self._held: Counter[Hashable] = Counter()
+        self._waiting: dict[Hashable, deque[Turn]] = {}
+
+    @asynccontextmanager
+    async def place(self, key: Hashable) -> AsyncIterator[None]:
+        """Hold a place while the block lasts. Raises `TooMany` when none came."""
+        if self._free:  # nobody waits
+            self._free -= 1
+            self._held[key] += 1
+        else:
+            await self._turn(key)
+        try:
+            yield
+        finally:
+            self._give_back(key)
+
+    async def _turn(self, key: Hashable) -> None:
+        if sum(map(len, self._waiting.values())) >= self._most:
+            self._refuse_longest(key)
+        turn: Turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(key, deque()).append(turn)
+        try:
+            async with asyncio.timeout(self._seconds):
+                await turn
+        except TimeoutError as error:
+            self._leave(key, turn)
+            raise self._refusal() from error
+        except asyncio.CancelledError:
+            self._leave(key, turn)
+            raise
+
+    def _leave(self, key: Hashable, turn: Turn) -> None:
+        """Whoever waited has gone; a place that was given in the same moment is given back."""
+        if turn.done() and not turn.cancelled() and turn.exception() is None:
+            self._give_back(key)
+            return
+        with suppress(KeyError, ValueError):  # refused meanwhile
+            self._waiting[key].remove(turn)
+            if not self._waiting[key]:
+                del self._waiting[key]
+
+    def _give_back(self, key: Hashable) -> None:
+        self._held[key] -= 1
+        if not self._held[key]:
+            del self._held[key]
+        while self._waiting:
+            following = min(self._waiting, key=self._held.__getitem__)
+            turns = self._waiting.pop(following)
+            turn = turns.popleft()
+            if turns:
+                self._waiting[following] = turns  # behind all others
+            if not turn.done():  # it has given up in this moment
+                self._held[following] += 1
+                turn.set_result(None)
+                return
+        self._free += 1
+
+    def _refuse_longest(self, key: Hashable) -> None:
+        """Make room for one more of `key`. Raises `TooMany` when no other waits with more."""
+        longest = max(self._waiting, key=lambda each: len(self._waiting[each]))
+        turns = self._waiting[longest]
+        if longest == key or len(turns) <= len(self._waiting.get(key, ())) + 1:
+            raise self._refusal()
+        turn = turns.pop()
+        if not turn.done():
+            turn.set_exception(self._refusal())
+
+    def _refusal(self) -> TooMany:
+        return TooMany(TooMany.AT_ONCE, self._seconds)

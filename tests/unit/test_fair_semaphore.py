@@ -1,0 +1,131 @@
+"""Places are given in turn: whoever asks most waits longest, and nobody else waits for that."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from adapters.errors import TooMany
+from adapters.fair_semaphore import FairSemaphore
+
+pytestmark = pytest.mark.anyio
+
+
+class Work:
+    """Notes who has a place, and gives it back when it is told to."""
+
+    def __init__(self, places: int, *, most_waiting: int = 100, seconds: float = 60) -> None:
+        self.semaphore = FairSemaphore(places, most_waiting=most_waiting, seconds=seconds)
+        self.order: list[str] = []
+        self._ends: list[asyncio.Event] = []
+
+    async def ask(self, key: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._hold(key))
+        await settle()
+        return task
+
+    async def _hold(self, key: str) -> None:
+        async with self.semaphore.place(key):
+            self.order.append(key)
+            end = asyncio.Event()
+            self._ends.append(end)
+            await end.wait()
+
+    async def end(self, place: int = 0) -> None:
+        """End the work that has begun first, or the one at this place after it."""
+        self._ends.pop(place).set()
+        await settle()
+
+    async def end_all(self) -> None:
+        while self._ends:
+            await self.end()
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_whoever_is_alone_may_hold_all_places():
+    work = Work(3)
+    for _ in range(4):
+        await work.ask("ana")
+    assert work.order == ["ana"] * 3
+    await work.end_all()
+    assert work.order == ["ana"] * 4
+
+
+async def test_the_next_place_goes_to_whoever_holds_none():
+    work = Work(2)
+    for _ in range(20):
+        await work.ask("hog")
+    await work.ask("ana")
+    await work.end()
+    assert work.order == ["hog", "hog", "ana"]
+
+
+async def test_those_who_wait_have_their_turns_one_after_the_other():
+    work = Work(1)
+    for key in ("hog", "hog", "hog", "ana", "bo", "ana"):
+        await work.ask(key)
+    await work.end_all()
+    assert work.order == ["hog", "hog", "ana", "bo", "hog", "ana"]
+
+
+async def test_when_too_many_wait_those_who_wait_with_most_are_refused():
+    work = Work(1, most_waiting=3)
+    hog = [await work.ask("hog") for _ in range(5)]
+    with pytest.raises(TooMany, match="at once; try again in 60 s"):
+        await hog[4]
+    ana, bo = await work.ask("ana"), await work.ask("bo")
+    for refused in (hog[3], hog[2]):
+        with pytest.raises(TooMany):
+            await refused
+    with pytest.raises(TooMany):  # those who are left wait with one each
+        await (await work.ask("cy"))
+    await work.end_all()
+    assert work.order == ["hog", "hog", "ana", "bo"]
+    assert ana.done()
+    assert bo.done()
+
+
+async def test_nobody_waits_for_ever():
+    work = Work(1, seconds=0)
+    await work.ask("hog")
+    with pytest.raises(TooMany):
+        await (await work.ask("ana"))
+    await work.end()
+    await work.ask("bo")
+    assert work.order == ["hog", "bo"]
+
+
+async def test_whoever_goes_away_leaves_no_place_taken():
+    work = Work(1)
+    await work.ask("hog")
+    ana, bo = await work.ask("ana"), await work.ask("bo")
+    ana.cancel()
+    await settle()
+    work._ends.pop().set()
+    await asyncio.sleep(0)
+    bo.cancel()  # in the moment in which its turn has come
+    await settle()
+    await work.ask("cy")
+    dan, eve = await work.ask("dan"), await work.ask("eve")
+    dan.cancel()
+    work._ends.pop().set()  # and in the moment after that
+    await asyncio.gather(dan, return_exceptions=True)
+    await settle()
+    assert work.order == ["hog", "cy", "eve"]
+    await work.end_all()
+    assert eve.done()
+    assert work.semaphore._free == 1
+    assert (work.semaphore._held, work.semaphore._waiting) == ({}, {})
+
+
+async def test_a_place_comes_back_after_a_failure():
+    semaphore = FairSemaphore(1, most_waiting=1, seconds=1)
+    for _ in range(3):
+        with pytest.raises(ValueError, match="wrong"):
+            async with semaphore.place("ana"):
+                raise ValueError("wrong")
