@@ -33,6 +33,8 @@ from flows.ticket import held
 
 PATIENCE_SECONDS = 300
 """How long a run waits for a gateway that does not answer before it gives up."""
+LATER = frozenset({429, 502, 503, 504})
+"""Answers that ask to come again. Any other refusal stays one."""
 
 
 class RuntimeUnavailable(Exception):
@@ -374,9 +376,13 @@ def _post(client: httpx.Client, path: str, token: str, body: dict[str, Any]) -> 
     except httpx.TransportError as error:
         message = f"The runtime API at {client.base_url} does not answer: {error}"
         raise RuntimeUnavailable(message) from error
-    if answer.status_code in {502, 503, 504}:
+    if answer.status_code in LATER:
         raise RuntimeUnavailable(answer.text)
-    content: dict[str, Any] = answer.json()
+    try:
+        content: dict[str, Any] = answer.json()
+    except ValueError as error:  # a proxy between, or something else at that address
+        message = f"{client.base_url} is no runtime API: it answers HTTP {answer.status_code}"
+        raise RuntimeRefused(message) from error
     if answer.status_code == httpx.codes.CONFLICT:
         raise Superseded(content["message"], held_elsewhere=content["held_elsewhere"])
     if answer.is_error:

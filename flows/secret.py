@@ -89,7 +89,8 @@ def _read(block: str) -> SecretStr | None:
 def _may_pass(error: BaseException) -> bool:
     """Whether it is worth asking again: the server is away, and not the question wrong."""
     if isinstance(error, httpx.HTTPStatusError):
-        return error.response.is_server_error
+        later = error.response.status_code == httpx.codes.TOO_MANY_REQUESTS
+        return later or error.response.is_server_error
     return isinstance(error, httpx.TransportError)
 
 

@@ -130,7 +130,7 @@ class SlotLeases:
         try:
             _client().renew_concurrency_lease(lease, LEASE_SECONDS)
         except httpx.HTTPError as error:
-            pause = RETRY_SECONDS
+            pause = RENEW_SECONDS if _is_refused(error) else RETRY_SECONDS
             logger.warning("The slot %s of an asset was not renewed: %r", lease, error)
         with self._changed:
             if lease in self._held:
@@ -138,13 +138,22 @@ class SlotLeases:
 
 
 def _give_back(lease: UUID) -> bool:
-    """Whether Prefect has the slot back. One whose lease is over it has, too."""
+    """Whether nothing is left to do: Prefect has the slot back, or refuses it for good."""
     try:
         _client().release_concurrency_slots_with_lease(lease)
     except httpx.HTTPError as error:
         logger.warning("The slot %s of an asset was not given back yet: %r", lease, error)
-        return False
+        return _is_refused(error)
     return True
+
+
+def _is_refused(error: httpx.HTTPError) -> bool:
+    """Whether Prefect has understood and says no, which asking again does not change."""
+    return (
+        isinstance(error, httpx.HTTPStatusError)
+        and error.response.is_client_error
+        and error.response.status_code != httpx.codes.TOO_MANY_REQUESTS
+    )
 
 
 @functools.cache

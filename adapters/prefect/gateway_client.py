@@ -9,10 +9,21 @@ from urllib.parse import quote
 from uuid import UUID
 
 import httpx
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_exponential,
+)
 
 SILENCE_SECONDS = 30
 """A hint stream without a word for this long is dead; the gateway says something more often."""
+PAUSES = wait_exponential(multiplier=0.1, max=2)
+
+
+class GatewayRefused(Exception):
+    """The gateway has understood and says no, which asking again does not change."""
 
 
 class GatewayClient:
@@ -62,11 +73,14 @@ class GatewayClient:
         """Hints as they come, until the connection breaks.
 
         Raises:
+            GatewayRefused: it does not take this key.
             httpx.HTTPError: the gateway is not there, or has gone away.
         """
         timeout = httpx.Timeout(10, read=SILENCE_SECONDS)
         async with self._client.stream("GET", "hints", timeout=timeout) as answer:
-            answer.raise_for_status()
+            if answer.is_error:
+                await answer.aread()
+            _require_success(answer)
             async for line in answer.aiter_lines():
                 if hint := json.loads(line):
                     yield hint
@@ -80,12 +94,41 @@ class GatewayClient:
     ) -> dict[str, Any]:
         async for trial in AsyncRetrying(
             retry=retry_if_exception_type((httpx.TransportError, httpx.HTTPStatusError)),
-            wait=wait_exponential(multiplier=0.1, max=2),
+            wait=_pause,
             stop=stop_after_delay(patience),
             reraise=True,
         ):
             with trial:
                 answer = await self._client.post(event, json=body or {})
-                answer.raise_for_status()
+                _require_success(answer)
                 content: dict[str, Any] = answer.json()
         return content
+
+
+def _require_success(answer: httpx.Response) -> None:
+    """Raise `GatewayRefused`, or `httpx.HTTPStatusError` where the answer may soon be another."""
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        raise GatewayRefused(
+            f"The gateway at {answer.url.copy_with(path='/')} refuses the runtime key:"
+            " PREFECT_PHANTOM_RUNTIME_KEY must be the same for it and for its workers"
+        )
+    if answer.is_client_error and answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
+        raise GatewayRefused(f"The gateway refuses: {_sentence(answer)}")
+    answer.raise_for_status()
+
+
+def _sentence(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["message"])
+    except (ValueError, LookupError, TypeError):  # from a proxy between
+        return f"HTTP {answer.status_code}"
+
+
+def _pause(state: RetryCallState) -> float:
+    """As long as an answer asks for (``Retry-After``), else longer each time."""
+    error = state.outcome and state.outcome.exception()
+    if isinstance(error, httpx.HTTPStatusError):
+        asked = error.response.headers.get("retry-after", "")
+        if asked.isdecimal():
+            return float(asked)
+    return PAUSES(state)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .guarded_run import GuardedRun, clock
-from .lease import Lease, Lost, Unreachable
+from .lease import Lease, Lost, Refused, Unreachable
 from .process_tree import LOOK_SECONDS, is_frozen
 
 RENEW_SECONDS = 10.0
@@ -111,6 +111,10 @@ class Guardian:
         except Unreachable as error:
             say(f"The lease was not renewed: {error}")
             return False
+        except Refused as error:
+            # Not asked for again before its time: the runs end when their lease does.
+            say(f"The lease was refused: {error}")
+            return True
         frozen = any(is_frozen(process_id) for process_id in self.watched)
         for name in alive:
             run = self.runs[name]
@@ -123,7 +127,7 @@ class Guardian:
         """Tell the gateway that the processes of these runs are gone, once."""
         try:
             self.lease.gone({name: run.process_id for name, run in runs.items()})
-        except Unreachable as error:
+        except (Unreachable, Refused) as error:
             # Their lease runs out, which says the same later.
             say(f"The end of runs was not reported: {error}")
 
@@ -144,6 +148,9 @@ class Guardian:
         while living and clock() < end:
             try:
                 self.lease.gone({name: run.process_id for name, run in living.items()})
+            except Refused as error:
+                say(f"The end of runs was refused: {error}")
+                return
             except Unreachable:
                 time.sleep(RETRY_SECONDS)
             else:
@@ -155,7 +162,8 @@ def say(message: str) -> None:
     if os.environ.get("PREFECT_PHANTOM_LOG_FORMAT") == "json":
         line = {"time": datetime.now(UTC).isoformat(), "level": "WARNING", "message": message}
         message = json.dumps({**line, "logger": "guardian", "process_id": os.getpid()})
-    print(message, file=sys.stderr, flush=True)
+    with suppress(OSError):  # a log that cannot be written is no reason to leave the runs alone
+        print(message, file=sys.stderr, flush=True)
 
 
 def main(descriptor: int) -> None:

@@ -11,10 +11,15 @@ from urllib.parse import quote, urlsplit
 LEASE_SECONDS = 60.0
 """How long the gateway lets a run go on without hearing of it."""
 ANSWER_SECONDS = 5.0
+REFUSALS = frozenset(range(400, 500)) - {HTTPStatus.TOO_MANY_REQUESTS}
 
 
 class Unreachable(Exception):
     """The gateway does not answer, or not as it should."""
+
+
+class Refused(Exception):
+    """The gateway understands and says no, which asking again does not change."""
 
 
 class Lost(Exception):
@@ -34,6 +39,7 @@ class Lease:
 
         Raises:
             Lost: the database does not answer, so that nobody can judge the runs.
+            Refused: the gateway does not take our key.
             Unreachable: the gateway does not answer.
         """
         return set(self._post("lease", {"flow_run_ids": flow_run_ids})["stop"])
@@ -42,6 +48,7 @@ class Lease:
         """Tell that the process of each of these flow runs has ended.
 
         Raises:
+            Refused: the gateway does not take our key.
             Unreachable: nobody was told.
         """
         runs = [{"flow_run_id": name, "process_id": number} for name, number in processes.items()]
@@ -60,6 +67,8 @@ class Lease:
             text = answer.read().decode(errors="replace")
             if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
                 raise Lost(text)
+            if answer.status in REFUSALS:
+                raise Refused(text)
             if answer.status != HTTPStatus.OK:
                 raise Unreachable(text)
             content: dict[str, Any] = json.loads(text)

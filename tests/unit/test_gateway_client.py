@@ -1,0 +1,69 @@
+"""What a worker makes of the gateway's answers: a refusal is no outage."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
+
+pytestmark = pytest.mark.anyio
+
+
+class Gateway:
+    """Answers with one response after the other, the last one for ever."""
+
+    def __init__(self) -> None:
+        self.answers: list[httpx.Response] = []
+        self.asked = 0
+
+    def __call__(self, _: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return Gateway()
+
+
+@pytest.fixture
+async def client(
+    gateway: Gateway,
+) -> AsyncIterator[GatewayClient]:
+    client = GatewayClient(url="http://gateway", key="key", worker="one")
+    transport = httpx.MockTransport(gateway)
+    client._client = httpx.AsyncClient(base_url="http://gateway", transport=transport)
+    yield client
+    await client.close()
+
+
+async def test_a_wrong_key_is_said_at_once_and_not_sent_again(
+    gateway: Gateway, client: GatewayClient
+) -> None:
+    gateway.answers = [httpx.Response(401, json={"failed": True, "message": "no"})]
+    with pytest.raises(GatewayRefused, match="PREFECT_PHANTOM_RUNTIME_KEY must be the same"):
+        await client.started()
+    with pytest.raises(GatewayRefused):
+        async for _ in client.hints():
+            pass
+    assert gateway.asked == 2
+
+
+@pytest.mark.parametrize("code", [400, 403, 404, 413])
+async def test_no_refusal_is_sent_again(gateway: Gateway, client: GatewayClient, code: int) -> None:
+    gateway.answers = [httpx.Response(code, text="<html>")]
+    with pytest.raises(GatewayRefused, match=f"HTTP {code}"):
+        await client.started()
+    assert gateway.asked == 1
+
+
+async def test_what_asks_to_come_later_is_sent_again(
+    gateway: Gateway, client: GatewayClient
+) -> None:
+    later = httpx.Response(429, headers={"retry-after": "0"}, json={})
+    gateway.answers = [later, httpx.Response(503, json={}), httpx.Response(200, json={})]
+    await client.started()
+    assert gateway.asked == 3
