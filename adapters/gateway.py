@@ -7,7 +7,6 @@ import functools
 import gc
 import logging
 import os
-import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
@@ -17,6 +16,7 @@ from prefect.client.orchestration import get_client
 from starlette.types import ASGIApp
 
 from adapters.hints import Hints
+from adapters.parent import stop_after_parent
 from adapters.permissions import ADMINISTRATOR
 from adapters.prefect.announcer import Announcer
 from adapters.prefect.apps import Apps
@@ -35,6 +35,7 @@ from adapters.retention import Retention
 from adapters.sample.data import insert_sample_data
 from adapters.settings import PHANTOM_DATABASE, Settings
 from adapters.signal import Signal
+from adapters.stop_signals import stop_event
 from adapters.store import labels, tokens, users
 from adapters.store.database import Database
 from adapters.store.notices import Notices
@@ -51,7 +52,7 @@ logger = logging.getLogger("prefect_phantom.gateway")
 
 
 async def run_gateway(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until a signal that means stop, or the end of the `up` that started it."""
     if settings.database_url is None:
         message = "PREFECT_PHANTOM_DATABASE_URL must name a PostgreSQL server"
         raise SystemExit(message)
@@ -96,7 +97,8 @@ async def _serve(database: Database, settings: Settings) -> None:
     dispatch, reconcile, notices = Signal(), Signal(), Notices(database)
     hints = Hints(notices.tell)
     notices.subscribe(hints.hear)
-    stop = _stop_signal()
+    stop = stop_event()
+    stop_after_parent()
     async with get_client() as client:
         deployments = Deployments(database=database, client=client, settings=settings)
         repositories = Repositories(
@@ -187,13 +189,6 @@ async def _serve(database: Database, settings: Settings) -> None:
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
-
-
-def _stop_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
 
 
 async def _listen(servers: Sequence[uvicorn.Server], stop: asyncio.Event) -> None:

@@ -6,10 +6,12 @@ import uvloop
 
 from adapters.cli.log import log_to_stderr
 from adapters.gateway import run_gateway
+from adapters.output import never_wait_for_output
 from adapters.settings import Settings
 
 
 def gateway() -> None:
     """Serve the REST contract and the runtime API; settings come from the environment."""
+    never_wait_for_output()
     log_to_stderr()
     uvloop.run(run_gateway(Settings()))

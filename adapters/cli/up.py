@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from pydantic import ValidationError
 
 from adapters.cli.connection import fail
+from adapters.output import never_wait_for_output
 from adapters.settings import Settings
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.installation import Installation
@@ -52,6 +53,7 @@ def up(
         "sample_data": sample_data,
         "database_url": database_url,
     }
+    never_wait_for_output()
     with Progress() as progress:
         try:
             settings = Settings(

@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 
 from adapters.cli.connection import fail
 from adapters.cli.log import log_to_stderr
+from adapters.output import never_wait_for_output
 from adapters.prefect.job_templates import PoolType, WorkerMissing, job_template
 from adapters.prefect.worker import run_worker
 from adapters.settings import Settings
@@ -21,6 +22,7 @@ app = App(name="worker", help="Run playbooks; settings come from the environment
 @app.default
 def worker() -> None:
     """Run playbooks; settings come from the environment."""
+    never_wait_for_output()
     log_to_stderr()
     sys.exit(asyncio.run(run_worker(Settings())))
 

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import psutil
 
-from adapters.prefect.gateway_client import GatewayClient
+from adapters.parent import PIPES, STOP_SECONDS, stop_after_parent
+from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
 from adapters.settings import Settings
+from adapters.stop_signals import stop_event
 
 MARK = "PREFECT_PHANTOM_STARTED_BY"
 """Variable by which everything that a worker started is known: its name in its installation."""
@@ -30,7 +32,8 @@ class Worker:
 
     At its start it ends what an earlier worker of its name has left and tells the gateway so. At
     its stop it freezes the stock worker, so that no further run is taken, gives the runs their
-    grace, kills them with everything they started, and tells the gateway that too.
+    grace, kills them with everything they started, and tells the gateway that too. When the process
+    that started it has died it ends as if it had been killed as well: the guardian ends the runs.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -40,6 +43,8 @@ class Worker:
         self.gateway = GatewayClient(url=settings.runtime_url or "", key=self.key, worker=self.name)
         secret = f"{self.name}\0{self.key}".encode()
         self.mark = {MARK: f"{self.name} {hashlib.sha256(secret).hexdigest()[:16]}"}
+        self.orphaned = asyncio.Event()
+        """Whoever started this worker has died."""
 
     async def run(self, stop: asyncio.Event) -> int:
         """Work until `stop` is set, or until Prefect's worker ends; return an exit code."""
@@ -49,26 +54,37 @@ class Worker:
         # A pipe of our own, since asyncio would wait for the end of its pipe before it tells of the
         # program's end, and runs have inherited the other side.
         reader, writer = os.pipe()
+        # Only we hold the other side of this one: it is Prefect's worker that reads our end.
+        alive, ours = os.pipe()
         program = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "adapters.prefect", "worker", "start"),
             *("--pool", self.settings.work_pool, "--type", self.settings.worker_type),
             *("--name", self.name, *self._limit()),
             env={"PREFECT_WORKER_QUERY_SECONDS": POLL_SECONDS[self.settings.worker_type]}
-            | os.environ,
+            | os.environ
+            | {PIPES: f"{alive},{alive}"},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=writer,
+            stderr=writer,
+            pass_fds=[alive],
             start_new_session=True,
         )
         os.close(writer)
         output = asyncio.create_task(_forward(reader))
         stopping = asyncio.create_task(stop.wait())
+        orphaned = asyncio.create_task(self.orphaned.wait())
         ended = asyncio.create_task(program.wait())
-        await asyncio.wait({stopping, ended}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({stopping, orphaned, ended}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        if not ended.done():
+        orphaned.cancel()
+        if self.orphaned.is_set():
+            await self._abandon(program)
+        elif not ended.done():
             await self._stop(program)
         await ended
         output.cancel()
+        os.close(alive)
+        os.close(ours)
         return 0 if stop.is_set() else 1
 
     def _limit(self) -> list[str]:
@@ -92,6 +108,13 @@ class Worker:
                 await self.gateway.stopped()
         finally:
             program.kill()
+
+    async def _abandon(self, program: asyncio.subprocess.Process) -> None:
+        """Leave the runs to the guardian; return when all of it is over."""
+        left = psutil.Process(program.pid).children(recursive=True)
+        program.kill()
+        await _wait(left, self.settings.grace_seconds + KILLED_SECONDS)
+        await self._kill(list(self._processes()))
 
     def _processes(self) -> Iterator[psutil.Process]:
         """Every process that this worker's name has started, except this one and its parents."""
@@ -157,15 +180,21 @@ async def _forward(descriptor: int) -> None:
 
 
 async def run_worker(settings: Settings) -> int:
-    """Run a worker until SIGTERM or SIGINT; return its exit code."""
+    """Run a worker until a signal that means stop; return its exit code."""
     if not settings.runtime_url or not settings.runtime_key:
         message = "PREFECT_PHANTOM_RUNTIME_URL and PREFECT_PHANTOM_RUNTIME_KEY must be set"
         raise SystemExit(message)
-    stop = asyncio.Event()
+    stop = stop_event()
+    worker = Worker(settings)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop_after_parent(
+        lambda: loop.call_soon_threadsafe(worker.orphaned.set),
+        seconds=settings.grace_seconds + STOP_SECONDS,
+    )
     os.environ["PATH"] = os.pathsep.join(
         [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     )
-    return await Worker(settings).run(stop)
+    try:
+        return await worker.run(stop)
+    except GatewayRefused as error:
+        raise SystemExit(str(error)) from error

@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ipaddress
-import signal
 from contextlib import suppress
+
+from adapters.parent import stop_after_parent
+from adapters.stop_signals import stop_event
 
 QUERY_SECONDS = 10.0
 """A client that has not sent its line by then is hung up on."""
@@ -160,9 +162,8 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 async def _run(host: str, port: int) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stop_event()
+    stop_after_parent()
     server = await start(host, port)
     print("ready", flush=True)
     await stop.wait()

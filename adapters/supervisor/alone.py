@@ -10,7 +10,9 @@ from pathlib import Path
 
 from adapters.supervisor.environment import postgres_environment
 from adapters.supervisor.home import Home
+from adapters.supervisor.leftover import DATABASE_PART
 from adapters.supervisor.part import Part, State
+from adapters.supervisor.pipes import Pipes
 from adapters.supervisor.postgres import Postgres
 
 STOP_SECONDS = 60.0
@@ -25,12 +27,14 @@ async def postgres_alone(home: Home, binaries: Path | None = None) -> AsyncItera
     """
     postgres = Postgres(home, postgres_environment(home, os.environ), binaries)
     await postgres.prepare()
-    part = Part(postgres.definition(), home.path, _report)
+    pipes = Pipes([DATABASE_PART])
+    part = Part(postgres.definition(), home.path, _report, pipes)
     try:
         await part.start()
         yield postgres.url
     finally:
         await part.stop(asyncio.get_running_loop().time() + STOP_SECONDS)
+        pipes.close()
 
 
 def _report(_part: str, _state: State, _words: str) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.leftover import end_leftovers
 from adapters.supervisor.log import Log
+from adapters.supervisor.pipes import Pipes
 
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 30.0
@@ -59,11 +60,12 @@ class Definition:
 class Part:
     """Owns the process of a `Definition` between `start` and `stop`."""
 
-    def __init__(self, definition: Definition, home: Path, report: Report) -> None:
+    def __init__(self, definition: Definition, home: Path, report: Report, pipes: Pipes) -> None:
         self.name = definition.name
         self._definition = definition
         self._home = home
         self._report = report
+        self._pipes = pipes
         self._process: Process | None = None
         self._watching: asyncio.Task[None] | None = None
 
@@ -113,7 +115,8 @@ class Part:
                     stdout=log,
                     stderr=STDOUT,
                     cwd=self._home,
-                    env=dict(self._definition.environment),
+                    env={**self._definition.environment, **self._pipes.environment(self.name)},
+                    pass_fds=self._pipes.descriptors(self.name),
                     start_new_session=True,
                 )
         except OSError as error:

@@ -10,6 +10,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, STDOUT
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_BYTES = 107  # of a Unix socket, a limit of the kernel
 UNPRIVILEGED = 65534  # "nobody": PostgreSQL refuses to run as root
 WAY_OUT = "run as another user than root, or name a PostgreSQL server with --database-url"
+ATTACHED = (sys.executable, "-I", str(Path(__file__).with_name("attached.py")))
 SETTINGS = {
     "max_connections": "200",
     "unix_socket_permissions": "0700",
@@ -88,7 +90,7 @@ class Postgres:
         where = ["-D", str(self.data), "-k", str(self.sockets), "-h", ""]
         return Definition(
             name=DATABASE_PART,
-            command=[*_unprivileged(), program, *where, *settings],
+            command=[*ATTACHED, *_unprivileged(), program, *where, *settings],
             environment=self._environment,
             log=self._log,
             ready=accepts_connections(f"{self.url}&dbname=postgres"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable
 
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.settings import PHANTOM_DATABASE, PREFECT_DATABASE, Settings
+from adapters.stop_signals import stop_event
 from adapters.store.database import create_database
 from adapters.supervisor import parts
 from adapters.supervisor.administrator import has_administrator
@@ -21,6 +21,7 @@ from adapters.supervisor.home import Home
 from adapters.supervisor.installation import Installation, Ports, make_password
 from adapters.supervisor.leftover import end_leftovers
 from adapters.supervisor.part import Definition, Part, Report, State
+from adapters.supervisor.pipes import Pipes
 from adapters.supervisor.postgres import Postgres
 
 STOP_SECONDS = 10.0
@@ -46,14 +47,14 @@ class Supervisor:
         self._ready = ready
         self._home = Home(settings.home)
         self._parts: dict[str, Part] = {}
+        self._pipes = Pipes(RESERVED_SECONDS)
 
     async def run(self) -> None:
         """Start everything, call `ready`, and return when a signal came and all is stopped.
 
         Raises `CannotStart` when a part does not start the first time; the others are stopped.
         """
-        stopping = asyncio.Event()
-        _listen(stopping)
+        stopping = stop_event()
         refuse_secrets(self._settings.run_environment)
         self._home.prepare()
         with self._home.lock():
@@ -136,7 +137,9 @@ class Supervisor:
             )
 
     async def _start_part(self, definition: Definition) -> None:
-        part = self._parts[definition.name] = Part(definition, self._home.path, self._report)
+        part = self._parts[definition.name] = Part(
+            definition, self._home.path, self._report, self._pipes
+        )
         await part.start()
 
     async def _stop(self) -> None:
@@ -147,15 +150,7 @@ class Supervisor:
                 continue
             try:
                 await self._parts[name].stop(over - reserved)
-            except CannotStart as error:  # the others are stopped all the same
+            except Exception as error:  # noqa: BLE001 - the others are stopped all the same
                 self._report(name, State.ENDED, str(error))
         await end_leftovers(self._home.path)
         self._home.url_file.unlink(missing_ok=True)
-
-
-def _listen(stopping: asyncio.Event) -> None:
-    """Set `stopping` at the signals that mean stop. A second one changes nothing."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # such as SIGHUP under nohup
-            loop.add_signal_handler(number, stopping.set)

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 import psutil
@@ -42,14 +43,27 @@ class Installation:
 
     def start(self) -> None:
         with self.log.open("wb") as log:
-            self.up = subprocess.Popen(
-                [*PROGRAM, "--home", str(self.home), *FREE_PORTS],
-                env={**SURROUNDINGS, "ELSEWHERE_TOKEN": "not for runs"},
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-            )
+            self._launch(log)
+
+    def start_unread(self) -> None:
+        """Start it as ``up 2>&1 | head -1`` does, with a reader who leaves early."""
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "wb") as closed:
+            self._launch(closed)
+        assert self.up.stdout is not None
+        self.up.stdout.close()
+        self.up.stdout = None
+
+    def _launch(self, log: BinaryIO) -> None:
+        self.up = subprocess.Popen(
+            [*PROGRAM, "--home", str(self.home), *FREE_PORTS],
+            env={**SURROUNDINGS, "ELSEWHERE_TOKEN": "not for runs"},
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
         assert self.up.stdout is not None
         self.lines = [self.up.stdout.readline()]
 
@@ -73,6 +87,13 @@ class Installation:
     @property
     def url(self) -> str:
         return self.lines[0].removeprefix("ready: ").strip()
+
+    def wait_alone(self) -> None:
+        """Return when no part is left, of an `up` that was killed."""
+        deadline = time.monotonic() + READY_SECONDS
+        while left := self.parts():
+            assert time.monotonic() < deadline, left
+            time.sleep(0.1)
 
     def is_ready(self) -> bool:
         try:
@@ -155,26 +176,37 @@ def test_a_part_that_dies_is_started_again_at_its_port(installation: Installatio
     assert "gateway: ended by SIGKILL" in installation.log.read_text()
 
 
-def test_up_after_its_own_kill_ends_what_was_left_and_starts_anew(
-    installation: Installation,
-) -> None:
+def test_a_killed_up_takes_its_parts_along(installation: Installation) -> None:
+    assert {"gateway", "worker", "Prefect server", "PostgreSQL"} <= set(
+        installation.parts().values()
+    )
     installation.up.kill()
     installation.up.communicate()
-    left = installation.parts()
-    assert {"gateway", "worker", "Prefect server", "PostgreSQL"} <= set(left.values())
-    installation.start()
-    assert installation.is_ready(), installation.log.read_text()
-    assert installation.parts().keys().isdisjoint(left)
-    assert "admin password" not in installation.log.read_text()
+    installation.wait_alone()
+    log = (installation.home / "logs" / "postgresql.log").read_text()
+    assert log.rstrip().endswith("database system is shut down")
 
 
-def test_sigterm_stops_everything_in_time_and_leaves_no_process(installation: Installation) -> None:
+def test_up_ends_what_an_earlier_one_has_left_all_the_same(installation: Installation) -> None:
+    marks = {"PREFECT_PHANTOM_HOME": str(installation.home), "PREFECT_PHANTOM_PART": "worker"}
+    left = subprocess.Popen(["sleep", "600"], env=marks, start_new_session=True)
+    installation.start_unread()
+    assert left.wait() == -signal.SIGKILL
+    assert installation.is_ready()
+
+
+@pytest.mark.attack(
+    "`up` whose output nobody reads, and whose terminal is closed",
+    "it goes on without a reader, and stops as a whole at SIGHUP",
+)
+def test_a_closed_terminal_stops_everything_in_time_and_leaves_no_process(
+    installation: Installation,
+) -> None:
     began = time.monotonic()
-    installation.up.send_signal(signal.SIGTERM)
-    installation.up.send_signal(signal.SIGINT)  # a second signal changes nothing
-    rest, _ = installation.up.communicate(timeout=READY_SECONDS)
+    installation.up.send_signal(signal.SIGHUP)
+    installation.up.send_signal(signal.SIGTERM)  # a second signal changes nothing
+    assert installation.up.wait(READY_SECONDS) == 0
     assert time.monotonic() - began < STOP_SECONDS + 2  # and the end of the interpreter
-    assert (installation.up.returncode, rest) == (0, "")
     assert installation.parts() == {}
     assert not (installation.home / "url").exists()
 

@@ -17,8 +17,9 @@ import pytest
 from adapters.supervisor.environment import postgres_environment
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.home import Home
-from adapters.supervisor.leftover import end_leftovers, find_leftovers
+from adapters.supervisor.leftover import DATABASE_PART, end_leftovers, find_leftovers
 from adapters.supervisor.part import Part, State
+from adapters.supervisor.pipes import Pipes
 from adapters.supervisor.postgres import Postgres
 
 pytestmark = pytest.mark.anyio
@@ -56,7 +57,7 @@ async def running(home: Home) -> AsyncIterator[tuple[Postgres, Reports]]:
     postgres = Postgres(home, postgres_environment(home, os.environ))
     reports = Reports()
     await postgres.prepare()
-    part = Part(postgres.definition(), home.path, reports)
+    part = Part(postgres.definition(), home.path, reports, Pipes([DATABASE_PART]))
     await part.start()
     await reports.until(State.READY)
     try:
@@ -149,6 +150,6 @@ async def test_a_server_that_cannot_start_says_why(home: Home) -> None:
     postgres = Postgres(home, postgres_environment(home, os.environ))
     await postgres.prepare()
     (postgres.data / "PG_VERSION").write_text("9\n")
-    part = Part(postgres.definition(), home.path, Reports())
+    part = Part(postgres.definition(), home.path, Reports(), Pipes([DATABASE_PART]))
     with pytest.raises(CannotStart, match=r"PostgreSQL cannot start: .*FATAL: .*--database-url"):
         await part.start()

@@ -1,0 +1,95 @@
+"""Parts that learn by the end of a pipe that whoever started them has ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from adapters.parent import PIPES
+from adapters.supervisor.pipes import Pipes
+from adapters.supervisor.postgres import ATTACHED
+
+ORDER = ("first", "second")
+OURS = """
+import threading
+from adapters.parent import stop_after_parent
+stop_after_parent({})
+print("begun", flush=True)
+threading.Event().wait()
+"""
+SECONDS = 60
+
+
+def start(pipes: Pipes, part: str, command: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        env=os.environ | pipes.environment(part),
+        pass_fds=pipes.descriptors(part),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ours(pipes: Pipes, part: str, stop: str = "") -> subprocess.Popen[str]:
+    process = start(pipes, part, [sys.executable, "-c", OURS.format(stop)])
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    return process
+
+
+def end(*processes: subprocess.Popen[str]) -> list[int]:
+    codes = []
+    for process in processes:
+        codes.append(process.wait(SECONDS))
+        if process.stdout is not None:
+            process.stdout.close()
+    return codes
+
+
+@pytest.mark.attack("a supervisor that is killed", "its parts stop, in the order of their need")
+def test_a_part_stops_after_its_parent_and_those_that_need_it() -> None:
+    pipes = Pipes(ORDER)
+    first = ours(pipes, "first", "lambda: __import__('os')._exit(7)")
+    second = ours(pipes, "second", "lambda: __import__('os')._exit(8)")
+    pipes.close()
+    assert end(first, second) == [7, 8]
+
+
+def test_a_part_that_others_need_goes_on_while_they_do() -> None:
+    pipes = Pipes(ORDER)
+    first = ours(pipes, "first", "lambda: None, 600")
+    second = ours(pipes, "second")
+    pipes.close()
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.wait(0.2)
+    first.kill()
+    assert end(first, second) == [-signal.SIGKILL, -signal.SIGTERM]
+
+
+def test_a_part_that_does_not_stop_is_killed() -> None:
+    pipes = Pipes(ORDER)
+    deaf = ours(pipes, "second", "lambda: None, 0.01")
+    pipes.close()
+    assert end(deaf) == [-signal.SIGKILL]
+
+
+def test_a_program_that_is_not_ours_is_stopped_by_sigint() -> None:
+    pipes = Pipes(ORDER)
+    program = start(pipes, "second", [*ATTACHED, "sleep", "600"])
+    pipes.close()
+    assert end(program) == [-signal.SIGINT]
+
+
+def test_the_variable_alone_says_nothing() -> None:
+    command = [
+        sys.executable,
+        "-c",
+        "from adapters.parent import stop_after_parent as follow\nfollow()",
+    ]
+    done = subprocess.run(command, env=os.environ | {PIPES: "98,99"}, check=False, timeout=SECONDS)
+    assert done.returncode == 0
