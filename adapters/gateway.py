@@ -7,7 +7,7 @@ import functools
 import gc
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -16,6 +16,7 @@ from prefect.client.orchestration import get_client
 from starlette.types import ASGIApp
 
 from adapters.hints import Hints
+from adapters.loop import keep
 from adapters.parent import stop_after_parent
 from adapters.permissions import ADMINISTRATOR
 from adapters.prefect.announcer import Announcer
@@ -25,6 +26,7 @@ from adapters.prefect.condition import read_condition
 from adapters.prefect.deployments import Deployments
 from adapters.prefect.dispatch import Dispatcher
 from adapters.prefect.events import Events
+from adapters.prefect.outage import prefect_dependency
 from adapters.prefect.reconcile import Reconciler
 from adapters.prefect.repositories import Repositories
 from adapters.prefect.work_pool_watch import WorkPoolWatch
@@ -37,6 +39,7 @@ from adapters.settings import PHANTOM_DATABASE, Settings
 from adapters.signal import Signal
 from adapters.stop_signals import stop_event
 from adapters.store import labels, tokens, users
+from adapters.store.availability import database_dependency
 from adapters.store.database import Database
 from adapters.store.notices import Notices
 from adapters.sweeper import Sweeper
@@ -45,7 +48,6 @@ from flows import tracing
 OPERATOR = "operator"
 """The automation user whose token lies in the home folder, for the command line."""
 LOOPBACKS = frozenset({"127.0.0.1", "::1", "localhost"})
-LONGEST_PAUSE_SECONDS = 10.0
 FLUSH_SECONDS = 2.0
 """How long at most the last spans hold up the end."""
 logger = logging.getLogger("prefect_phantom.gateway")
@@ -129,18 +131,19 @@ async def _serve(database: Database, settings: Settings) -> None:
         announcer = Announcer(client=client, settings=settings)
         apps = Apps()
         assets = PrefectAssets(database=database, client=client, apps=apps)
+        needs = [prefect_dependency(client, logger), database_dependency(database, logger)]
         loops = [
-            asyncio.create_task(_keep("repositories", repositories.run)),
-            asyncio.create_task(_keep("dispatch", dispatcher.run)),
-            asyncio.create_task(_keep("reconcile", reconciler.run)),
-            asyncio.create_task(_keep("work pool", watch.run)),
-            asyncio.create_task(_keep("events", events.run)),
-            asyncio.create_task(_keep("sweeper", sweeper.run)),
-            asyncio.create_task(_keep("notices", notices.run)),
-            asyncio.create_task(_keep("retention", retention.run)),
-            asyncio.create_task(_keep("announcements", announcer.run)),
-            asyncio.create_task(_keep("apps", apps.run)),
-            asyncio.create_task(_keep("assets", assets.run)),
+            asyncio.create_task(keep("repositories", repositories.run, needs)),
+            asyncio.create_task(keep("dispatch", dispatcher.run, needs)),
+            asyncio.create_task(keep("reconcile", reconciler.run, needs)),
+            asyncio.create_task(keep("work pool", watch.run, needs)),
+            asyncio.create_task(keep("events", events.run, needs)),
+            asyncio.create_task(keep("sweeper", sweeper.run, needs)),
+            asyncio.create_task(keep("notices", notices.run, needs)),
+            asyncio.create_task(keep("retention", retention.run, needs)),
+            asyncio.create_task(keep("announcements", announcer.run, needs)),
+            asyncio.create_task(keep("apps", apps.run, needs)),
+            asyncio.create_task(keep("assets", assets.run, needs)),
         ]
         contract = create_application(
             database=database,
@@ -200,21 +203,6 @@ async def _listen(servers: Sequence[uvicorn.Server], stop: asyncio.Event) -> Non
     for server in servers:
         server.should_exit = True
     await asyncio.gather(*serving)
-
-
-async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
-    """Keep a loop going: what broke a round is logged, and the round is tried again."""
-    pause = 0.5
-    while True:
-        began = asyncio.get_running_loop().time()
-        try:
-            await run()
-        except Exception:
-            logger.exception("The %s loop failed; it goes on in %.1f s", name, pause)
-        if asyncio.get_running_loop().time() - began > 2 * LONGEST_PAUSE_SECONDS:
-            pause = 0.5
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
 class _Server(uvicorn.Server):

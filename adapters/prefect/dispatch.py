@@ -20,6 +20,7 @@ from prefect.telemetry.run_telemetry import LABELS_TRACEPARENT_KEY
 from adapters import spans
 from adapters.hints import Hints
 from adapters.prefect.deployments import Deployments
+from adapters.prefect.outage import is_outage
 from adapters.prefect.turns import REQUEST_LABEL
 from adapters.settings import Settings
 from adapters.signal import Signal
@@ -30,16 +31,6 @@ from adapters.store.playbooks import Playbook
 from flows.execution import run_name, run_tags
 
 UNAVAILABLE = httpx.codes.SERVICE_UNAVAILABLE
-REFUSING_ALL = frozenset(
-    {
-        httpx.codes.UNAUTHORIZED,
-        httpx.codes.FORBIDDEN,
-        httpx.codes.TOO_MANY_REQUESTS,
-        httpx.codes.BAD_GATEWAY,
-        UNAVAILABLE,
-        httpx.codes.GATEWAY_TIMEOUT,
-    }
-)
 PREFECT_ERRORS = (httpx.HTTPError, PrefectException)
 REST_SECONDS = 5.0
 """How long the runs of a playbook are left in the queue that alone could not be created."""
@@ -213,13 +204,6 @@ def _made_nothing(error: httpx.HTTPError) -> bool:
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.is_client_error or error.response.status_code == UNAVAILABLE
     return isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
-
-
-def is_outage(error: Exception) -> bool:
-    """Whether Prefect as a whole does not answer, or refuses us: no playbook's own trouble."""
-    if isinstance(error, httpx.HTTPStatusError):
-        return error.response.status_code in REFUSING_ALL
-    return isinstance(error, httpx.TransportError)
 
 
 def _body(playbook: Playbook, run: QueuedRun, traceparent: str | None) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from prefect.client.schemas.objects import TERMINAL_STATES
 from prefect.events import Event
 from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter, EventNameFilter
+from websockets.exceptions import WebSocketException
 
 from adapters.hints import Hints
+from adapters.prefect.outage import PrefectAway
 from adapters.prefect.reconcile import Reconciler
 
 FLOW_RUN = "prefect.flow-run."
@@ -31,9 +33,12 @@ class Events:
     async def run(self) -> None:
         """Run until cancelled. A broken connection is the caller's to report."""
         wanted = EventFilter(event=EventNameFilter(prefix=[FLOW_RUN], exclude_name=[*UNHEARD]))
-        async with get_events_subscriber(filter=wanted) as subscriber:
-            async for event in subscriber:
-                self.hear(event)
+        try:
+            async with get_events_subscriber(filter=wanted) as subscriber:
+                async for event in subscriber:
+                    self.hear(event)
+        except (OSError, WebSocketException) as error:
+            raise PrefectAway(str(error) or type(error).__name__) from error
 
     def hear(self, event: Event) -> None:
         """Pass on what an event says to whom it may concern."""

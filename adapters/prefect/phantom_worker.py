@@ -25,7 +25,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed, Pending
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 
-from adapters.prefect.gateway_client import GatewayClient
+from adapters.outage import Outage
+from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
 from adapters.prefect.guardian import Guardian
 from adapters.prefect.known_deployments import KnownDeployments
 from adapters.prefect.preparation import Preparation, WaitingProcess, dismiss
@@ -48,6 +49,8 @@ from flows.warm.reaper import become_reaper
 from flows.warm.run import COMPLETED, SUSPENDED
 
 RECONNECT_SECONDS = 1.0
+REFUSED_SECONDS = 30.0
+"""Pause after the gateway has refused the runtime key."""
 PREFETCH_SECONDS = 10
 ORPHANS_SECONDS = 0.05
 """After so long it is looked at again whether those that were killed have left any."""
@@ -269,9 +272,12 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
 
     async def _listen(self) -> None:
         """Hear hints for as long as the worker lives; without them the poll finds the same."""
+        outage = Outage("The gateway", logger)
         while True:
+            pause = RECONNECT_SECONDS
             try:
                 async for hint in self._gateway.hints():
+                    outage.ended()
                     if "offer" in hint:
                         self._turns.offered(hint["offer"])
                         self._fill_slots()
@@ -280,12 +286,15 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
                     else:
                         self._stop(UUID(hint["stop"]))
             except httpx.HTTPError as error:
-                logger.info("The gateway gives no hints at the moment: %r", error)
-            await asyncio.sleep(RECONNECT_SECONDS)
+                outage.began(error)
+            except GatewayRefused as error:
+                outage.began(error)
+                pause = REFUSED_SECONDS
+            await asyncio.sleep(pause)
 
     async def _stop_refused(self) -> None:
         """Say how this worker stands, and stop what may not go on, should its hint be lost."""
-        with suppress(httpx.HTTPError):
+        with suppress(httpx.HTTPError, GatewayRefused):  # the stream of hints says so
             refused = await self._gateway.held(
                 self._processes,
                 **self._identity,

@@ -9,6 +9,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import WorkerFilter, WorkerFilterStatus
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
+from adapters.prefect.outage import PrefectAway
 from adapters.settings import Settings
 from adapters.store import dispatch_status
 from adapters.store.database import Database
@@ -41,7 +42,10 @@ class WorkPoolWatch:
             async with asyncio.timeout(ANSWER_SECONDS):
                 pool = await self.client.read_work_pool(name)
                 workers = await self.client.read_workers_for_work_pool(name, ONLINE)
-        except (httpx.HTTPError, TimeoutError):
+        except TimeoutError as error:
+            await dispatch_status.note_unreachable(self.database, name)
+            raise PrefectAway(f"no answer within {ANSWER_SECONDS:g} s") from error
+        except httpx.HTTPError:
             await dispatch_status.note_unreachable(self.database, name)
             raise
         await dispatch_status.note_reached(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 
 import asyncpg
@@ -11,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from adapters.errors import Unavailable
+from adapters.outage import Dependency
 from adapters.store.database import Database
 from adapters.store.prepared import Prepared
 
@@ -70,3 +72,13 @@ async def check(database: Database) -> None:
             await database.fetch(_SIGN_OF_LIFE)
     except OUTAGES as error:
         raise Unavailable from error
+
+
+def database_dependency(database: Database, logger: logging.Logger) -> Dependency:
+    """The database, for loops that need it."""
+    return Dependency("PostgreSQL", logger, is_outage=is_away, ask=lambda: check(database))
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether `error` means that the database does not answer, `check` having found out or not."""
+    return isinstance(error, Unavailable) or is_outage(error)

@@ -1,0 +1,76 @@
+"""Loops that need the same thing: they wait for it together, and one line tells of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from adapters import outage
+from adapters.loop import keep
+from adapters.outage import Dependency
+
+pytestmark = pytest.mark.anyio
+logger = logging.getLogger("tests.outage")
+
+
+class Server:
+    """Away until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.away = True
+        self.met = asyncio.Semaphore(0)
+
+    async def ask(self) -> None:
+        self.met.release()
+        if self.away:
+            raise ConnectionError("connection refused")
+
+    async def use(self) -> None:
+        await self.ask()
+        await asyncio.Event().wait()
+
+
+async def test_an_outage_that_many_loops_meet_is_one_line_and_so_is_its_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(outage, "FIRST_PAUSE_SECONDS", 0.01)
+    caplog.set_level(logging.INFO)
+    server = Server()
+    need = Dependency(
+        "The server",
+        logger,
+        is_outage=lambda error: isinstance(error, ConnectionError),
+        ask=server.ask,
+    )
+    loops = [asyncio.create_task(keep(f"loop {n}", server.use, [need])) for n in range(5)]
+    for _ in range(5 + 2):  # each loop, and the one that asks for all of them
+        await server.met.acquire()
+    assert caplog.messages == ["The server does not answer (connection refused); waiting for it"]
+    server.away = False
+    for _ in range(1 + 5):
+        await server.met.acquire()
+    assert caplog.messages[1:] == ["The server answers again"]
+    assert not [record for record in caplog.records if record.exc_info]
+    for loop in loops:
+        loop.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)
+
+
+async def test_what_is_no_outage_is_told_with_its_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failed = asyncio.Event()
+
+    async def fail() -> None:
+        failed.set()
+        raise LookupError("ours")
+
+    need = Dependency("The server", logger, is_outage=lambda _: False, ask=fail)
+    loop = asyncio.create_task(keep("broken", fail, [need]))
+    await failed.wait()
+    await asyncio.sleep(0)
+    loop.cancel()
+    assert caplog.records[0].exc_info
+    assert "The broken loop failed" in caplog.messages[0]
