@@ -38,7 +38,7 @@ from adapters.sample.data import insert_sample_data
 from adapters.settings import PHANTOM_DATABASE, Settings
 from adapters.signal import Signal
 from adapters.stop_signals import stop_event
-from adapters.store import labels, tokens, users
+from adapters.store import found_playbooks, labels, tokens, users
 from adapters.store.availability import database_dependency
 from adapters.store.database import Database
 from adapters.store.notices import Notices
@@ -87,6 +87,8 @@ async def _prepare(database: Database, settings: Settings) -> None:
         await users.ensure_administrator(database, settings.admin_password.get_secret_value())
     if token := os.environ.pop("PREFECT_PHANTOM_OPERATOR_TOKEN", None):
         await tokens.ensure_token(database, OPERATOR, token, roles=[ADMINISTRATOR])
+    async with database.begin() as connection:
+        await found_playbooks.save_repositories(connection, set(settings.repositories))
     if settings.labels:
         await labels.save(database, settings.labels)
     if settings.sample_data:
@@ -96,7 +98,8 @@ async def _prepare(database: Database, settings: Settings) -> None:
 
 
 async def _serve(database: Database, settings: Settings) -> None:
-    dispatch, reconcile, notices = Signal(), Signal(), Notices(database)
+    dispatch, reconcile, reported = Signal(), Signal(), Signal()
+    notices = Notices(database)
     hints = Hints(notices.tell)
     notices.subscribe(hints.hear)
     stop = stop_event()
@@ -104,10 +107,12 @@ async def _serve(database: Database, settings: Settings) -> None:
     async with get_client() as client:
         deployments = Deployments(database=database, client=client, settings=settings)
         repositories = Repositories(
-            database=database, settings=settings, deployments=deployments, ready=dispatch
+            database=database,
+            settings=settings,
+            deployments=deployments,
+            reported=reported,
+            dispatch=dispatch,
         )
-        # A POST by name must find its playbook from the first moment on.
-        await repositories.read()
         dispatcher = Dispatcher(
             database=database,
             client=client,
@@ -164,6 +169,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             reconcile=reconcile,
             hints=hints,
             announce=announcer.tell,
+            reported=reported,
         )
         # What exists by now stays: looking at it in each collection would cost a sixth of the CPU.
         gc.collect()

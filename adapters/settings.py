@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from adapters.repositories import Repositories
 
 PHANTOM_DATABASE = "phantom"
 """Name of our database on the PostgreSQL server."""
@@ -52,7 +55,7 @@ class Settings(BaseSettings):
     """Password of the first administrator, ``admin``; without it one is generated."""
 
     playbooks: Annotated[list[Path], NoDecode] = []
-    """Folders of the repository ``local``; in the environment separated by ``:``."""
+    """The worker's folders of the repository ``local``; in the environment separated by ``:``."""
     apps: Annotated[list[Path], NoDecode] = []
     """Folders of apps beside those that ship and are installed; separated as ``playbooks`` are."""
     repositories: Annotated[list[str], NoDecode] = ["local", "examples"]
@@ -60,7 +63,7 @@ class Settings(BaseSettings):
     playbook_ids: Path | None = None
     """JSON file ``{"repository/name": id}`` that fixes playbook ids when they are first found."""
     playbook_scan_seconds: float = Field(default=5.0, gt=0)
-    """How often playbook folders are looked at for changes."""
+    """How often the worker looks at playbook folders for changes."""
     playbook_import_seconds: float = Field(default=30.0, gt=0)
     """A playbook file that takes longer to import is listed as broken."""
     sample_data: bool = False
@@ -163,6 +166,11 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    def known_repositories(self) -> Repositories:
+        """What the gateway is told of repositories. Reads the file `playbook_ids`."""
+        ids = {} if self.playbook_ids is None else json.loads(self.playbook_ids.read_text())
+        return Repositories(names=self.repositories, ids=ids)
 
     def reached_at(self) -> str:
         """Where people reach the gateway, without a slash at its end."""

@@ -2,7 +2,7 @@
 
 Each file is imported in a process of its own, forked from this one: a playbook that hangs, exits,
 or starts threads on import is reported as broken and stops nothing else. The same holds for the
-caller, which reads lines instead of importing anybody's code.
+worker that calls it, which reads lines instead of importing anybody's code.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from flows import playbooks as shipped
 from flows.plain import plain
 from flows.playbook import definition_of
 
+LONGEST_ERROR = 10_000
 SHIPPED = "examples"
 LOCAL = "local"
 _fork = multiprocessing.get_context("fork")
@@ -89,10 +90,15 @@ def _read(file: Path, repository: str) -> list[dict[str, Any]]:
         module = importlib.util.module_from_spec(specification)
         sys.modules[name] = module
         specification.loader.exec_module(module)
+    # Of a playbook with two names in its module the first is taken.
+    flows = {
+        id(flow): (attribute, flow)
+        for attribute, flow in reversed(vars(module).items())
+        if isinstance(flow, prefect.Flow) and flow.fn.__module__ == module.__name__
+    }
     return [
         _found(file, repository, module.__name__, attribute, flow)
-        for attribute, flow in vars(module).items()
-        if isinstance(flow, prefect.Flow) and flow.fn.__module__ == module.__name__
+        for attribute, flow in reversed(flows.values())
     ]
 
 
@@ -120,7 +126,7 @@ def _broken(file: Path, repository: str, error: str) -> dict[str, Any]:
         "name": file.name if file.stem.isdigit() else file.stem,
         "folder": str(file.parent),
         "entrypoint": file.name,
-        "error": error,
+        "error": error[:LONGEST_ERROR],
     }
 
 

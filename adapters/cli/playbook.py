@@ -23,6 +23,11 @@ app = App(name="playbook", help="Write playbooks, try them, list those of a gate
 # Imported when they are called: Prefect would double the time of every other command.
 app.command("adapters.cli.trial:new", name="new", help="Write a good start for a playbook.")
 app.command("adapters.cli.trial:try_", name="try", help="Run a playbook without any server.")
+app.command(
+    "adapters.cli.playbook_report:report",
+    name="report",
+    help="Tell the gateway once which playbooks an image holds.",
+)
 
 LATEST = 5
 """How many runs of a playbook are shown with it."""

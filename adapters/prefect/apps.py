@@ -10,7 +10,7 @@ import sys
 from collections.abc import Collection
 
 from adapters.errors import AppsUnknown
-from adapters.prefect.repositories import ENVIRONMENT
+from adapters.prefect.playbook_reports import ENVIRONMENT
 
 FOLDERS = "PREFECT_PHANTOM_APPS"
 """Where further apps are; see `flows.apps`."""

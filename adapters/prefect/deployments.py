@@ -42,7 +42,7 @@ class Deployments:
         """Register every playbook that imports and has changed, or that Prefect has lost."""
         await self._ensure_work_pools()
         for playbook in await playbooks.read_all(self.database):
-            if not playbook.error:
+            if playbook.startable:
                 await self.register(playbook)
         await for_each_container.register(self.client, self.settings.work_pool)
 

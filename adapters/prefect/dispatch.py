@@ -121,7 +121,7 @@ class Dispatcher:
         traceparents: Mapping[int, str],
     ) -> None:
         ids = [run.id for run in runs]
-        if playbook.error:
+        if not playbook.startable:
             await dispatch_queue.refuse(self.database, ids, playbook.error)
             unmade.difference_update(ids)
             return

@@ -69,6 +69,15 @@ class GatewayClient:
         answer = await self._post("held", {"flow_run_ids": ids, **standing}, patience=3)
         return {UUID(text) for text in answer["stop"]}
 
+    async def found_playbooks(self, report: dict[str, Any]) -> None:
+        """Tell what playbooks this worker has: ``digest``, ``playbooks``, ``empty_folders``."""
+        await self._post("playbooks", report, patience=3)
+
+    async def has_playbooks(self, digest: str) -> bool:
+        """Say that this worker still has them; False when the gateway does not know them."""
+        answer = await self._post("playbooks", {"digest": digest}, patience=3)
+        return bool(answer["known"])
+
     async def hints(self) -> AsyncIterator[dict[str, Any]]:
         """Hints as they come, until the connection breaks.
 

@@ -1,104 +1,57 @@
-"""The loop that looks at the repositories, and keeps store and Prefect in step with them."""
+"""The loop that keeps Prefect in step with the playbooks that workers have found."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import os
-import sys
-from pathlib import Path
 
 from adapters.prefect.deployments import Deployments
 from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store import playbooks
+from adapters.store import playbook_reports, playbooks
 from adapters.store.database import Database
-from adapters.store.playbooks import FoundPlaybook
 
-ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PREFECT_HOME")
-"""All that playbook files may see while they are looked at: no secret of the gateway."""
+LOOK_SECONDS = 5.0
+"""How often it is looked whether the worker of the report that holds is still there."""
 logger = logging.getLogger("prefect_phantom.repositories")
 
 
 class Repositories:
-    """Finds playbooks when the gateway starts, and again whenever a file changes."""
+    """Has the report of a worker that is there hold, and registers what it says in Prefect.
+
+    `reported` is notified of reports; `dispatch` of playbooks that may be started now.
+    """
 
     def __init__(
-        self, *, database: Database, settings: Settings, deployments: Deployments, ready: Signal
+        self,
+        *,
+        database: Database,
+        settings: Settings,
+        deployments: Deployments,
+        reported: Signal,
+        dispatch: Signal,
     ) -> None:
         self.database = database
         self.settings = settings
         self.deployments = deployments
-        self.ready = ready
-        self._seen: object = None
-        self._registered = False
+        self.reported = reported
+        self.dispatch = dispatch
+        self._registered: object = None
 
     async def run(self) -> None:
         """Run until cancelled. An error ends this round and is the caller's to report."""
         while True:
             await self.refresh()
-            await asyncio.sleep(self.settings.playbook_scan_seconds)
+            await self.reported.wait(LOOK_SECONDS)
 
     async def refresh(self) -> None:
-        """Read the repositories if something changed there; register what Prefect lacks."""
-        present = await asyncio.to_thread(_signature, self.settings.playbooks)
-        if present != self._seen:
-            await self.read()
-            self._seen = present
-            self._registered = False
-        if not self._registered:
+        """Have the right report hold, and register what has changed since this was last done."""
+        known = await asyncio.to_thread(self.settings.known_repositories)
+        worker = await playbook_reports.settle(self.database, known)
+        if worker is not None:
+            logger.info("The playbooks are now those that worker %s has found", worker)
+        version = await playbooks.read_version(self.database)
+        if version != self._registered:
+            self.dispatch.notify()
             await self.deployments.register_all()
-            self._registered = True
-
-    async def read(self) -> None:
-        """Store what the repositories hold now."""
-        ids = await asyncio.to_thread(_read_ids, self.settings.playbook_ids)
-        await playbooks.save_found(
-            self.database,
-            await self._discover(),
-            ids=ids,
-            configured=self.settings.repositories,
-        )
-        self.ready.notify()
-
-    async def _discover(self) -> list[FoundPlaybook]:
-        program = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "flows.discovery"),
-            *("--seconds", str(self.settings.playbook_import_seconds)),
-            *(str(folder) for folder in self.settings.playbooks),
-            env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        output, _ = await program.communicate()
-        if program.returncode:
-            message = f"Looking for playbooks failed with exit code {program.returncode}"
-            raise RuntimeError(message)
-        found: dict[tuple[str, str], FoundPlaybook] = {}
-        for line in output.splitlines():
-            playbook = FoundPlaybook(**json.loads(line))
-            first = found.setdefault((playbook.repository, playbook.name), playbook)
-            if first is not playbook:
-                logger.warning(
-                    "%s/%s is in %s too; the one in %s is used",
-                    *(playbook.repository, playbook.name, playbook.folder, first.folder),
-                )
-        return list(found.values())
-
-
-def _signature(folders: list[Path]) -> object:
-    missing = [str(folder) for folder in folders if not folder.is_dir()]
-    if missing:
-        message = f"Playbook folder {missing[0]} does not exist"
-        raise FileNotFoundError(message)
-    return [
-        (str(file), file.stat().st_mtime_ns, file.stat().st_size)
-        for folder in folders
-        for file in sorted(folder.rglob("*.py"))
-    ]
-
-
-def _read_ids(file: Path | None) -> dict[str, object]:
-    ids: dict[str, object] = {} if file is None else json.loads(file.read_text())
-    return ids
+            self._registered = version

@@ -16,6 +16,7 @@ import psutil
 
 from adapters.parent import PIPES, STOP_SECONDS, stop_after_parent
 from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
+from adapters.prefect.playbook_reports import PlaybookReports
 from adapters.settings import Settings
 from adapters.stop_signals import stop_event
 
@@ -41,6 +42,7 @@ class Worker:
         self.name = settings.worker_name
         self.key = settings.runtime_key.get_secret_value() if settings.runtime_key else ""
         self.gateway = GatewayClient(url=settings.runtime_url or "", key=self.key, worker=self.name)
+        self.playbooks = PlaybookReports(settings, self.gateway)
         secret = f"{self.name}\0{self.key}".encode()
         self.mark = {MARK: f"{self.name} {hashlib.sha256(secret).hexdigest()[:16]}"}
         self.orphaned = asyncio.Event()
@@ -51,6 +53,7 @@ class Worker:
         os.environ.update(self.mark)
         await self._kill(list(self._processes()))
         await self.gateway.started()
+        reporting = asyncio.create_task(self.playbooks.run())
         # A pipe of our own, since asyncio would wait for the end of its pipe before it tells of the
         # program's end, and runs have inherited the other side.
         reader, writer = os.pipe()
@@ -70,13 +73,15 @@ class Worker:
             start_new_session=True,
         )
         os.close(writer)
-        output = asyncio.create_task(_forward(reader))
+        started = asyncio.Event()
+        output = asyncio.create_task(_forward(reader, started))
+        ready = asyncio.create_task(self._say_ready(started))
         stopping = asyncio.create_task(stop.wait())
         orphaned = asyncio.create_task(self.orphaned.wait())
         ended = asyncio.create_task(program.wait())
         await asyncio.wait({stopping, orphaned, ended}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        orphaned.cancel()
+        for task in (stopping, orphaned, reporting, ready):
+            task.cancel()
         if self.orphaned.is_set():
             await self._abandon(program)
         elif not ended.done():
@@ -86,6 +91,13 @@ class Worker:
         os.close(alive)
         os.close(ours)
         return 0 if stop.is_set() else 1
+
+    async def _say_ready(self, started: asyncio.Event) -> None:
+        """Print ``ready`` once runs are taken, and the gateway knows which playbooks are here."""
+        await started.wait()
+        await self.playbooks.known.wait()
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
 
     def _limit(self) -> list[str]:
         limit = self.settings.worker_limit
@@ -165,8 +177,8 @@ def _signal_groups(processes: list[psutil.Process], number: signal.Signals) -> N
                 process.send_signal(number)
 
 
-async def _forward(descriptor: int) -> None:
-    """Pass the worker's output on, and say ``ready`` once it polls."""
+async def _forward(descriptor: int, started: asyncio.Event) -> None:
+    """Pass the worker's output on, and set `started` once it polls."""
     lines = asyncio.StreamReader()
     with os.fdopen(descriptor, "rb") as pipe:
         await asyncio.get_running_loop().connect_read_pipe(
@@ -175,7 +187,7 @@ async def _forward(descriptor: int) -> None:
         async for line in lines:
             sys.stdout.write(line.decode(errors="replace"))
             if b"started!" in line:
-                sys.stdout.write("ready\n")
+                started.set()
             sys.stdout.flush()
 
 

@@ -24,7 +24,7 @@ from starlette.responses import Response, StreamingResponse
 
 from adapters.announcement import Announcement
 from adapters.hints import Hints
-from adapters.rest import runtime_assets, runtime_case, runtime_starts
+from adapters.rest import runtime_assets, runtime_case, runtime_playbooks, runtime_starts
 from adapters.rest.failures import Failures
 from adapters.rest.gateway import unheard
 from adapters.rest.responses import answer
@@ -150,8 +150,12 @@ def create_runtime_application(
     reconcile: Signal,
     hints: Hints,
     announce: Callable[[Announcement], None] = unheard,
+    reported: Signal | None = None,
 ) -> Starlette:
-    """Make the ASGI application. A claim frees a place in Prefect, so it wakes `dispatch`."""
+    """Make the ASGI application. A claim frees a place in Prefect, so it wakes `dispatch`.
+
+    `reported` is notified of what workers have found of playbooks.
+    """
     application = Starlette(
         routes=[
             runtime_route("claim", ticket, _claim),
@@ -171,6 +175,7 @@ def create_runtime_application(
             runtime_route("workers/{name}/hints", key, _hints, method="GET"),
             *runtime_assets.ROUTES,
             *runtime_case.ROUTES,
+            *runtime_playbooks.ROUTES,
             *runtime_starts.ROUTES,
         ],
         middleware=[Middleware(Failures)],
@@ -181,6 +186,7 @@ def create_runtime_application(
     application.state.reconcile = reconcile
     application.state.hints = hints
     application.state.announce = announce
+    application.state.reported = reported or Signal()
     application.state.looking_up = asyncio.Semaphore(LOOKED_UP_AT_ONCE)
     return application
 

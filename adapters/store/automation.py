@@ -140,7 +140,8 @@ def _start() -> Select[Any]:
     ip_address = bindparam("ip_address", type_=Text)
     reason = case(
         (playbooks.c.disabled, "it is disabled"),
-        (playbooks.c.error != "", "it does not import"),
+        (playbooks.c.gone_time.is_not(None), "it is no longer in its repository"),
+        ((playbooks.c.error != "") & ~playbooks.c.earlier_code, "it does not import"),
         (asks_for_inputs(), "it asks for inputs"),
         (
             playbooks.c.id == any_(chain),

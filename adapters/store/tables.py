@@ -129,6 +129,11 @@ playbooks = Table(
     number("version", 1),
     words("isolation", "fork"),
     words("registered_isolation"),
+    words("digest"),
+    flag("earlier_code"),
+    time("gone_time", now=False),
+    Column("paused_schedules", ARRAY(Uuid)),
+    flag("paused_before"),
     UniqueConstraint("repository", "name"),
     CheckConstraint("name !~ '^[0-9]+$'", name="name_not_a_number"),
     CheckConstraint("isolation IN ('fork', 'reused')", name="isolation"),
@@ -136,7 +141,44 @@ playbooks = Table(
 """What was found in the repositories. ``error`` is not empty for one that does not import.
 
 ``input_schema`` and ``output_schema`` are JSON schemas, null where nothing is declared;
-``input_spec`` and ``output_spec`` say the same in the vendor's form."""
+``input_spec`` and ``output_spec`` say the same in the vendor's form. ``digest`` is that of the
+contents of its folder. ``earlier_code`` says that runs of a broken one go on with the code that it
+had. ``gone_time`` is set while its file is gone; ``paused_schedules`` are then those that were
+active in Prefect when its deployment was paused for that, and ``paused_before`` whether that was
+paused already."""
+
+playbook_reports = Table(
+    "playbook_reports",
+    metadata,
+    Column("worker", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    flag("lasting"),
+    json("empty_folders", "[]"),
+    flag("holds"),
+    time("report_time"),
+    time("seen_time"),
+)
+"""What each worker has found. ``report_time`` is since when it has these contents, ``seen_time``
+when it last said so; one that is ``lasting`` says so once. ``holds`` marks what ``playbooks`` was
+made of."""
+
+reported_playbooks = Table(
+    "reported_playbooks",
+    metadata,
+    identifier(),
+    Column(
+        "worker", Text, ForeignKey("playbook_reports.worker", ondelete="CASCADE"), nullable=False
+    ),
+    Column("repository", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("folder", Text),
+    Column("entrypoint", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    words("error"),
+    Column("description", JSONB, nullable=False),
+    Index(None, "worker", "repository", "name"),
+)
+"""The playbooks of a report, and its files that do not import, each as its worker describes it."""
 
 repositories = Table(
     "repositories",

@@ -128,7 +128,6 @@ def gateway_environment(installation: Installation) -> dict[str, str]:
         "PREFECT_PHANTOM_RUNTIME_URL": installation.runtime_url,
         "PREFECT_PHANTOM_RUNTIME_KEY": installation.runtime_key,
         "PREFECT_PHANTOM_DATABASE_URL": installation.database_server,
-        "PREFECT_PHANTOM_PLAYBOOKS": _folders(settings.playbooks),
         "PREFECT_PHANTOM_APPS": _folders(settings.apps),
         "PREFECT_PHANTOM_SAMPLE_DATA": str(settings.sample_data).lower(),
         "PREFECT_PHANTOM_CERTIFICATE": str((settings.certificate or home.certificate).resolve()),
@@ -180,6 +179,9 @@ def worker_environment(installation: Installation) -> dict[str, str]:
             "PREFECT_PHANTOM_WORK_POOL": settings.work_pool,
             "PREFECT_PHANTOM_WORKER_TYPE": settings.worker_type,
             "PREFECT_PHANTOM_LOG_FORMAT": settings.log_format,
+            "PREFECT_PHANTOM_PLAYBOOKS": _folders(settings.playbooks),
+            "PREFECT_PHANTOM_PLAYBOOK_SCAN_SECONDS": str(settings.playbook_scan_seconds),
+            "PREFECT_PHANTOM_PLAYBOOK_IMPORT_SECONDS": str(settings.playbook_import_seconds),
             "PREFECT_PHANTOM_APPS": _folders(settings.apps),
         }
     )

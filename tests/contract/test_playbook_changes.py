@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.store.playbooks import FoundPlaybook, save_found
+from adapters.store.found_playbooks import FoundPlaybook, save_found
 
 pytestmark = pytest.mark.anyio
 
@@ -34,11 +34,11 @@ async def test_it_is_made_active_or_not(client, change_playbook, shelf, value, k
 
 async def test_it_stays_active_when_its_repository_is_read_again(client, database, change_playbook):
     found = FoundPlaybook("local", "kept active", folder="/p", entrypoint="kept.py:kept")
-    await save_found(database, [found], ids={})
+    await save_found(database, [found])
     [row] = (await client.get("/rest/playbook?_filter_name=kept active")).json()["data"]
     for active in (True, False):
         await change_playbook(row["id"], active=active)
-        await save_found(database, [found], ids={})
+        await save_found(database, [found])
         answer = (await client.get(f"/rest/playbook/{row['id']}/active")).json()
         assert answer == {"active": active}
 

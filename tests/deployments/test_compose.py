@@ -113,6 +113,12 @@ def test_whatever_prefect_keeps_in_redis_has_redis_for_its_address(compose: dict
             assert "@redis:6379" in variables[f"PREFECT_{owner}_URL"]
 
 
+def test_playbooks_are_the_workers_and_the_gateway_sees_none(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    having = {name for name, each in services.items() if "/srv/playbooks" in str(each)}
+    assert having == {"worker"}
+
+
 def test_playbooks_have_no_way_to_the_databases(compose: dict[str, Any]) -> None:
     services = compose["services"]
     assert services["worker"]["networks"] == ["runs"]

@@ -24,11 +24,7 @@ CASES: dict[str, list[str]] = {
         *("service.type=ClusterIP", "networkPolicy.callers[0].podSelector.matchLabels.a=b"),
     ],
     "with everything else": [
-        *(
-            "playbooks.volume.persistentVolumeClaim.claimName=playbooks",
-            "image.tag=v7",
-            "baseUrl=https://soar.example",
-        ),
+        *("image.tag=v7", "baseUrl=https://soar.example"),
         *("image.pullSecrets[0]=registry", "settings.KEEP_RUN_DAYS=90", "settings.METRICS=false"),
         *("env[0].name=OTEL_SERVICE_NAME", "env[0].value=soar", "podAnnotations.a=b"),
         *("nodeSelector.a=b", "tolerations[0].key=a", "tolerations[0].operator=Exists"),

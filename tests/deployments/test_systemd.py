@@ -112,6 +112,8 @@ def test_a_unit_holds_no_secret_and_a_playbook_cannot_read_the_gateways(folder: 
     gateway, worker = (Unit(folder / f"prefect-phantom-{name}.service") for name in SERVICES[1:])
     assert gateway.values_of("User") != worker.values_of("User")
     assert not any("DATABASE" in name for name in environment(folder, "worker"))
+    assert "PREFECT_PHANTOM_PLAYBOOKS" in environment(folder, "worker")
+    assert "PREFECT_PHANTOM_PLAYBOOKS" not in environment(folder, "gateway")
 
 
 def test_the_target_starts_and_stops_all_of_them(folder: Path) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.store import new_containers, playbooks
+from adapters.store import new_containers
 from adapters.store.containers import ContainerFields
-from adapters.store.playbooks import FoundPlaybook
+from adapters.store.found_playbooks import FoundPlaybook, save_found
 from tests.integration.shop import Shop
 
 
 @pytest.fixture
 async def shop(database) -> Shop:
     hunt = FoundPlaybook("local", "hunt", folder="/p", entrypoint="hunt.py:hunt")
-    await playbooks.save_found(database, [hunt], ids={})
+    await save_found(database, [hunt])
     new = ContainerFields(name="incident", label="events")
     container_id, _ = await new_containers.create(database, new)
     return Shop(database, container_id)

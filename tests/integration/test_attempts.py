@@ -18,7 +18,7 @@ from adapters.store import (
 )
 from adapters.store import unsettled_runs as unsettled
 from adapters.store.attempts import Claim
-from adapters.store.playbooks import FoundPlaybook
+from adapters.store.found_playbooks import FoundPlaybook, save_found
 from adapters.store.tables import playbook_runs as runs
 from tests.integration.shop import REPOSITORIES, Shop, cancel
 
@@ -187,7 +187,7 @@ async def test_concurrent_claims_of_a_run_that_begins_in_prefect_make_one_row(sh
 async def test_the_deployment_of_a_run_that_begins_in_prefect_names_its_playbook(shop):
     other = FoundPlaybook("other", "rare", folder="/p", entrypoint="rare.py:rare")
     hunt = FoundPlaybook("local", "hunt", folder="/p", entrypoint="hunt.py:hunt")
-    await playbooks.save_found(shop.database, [hunt, other], ids={})
+    await save_found(shop.database, [hunt, other])
     rare = next(row for row in await playbooks.read_all(shop.database) if row.name == "rare")
     deployment_id = uuid4()
     await playbooks.record_deployment(

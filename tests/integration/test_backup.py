@@ -15,10 +15,10 @@ import pytest
 from sqlalchemy import func, select
 
 from adapters.settings import PHANTOM_DATABASE, Settings
-from adapters.store import new_containers, playbooks
+from adapters.store import new_containers
 from adapters.store.containers import ContainerFields
 from adapters.store.database import Database
-from adapters.store.playbooks import FoundPlaybook
+from adapters.store.found_playbooks import FoundPlaybook, save_found
 from adapters.store.tables import playbook_runs as runs
 from adapters.supervisor.alone import postgres_alone
 from adapters.supervisor.backup import back_up
@@ -59,7 +59,7 @@ async def make_home(folder: Path, binaries: Path | None = None) -> tuple[Home, d
     assert home.runtime_key
     async with opened(home, binaries) as database:
         hunt = FoundPlaybook("local", "hunt", folder="/p", entrypoint="hunt.py:hunt")
-        await playbooks.save_found(database, [hunt], ids={})
+        await save_found(database, [hunt])
         new = ContainerFields(name="incident", label="events")
         container_id, _ = await new_containers.create(database, new)
         shop = Shop(database, container_id)

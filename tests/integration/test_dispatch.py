@@ -23,7 +23,7 @@ from adapters.signal import Signal
 from adapters.store import new_containers, playbook_runs, playbooks, run_requests
 from adapters.store.containers import ContainerFields
 from adapters.store.dispatch_queue import TAKEOVER_SECONDS
-from adapters.store.playbooks import FoundPlaybook
+from adapters.store.found_playbooks import FoundPlaybook, save_found
 from adapters.store.run_requests import RunRequest
 from adapters.store.tables import playbook_runs as runs
 
@@ -74,7 +74,7 @@ async def request_(database) -> RunRequest:
         FoundPlaybook(repository=name, name=each, folder="/p", entrypoint="hunt.py:hunt")
         for each in ("hunt", "other")
     ]
-    await playbooks.save_found(database, found, ids={})
+    await save_found(database, found)
     new = ContainerFields(name="c", label="events")
     container_id, _ = await new_containers.create(database, new)
     return RunRequest(container_id=container_id, playbook=f"{name}/hunt", scope="all")

@@ -15,13 +15,12 @@ from adapters.store import (
     dispatch_queue,
     new_containers,
     playbook_runs,
-    playbooks,
     run_requests,
     unsettled_runs,
 )
 from adapters.store.containers import ContainerFields
 from adapters.store.dispatch_queue import BATCH, TAKEOVER_SECONDS
-from adapters.store.playbooks import FoundPlaybook
+from adapters.store.found_playbooks import FoundPlaybook, save_found
 from adapters.store.run_requests import RunRequest
 from adapters.store.tables import playbook_runs as runs
 
@@ -32,7 +31,7 @@ PATIENCE = 10.0
 @pytest.fixture(scope="module")
 async def request_(database) -> RunRequest:
     hunt = FoundPlaybook(repository="local", name="hunt", folder="/p", entrypoint="hunt.py:hunt")
-    await playbooks.save_found(database, [hunt], ids={})
+    await save_found(database, [hunt])
     new = ContainerFields(name="c", label="events")
     container_id, _ = await new_containers.create(database, new)
     return RunRequest(container_id=container_id, playbook="hunt", scope="all")

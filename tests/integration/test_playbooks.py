@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import insert, select, text, update
 
 from adapters.errors import Invalid, PlaybookNotFound
+from adapters.repositories import Repositories
 from adapters.store import new_containers, playbook_runs, playbooks, run_requests
 from adapters.store.containers import ContainerFields
-from adapters.store.playbooks import FoundPlaybook
+from adapters.store.found_playbooks import FoundPlaybook, save_found
 from adapters.store.run_requests import RunRequest
 from adapters.store.tables import playbook_runs as runs
 from adapters.store.tables import playbooks as table
@@ -32,7 +33,7 @@ def save(database):
     """Stores that the repositories hold these now; returns the ids of all known playbooks."""
 
     async def save(*found: FoundPlaybook, ids: dict[str, int] | None = None) -> dict[str, int]:
-        await playbooks.save_found(database, found, ids=ids or {})
+        await save_found(database, found, Repositories(ids=ids or {}))
         rows = await playbooks.read_all(database)
         return {f"{row.repository}/{row.name}": row.id for row in rows}
 
@@ -290,8 +291,8 @@ async def test_each_repository_keeps_the_id_that_it_was_given_first(database):
     there = await read()
     assert list(there)[:2] == ["local", "examples"]
     found = FoundPlaybook("team", "hunt", folder="/t", entrypoint="hunt.py:hunt")
-    await playbooks.save_found(database, [found], ids={}, configured=["spare", "local"])
+    await save_found(database, [found], Repositories(names=["spare", "local"]))
     new = await read()
     assert new.keys() - there.keys() == {"team", "spare"}
-    await playbooks.save_found(database, [], ids={})
+    await save_found(database, [])
     assert await read() == new

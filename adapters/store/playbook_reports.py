@@ -1,0 +1,155 @@
+"""What each worker has found of playbooks. One report holds: of it the table of playbooks is made.
+
+That is the newest of a worker that is there. One whose folders are all there goes before one with a
+folder that is empty or missing, such as a mount that comes late. While no worker is there the last
+one goes on to hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.repositories import Repositories
+from adapters.store import found_playbooks
+from adapters.store.database import Database
+from adapters.store.found_playbooks import FoundPlaybook
+from adapters.store.tables import playbook_reports as reports
+from adapters.store.tables import reported_playbooks as reported
+from adapters.store.workers import FORGOTTEN, OFFLINE_SECONDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All that a worker has found. `digest` is that of the contents of all its folders.
+
+    One that is `lasting` comes from somebody who does not stay, and holds until the next report.
+    """
+
+    worker: str
+    digest: str
+    playbooks: Sequence[FoundPlaybook]
+    empty_folders: Sequence[str] = ()
+    lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownReport:
+    """A report of a worker that is there, or the one that holds."""
+
+    worker: str
+    digest: str
+    empty_folders: list[str]
+    holds: bool
+    report_time: datetime
+
+
+async def keep(database: Database, report: Report, repositories: Repositories) -> None:
+    """Keep a report in place of the one before of its worker, and make the table of what holds.
+
+    Its time is that of the first report with these contents, so that a worker that starts again
+    with old ones does not become the newest.
+    """
+    said = {
+        "digest": report.digest,
+        "lasting": report.lasting,
+        "empty_folders": list(report.empty_folders),
+        "seen_time": func.now(),
+    }
+    row = upsert(reports).values(worker=report.worker, **said)
+    since = func.coalesce(
+        select(reports.c.report_time)
+        .where(reports.c.worker == report.worker, reports.c.digest == report.digest)
+        .scalar_subquery(),
+        func.now(),
+    )
+    async with database.begin() as connection:
+        await connection.execute(found_playbooks.ALONE)
+        await connection.execute(
+            row.on_conflict_do_update(
+                index_elements=[reports.c.worker], set_={**said, "report_time": since}
+            )
+        )
+        await connection.execute(delete(reported).where(reported.c.worker == report.worker))
+        rows = [_row(report.worker, playbook) for playbook in report.playbooks]
+        if rows:
+            await connection.execute(insert(reported), rows)
+        if await _choose(connection) == report.worker:
+            await _hold(connection, report.worker, repositories)
+        old = or_(reports.c.lasting, reports.c.seen_time < FORGOTTEN)
+        others = (reports.c.worker != report.worker, ~reports.c.holds)
+        await connection.execute(delete(reports).where(*others, old))
+
+
+async def renew(database: Database, worker: str, digest: str) -> bool:
+    """Note that a worker is there with these contents; False when they are not known."""
+    query = update(reports).where(reports.c.worker == worker, reports.c.digest == digest)
+    async with database.begin() as connection:
+        renewed = await connection.execute(query.values(seen_time=func.now()))
+        return bool(renewed.rowcount)
+
+
+async def settle(database: Database, repositories: Repositories) -> str | None:
+    """Have another report hold when the worker of the one that did is gone; returns its worker."""
+    async with database.read() as connection:
+        if await _choose(connection) in {None, await _holding(connection)}:
+            return None
+    async with database.begin() as connection:
+        await connection.execute(found_playbooks.ALONE)
+        worker = await _choose(connection)
+        if worker is None or worker == await _holding(connection):
+            return None
+        await _hold(connection, worker, repositories)
+        return worker
+
+
+async def read_all(database: Database) -> list[KnownReport]:
+    """The reports of workers that are there, and the one that holds, by their workers' names."""
+    columns = (reports.c[name] for name in KnownReport.__dataclass_fields__)
+    query = select(*columns).where(or_(_stands(), reports.c.holds)).order_by(reports.c.worker)
+    async with database.read() as connection:
+        return [KnownReport(**row) for row in (await connection.execute(query)).mappings()]
+
+
+def _stands() -> ColumnElement[bool]:
+    online = text(f"now() - interval '{OFFLINE_SECONDS} seconds'")
+    return reports.c.lasting | (reports.c.seen_time >= online)
+
+
+async def _choose(connection: AsyncConnection) -> str | None:
+    """The worker whose report is to hold; None while the one that does goes on to."""
+    whole = reports.c.empty_folders == text("'[]'::jsonb")
+    query = (
+        select(reports.c.worker)
+        .where(_stands())
+        .order_by(whole.desc(), reports.c.report_time.desc(), reports.c.worker)
+    )
+    return (await connection.execute(query.limit(1))).scalar()
+
+
+async def _holding(connection: AsyncConnection) -> str | None:
+    return (await connection.execute(select(reports.c.worker).where(reports.c.holds))).scalar()
+
+
+async def _hold(connection: AsyncConnection, worker: str, repositories: Repositories) -> None:
+    query = (
+        select(reported.c.description).where(reported.c.worker == worker).order_by(reported.c.id)
+    )
+    found = [FoundPlaybook(**each) for each in (await connection.execute(query)).scalars()]
+    await found_playbooks.save(connection, found, repositories)
+    await connection.execute(update(reports).values(holds=reports.c.worker == worker))
+
+
+def _row(worker: str, playbook: FoundPlaybook) -> dict[str, Any]:
+    columns = ("repository", "name", "folder", "entrypoint", "digest", "error")
+    return {
+        "worker": worker,
+        "description": asdict(playbook),
+        **{name: getattr(playbook, name) for name in columns},
+    }

@@ -1,0 +1,191 @@
+"""What workers report of playbooks, and which report holds when they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from adapters.repositories import Repositories
+from adapters.store import playbook_reports, playbooks
+from adapters.store.database import Database
+from tests.runtime_key import KEY
+
+pytestmark = pytest.mark.anyio
+FOLDER = "/srv/playbooks"
+Ask = Callable[..., Awaitable[httpx.Response]]
+
+
+def playbook(name: str, **fields: Any) -> dict[str, Any]:
+    entrypoint = f"{name}.py:{name}"
+    described = {"repository": "local", "name": name, "folder": FOLDER, "entrypoint": entrypoint}
+    return {**described, "digest": "d1", **fields}
+
+
+@pytest.fixture(autouse=True)
+async def nobody_has_reported(database: Database) -> None:
+    async with database.begin() as connection:
+        await connection.execute(text("TRUNCATE playbooks, playbook_reports CASCADE"))
+
+
+@pytest.fixture
+def report(ask: Ask) -> Callable[..., Awaitable[None]]:
+    """Has a worker tell what it has."""
+
+    async def report(worker: str, digest: str, *found: dict[str, Any], **further: Any) -> None:
+        rows = [{**each, "digest": digest} for each in found]
+        message = {"digest": digest, "playbooks": rows, **further}
+        answer = await ask(f"workers/{worker}/playbooks", KEY, message)
+        assert (answer.status_code, answer.json()) == (200, {"known": True}), answer.text
+
+    return report
+
+
+@pytest.fixture
+def gone(database: Database) -> Callable[[str], Awaitable[None]]:
+    """Has a worker not be heard of for a minute, and the gateway look at that."""
+
+    async def gone(worker: str) -> None:
+        query = text(
+            "UPDATE playbook_reports SET seen_time = now() - interval '1 minute' WHERE worker = :w"
+        )
+        async with database.begin() as connection:
+            await connection.execute(query, {"w": worker})
+        await playbook_reports.settle(database, Repositories())
+
+    return gone
+
+
+@pytest.fixture
+def shelf(database: Database) -> Callable[[], Awaitable[dict[str, str]]]:
+    """The digest of each playbook that is there, by its name."""
+
+    async def shelf() -> dict[str, str]:
+        rows = await playbooks.read_all(database)
+        return {row.name: row.digest for row in rows if row.gone_time is None}
+
+    return shelf
+
+
+async def test_what_a_worker_reports_can_be_started_by_name_at_once(
+    report, client: httpx.AsyncClient, container: int
+) -> None:
+    await report("one", "d1", playbook("hunt", description="Hunt", labels=["events"]))
+    body = {"container_id": container, "playbook_id": "local/hunt", "run": True}
+    assert (await client.post("/rest/playbook_run", json=body)).json()["received"] is True
+    (row,) = (await client.get("/rest/playbook?_filter_name='hunt'")).json()["data"]
+    assert (row["description"], row["labels"]) == ("Hunt", ["events"])
+
+
+async def test_a_worker_that_still_has_them_says_only_that(ask: Ask, report, shelf) -> None:
+    async def known(digest: str) -> bool:
+        answer = await ask("workers/one/playbooks", KEY, {"digest": digest})
+        told: bool = answer.json()["known"]
+        return told
+
+    assert await known("d1") is False
+    await report("one", "d1", playbook("hunt"))
+    assert await known("d1") is True
+    assert await known("d2") is False
+    assert await shelf() == {"hunt": "d1"}
+
+
+async def test_of_two_workers_the_newest_report_holds(report, shelf) -> None:
+    await report("one", "d1", playbook("hunt"))
+    await report("two", "d2", playbook("hunt"), playbook("more"))
+    assert await shelf() == {"hunt": "d2", "more": "d2"}
+
+
+async def test_a_worker_that_starts_again_with_old_contents_is_not_the_newest(
+    report, shelf
+) -> None:
+    await report("one", "d1", playbook("hunt"))
+    await report("two", "d2", playbook("hunt"))
+    await report("one", "d1", playbook("hunt"))
+    assert await shelf() == {"hunt": "d2"}
+
+
+async def test_when_the_newest_worker_is_gone_one_that_is_there_holds(report, gone, shelf) -> None:
+    await report("one", "d1", playbook("hunt"))
+    await report("two", "d2", playbook("hunt"), playbook("more"))
+    await gone("two")
+    assert await shelf() == {"hunt": "d1"}
+    await report("two", "d2", playbook("hunt"), playbook("more"))
+    assert await shelf() == {"hunt": "d2", "more": "d2"}
+
+
+async def test_when_every_worker_is_gone_all_stays_as_it_was(report, gone, shelf) -> None:
+    await report("one", "d1", playbook("hunt"))
+    await report("two", "d2", playbook("more"))
+    await gone("one")
+    await gone("two")
+    assert await shelf() == {"more": "d2"}
+
+
+async def test_a_worker_whose_folder_is_not_mounted_yet_takes_nothing_away(
+    report, gone, shelf
+) -> None:
+    await report("one", "d1", playbook("hunt"))
+    await report("late", "d0", empty_folders=[FOLDER])
+    assert await shelf() == {"hunt": "d1"}
+    await gone("one")
+    assert await shelf() == {}
+    await report("late", "d2", playbook("hunt"))
+    assert await shelf() == {"hunt": "d2"}
+
+
+async def test_a_report_of_somebody_who_does_not_stay_holds_until_the_next(
+    report, gone, shelf
+) -> None:
+    await report("one", "d1", playbook("hunt"))
+    await report("build", "d2", playbook("hunt"), lasting=True)
+    await gone("build")
+    assert await shelf() == {"hunt": "d2"}
+    await report("one", "d3", playbook("hunt"))
+    await gone("one")
+    assert await shelf() == {"hunt": "d3"}
+
+
+async def test_a_playbook_comes_back_with_its_id(database: Database, report) -> None:
+    async def row() -> playbooks.Playbook:
+        (found,) = [each for each in await playbooks.read_all(database) if each.name == "hunt"]
+        return found
+
+    await report("one", "d1", playbook("hunt"))
+    first = await row()
+    await report("one", "d2", playbook("other"))
+    assert (await row()).gone_time is not None
+    await report("one", "d1", playbook("hunt"))
+    assert (await row()).id == first.id
+    assert ((await row()).gone_time, (await row()).error) == (None, "")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"digest": ""},
+        {"playbooks": []},
+        {"digest": "d1", "playbooks": [playbook("1")]},
+        {"digest": "d1", "playbooks": [playbook("hunt", isolation="none")]},
+        {"digest": "d1", "playbooks": [playbook("x" * 300)]},
+        {"digest": "d1", "playbooks": [{"name": "hunt"}]},
+    ],
+)
+async def test_a_report_that_makes_no_sense_changes_nothing(ask: Ask, shelf, message) -> None:
+    answer = await ask("workers/one/playbooks", KEY, message)
+    assert answer.status_code == 400, answer.text
+    assert await shelf() == {}
+
+
+@pytest.mark.attack(
+    "somebody without the runtime key reports playbooks of his own", "401, nothing is changed"
+)
+@pytest.mark.parametrize("shown", [None, "wrong"])
+async def test_a_report_without_the_key_is_refused(ask: Ask, report, shelf, shown) -> None:
+    await report("one", "d1", playbook("hunt"))
+    message = {"digest": "d2", "playbooks": [playbook("evil")]}
+    assert (await ask("workers/two/playbooks", shown, message)).status_code == 401
+    assert await shelf() == {"hunt": "d1"}
