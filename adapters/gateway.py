@@ -15,6 +15,9 @@ import uvicorn
 from prefect.client.orchestration import get_client
 from starlette.types import ASGIApp
 
+from adapters.administrator import GuessablePassword, prepare_administrator
+from adapters.exposure import is_loopback, refusals
+from adapters.guessable import SHORTEST_KEY, objection
 from adapters.hints import Hints
 from adapters.loop import keep
 from adapters.parent import stop_after_parent
@@ -38,7 +41,7 @@ from adapters.sample.data import insert_sample_data
 from adapters.settings import PHANTOM_DATABASE, Settings
 from adapters.signal import Signal
 from adapters.stop_signals import stop_event
-from adapters.store import found_playbooks, labels, tokens, users
+from adapters.store import found_playbooks, labels, tokens
 from adapters.store.availability import database_dependency
 from adapters.store.database import Database
 from adapters.store.notices import Notices
@@ -47,7 +50,6 @@ from flows import tracing
 
 OPERATOR = "operator"
 """The automation user whose token lies in the home folder, for the command line."""
-LOOPBACKS = frozenset({"127.0.0.1", "::1", "localhost"})
 FLUSH_SECONDS = 2.0
 """How long at most the last spans hold up the end."""
 logger = logging.getLogger("prefect_phantom.gateway")
@@ -64,8 +66,10 @@ async def run_gateway(settings: Settings) -> None:
             "`prefect-phantom up` makes them, and PREFECT_PHANTOM_HTTP=true goes without"
         )
         raise SystemExit(message)
+    for refusal in refusals(settings):
+        raise SystemExit(refusal)
     behind_tls = (settings.runtime_url or "").startswith("https://")
-    if settings.runtime_host not in LOOPBACKS and not behind_tls:
+    if not is_loopback(settings.runtime_host) and not behind_tls:
         logger.warning(
             "The runtime API listens on %s without TLS: who can read that network can read the "
             "runtime key, and with it claim and end runs. Keep it to a network of its own, or put "
@@ -83,9 +87,14 @@ async def run_gateway(settings: Settings) -> None:
 
 
 async def _prepare(database: Database, settings: Settings) -> None:
-    if settings.admin_password is not None:
-        await users.ensure_administrator(database, settings.admin_password.get_secret_value())
-    if token := os.environ.pop("PREFECT_PHANTOM_OPERATOR_TOKEN", None):
+    try:
+        await prepare_administrator(database, settings)
+    except GuessablePassword as error:
+        raise SystemExit(str(error)) from None
+    token = os.environ.pop("PREFECT_PHANTOM_OPERATOR_TOKEN", None)
+    if token and (wrong := objection(token, SHORTEST_KEY)):
+        logger.warning("PREFECT_PHANTOM_OPERATOR_TOKEN %s, and is nobody's token", wrong)
+    elif token:
         await tokens.ensure_token(database, OPERATOR, token, roles=[ADMINISTRATOR])
     async with database.begin() as connection:
         await found_playbooks.save_repositories(connection, set(settings.repositories))

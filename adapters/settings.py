@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     """Port of the REST contract; 0 picks a free one."""
     http: bool = False
     """Serve plain HTTP instead of HTTPS."""
+    clear_text: bool = False
+    """Let `http` be served to other machines, too, where a proxy with TLS stands before it."""
     base_url: str = ""
     """Where people reach the gateway, for links in Prefect; made of the three above if empty."""
     runtime_host: str = "127.0.0.1"

@@ -70,6 +70,7 @@ def _look(connection: Connection) -> Iterator[Finding]:
         yield from _workers(health)
         yield from _runs(health)
         yield from _playbooks(playbooks)
+        yield from (Finding(each.ok, each.sentence) for each in health.exposure)
 
 
 class _Stop(Exception):

@@ -50,6 +50,13 @@ class RunsHealth(BaseModel):
     oldest_seconds: float
 
 
+class ExposureFinding(BaseModel):
+    """One sentence about how open the gateway is; not `ok` is what somebody has to mend."""
+
+    ok: bool
+    sentence: str
+
+
 class Health(BaseModel):
     """All of it."""
 
@@ -57,3 +64,5 @@ class Health(BaseModel):
     prefect: PrefectHealth
     workers: list[WorkerHealth]
     runs: RunsHealth
+    exposure: list[ExposureFinding] = []
+    """What its listeners let others do; older gateways do not say."""

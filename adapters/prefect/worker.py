@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from adapters.guessable import is_blank
 from adapters.parent import PIPES, STOP_SECONDS, stop_after_parent
 from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
 from adapters.prefect.playbook_reports import PlaybookReports
@@ -193,7 +194,8 @@ async def _forward(descriptor: int, started: asyncio.Event) -> None:
 
 async def run_worker(settings: Settings) -> int:
     """Run a worker until a signal that means stop; return its exit code."""
-    if not settings.runtime_url or not settings.runtime_key:
+    key = settings.runtime_key
+    if not settings.runtime_url or key is None or is_blank(key.get_secret_value()):
         message = "PREFECT_PHANTOM_RUNTIME_URL and PREFECT_PHANTOM_RUNTIME_KEY must be set"
         raise SystemExit(message)
     stop = stop_event()

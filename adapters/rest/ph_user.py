@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.errors import BadField, FieldMissing, Invalid, UserNotFound
+from adapters.exposure import is_open
+from adapters.guessable import SHORTEST_PASSWORD, is_blank, objection
 from adapters.permissions import AUTOMATION, OBSERVER
 from adapters.rest.body import read_object
 from adapters.rest.fields import Fields, as_identifier
@@ -17,12 +19,13 @@ from adapters.rest.openapi.operation import Operation
 from adapters.rest.openapi.schemas import BOOLEAN, FILLED, IDENTIFIER, PASSWORD, TEXTS, TIME
 from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
+from adapters.settings import Settings
 from adapters.store import accounts, users
 from adapters.store.accounts import Changes
 from adapters.store.listing.request import Condition, Given
 
 LONGEST_NAME = 150
-PASSWORD_LENGTHS = range(8, 1001)
+PASSWORD_LENGTHS = range(SHORTEST_PASSWORD, 1001)
 CHANGEABLE = ("password", "roles", "allowed_ips", "is_active")
 ANY = "any"
 """In `allowed_ips` it stands for every address; so does the whole field when it is left out."""
@@ -64,7 +67,8 @@ async def create(request: Request) -> Response:
     kind = fields.text("type")
     if kind not in {"automation", "normal"}:
         raise BadField("type", kind, '"automation" or "normal"')
-    changes = _changes(body, roles=[AUTOMATION if kind == "automation" else OBSERVER])
+    settings = Gateway.of(request).settings
+    changes = _changes(body, settings, roles=[AUTOMATION if kind == "automation" else OBSERVER])
     _check_password(kind, changes.password)
     if kind == "normal" and changes.password is None:
         raise FieldMissing("password")
@@ -91,12 +95,12 @@ async def create(request: Request) -> Response:
 )
 async def change(request: Request) -> Response:
     """Change a user's password, roles or addresses, or whether the user is active."""
-    database, changed = Gateway.of(request).database, path_identifier(request, UserNotFound)
+    gateway, changed = Gateway.of(request), path_identifier(request, UserNotFound)
     body = await read_object(request)
     Fields(body).refuse_others(CHANGEABLE, "user")
-    changes = _changes(body)
-    _check_password((await users.read(database, changed)).type, changes.password)
-    user = await accounts.change(database, changed, changes)
+    changes = _changes(body, gateway.settings)
+    _check_password((await users.read(gateway.database, changed)).type, changes.password)
+    user = await accounts.change(gateway.database, changed, changes)
     return answer({"success": True, "id": user.id})
 
 
@@ -114,14 +118,16 @@ def includes_automation(request: Request) -> bool:
     return value is not None and value.strip("\"'").lower() not in {"0", "false"}
 
 
-def _changes(body: dict[str, object], roles: list[int | str] | None = None) -> Changes:
+def _changes(
+    body: dict[str, object], settings: Settings, roles: list[int | str] | None = None
+) -> Changes:
     """What `body` says of a user; `roles` are those of one that it says nothing of."""
     networks = _networks(body)
     active = body.get("is_active")
     if active is not None and not isinstance(active, bool):
         raise BadField("is_active", active, "true or false")
     return Changes(
-        password=_password(body),
+        password=_password(body, settings),
         roles=roles if (named := _roles(body)) is None else named,
         allowed_ips=None if networks is None or ANY in networks else networks,
         anywhere=networks is not None and ANY in networks,
@@ -129,7 +135,7 @@ def _changes(body: dict[str, object], roles: list[int | str] | None = None) -> C
     )
 
 
-def _password(body: dict[str, object]) -> str | None:
+def _password(body: dict[str, object], settings: Settings) -> str | None:
     """The password. No error repeats it, as those of `Fields` would."""
     password = body.get("password")
     if password is None:
@@ -137,6 +143,9 @@ def _password(body: dict[str, object]) -> str | None:
     if not isinstance(password, str) or len(password) not in PASSWORD_LENGTHS:
         shortest, longest = PASSWORD_LENGTHS[0], PASSWORD_LENGTHS[-1]
         raise Invalid(f"password must be a string of {shortest} to {longest} characters")
+    wrong = objection(password)
+    if is_blank(password) or (wrong and is_open(settings)):
+        raise Invalid(f"password {wrong}; choose another one")
     return password
 
 

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapters.administrator import is_in_use
+from adapters.exposure import findings
 from adapters.rest.gateway import Gateway
 from adapters.rest.openapi.operation import Operation
 from adapters.rest.responses import answer
@@ -15,7 +17,7 @@ from adapters.store import measures, schema
 from adapters.store.workers import KnownWorker
 
 
-@Operation(answer={"database": {}, "prefect": {}, "workers": [], "runs": {}})
+@Operation(answer={"database": {}, "prefect": {}, "workers": [], "runs": {}, "exposure": []})
 async def health(request: Request) -> Response:
     """``/rest/prefect_phantom/health``: what only the gateway can see of itself and its parts."""
     gateway = Gateway.of(request)
@@ -28,6 +30,13 @@ async def health(request: Request) -> Response:
             "prefect": asdict(await gateway.prefect()),
             "workers": [_worker(worker) for worker in stored.workers],
             "runs": runs,
+            "exposure": [
+                asdict(finding)
+                for finding in findings(
+                    gateway.settings,
+                    password_in_use=await is_in_use(gateway.database, gateway.settings),
+                )
+            ],
         }
     )
 

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, RowMapping, Text, bindparam, cast, func, s
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from adapters.errors import Unauthenticated, UserNotFound
+from adapters.guessable import is_blank
 from adapters.permissions import ADMINISTRATOR
 from adapters.store.account_tables import roles, user_roles, users
 from adapters.store.database import Database
@@ -127,7 +128,7 @@ async def authenticate(
     """
     user, password_hash = await _read(database, username)
     right = await passwords.verify(username, password, password_hash, turn=turn, before=before)
-    if user is None or user.disabled or not right or not password.strip():
+    if user is None or user.disabled or not right or is_blank(password):
         raise Unauthenticated(Unauthenticated.BAD_LOGIN, None if user is None else user.id)
     return user
 
@@ -159,6 +160,12 @@ async def ensure_administrator(database: Database, password: str) -> int:
                 update(users).where(users.c.id == user_id).values(password_hash=password_hash)
             )
         return int(user_id)
+
+
+async def has_password(database: Database, username: str, password: str) -> bool:
+    """Whether this is the user's password. Takes as long as `hash_password`."""
+    _, stored = await _read(database, username)
+    return stored is not None and await asyncio.to_thread(matches, password, stored)
 
 
 _BY_NAME = Prepared(

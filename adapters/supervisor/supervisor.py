@@ -9,6 +9,7 @@ from collections.abc import Callable
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
+from adapters.exposure import password_refusal, password_warning, refusals
 from adapters.settings import PHANTOM_DATABASE, PREFECT_DATABASE, Settings
 from adapters.stop_signals import stop_event
 from adapters.store.database import create_database
@@ -56,6 +57,8 @@ class Supervisor:
         """
         stopping = stop_event()
         refuse_secrets(self._settings.run_environment)
+        for refusal in refusals(self._settings):
+            raise CannotStart(refusal)
         self._home.prepare()
         with self._home.lock():
             starting = asyncio.create_task(self._start())
@@ -106,12 +109,18 @@ class Supervisor:
             await create_database(server, PHANTOM_DATABASE)
             if own_prefect:
                 await create_database(server, PREFECT_DATABASE)
-            if self._settings.admin_password is None and not await has_administrator(server):
-                return make_password()
+            if await has_administrator(server):
+                return None
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError) as error:
             raise CannotStart(
                 f"PostgreSQL cannot be used ({str(error).splitlines()[0]}): check --database-url"
             ) from error
+        if self._settings.admin_password is None:
+            return make_password()
+        if refusal := password_refusal(self._settings):
+            raise CannotStart(refusal)
+        if warning := password_warning(self._settings):
+            self._report("gateway", State.STARTING, warning)
         return None
 
     async def _start_servers(self, installation: Installation) -> None:

@@ -239,6 +239,30 @@ def test_a_run_environment_that_asks_for_a_secret_is_refused(tmp_path: Path) -> 
     assert "Runs never see PREFECT_PHANTOM_ADMIN_PASSWORD" in refused.stderr
 
 
+def test_clear_text_that_others_could_read_is_refused(tmp_path: Path) -> None:
+    refused = _up("--home", str(tmp_path / "home"), *FREE_PORTS, "--http", "--host", "0.0.0.0")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(
+        "PREFECT_PHANTOM_HTTP would send passwords and tokens in clear"
+    )
+    assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("password", "host"), [("", "127.0.0.1"), (" ", "127.0.0.1"), ("changeme", "0.0.0.0")]
+)
+def test_no_administrator_is_made_with_a_password_that_a_stranger_would_try(
+    tmp_path: Path, postgres_url: str, password: str, host: str
+) -> None:
+    refused = _up(
+        *("--home", str(tmp_path / "home"), *FREE_PORTS, "--host", host),
+        *("--database-url", postgres_url),
+        PREFECT_PHANTOM_ADMIN_PASSWORD=password,
+    )
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("PREFECT_PHANTOM_ADMIN_PASSWORD is ")
+
+
 def test_a_wrong_setting_is_named_in_one_sentence(tmp_path: Path) -> None:
     refused = _up("--home", str(tmp_path / "home"), "--port", "70000")
     assert refused.returncode == 1

@@ -115,6 +115,47 @@ def test_secrets_are_referred_to_and_the_runtime_api_is_for_those_who_are_marked
     assert marks == [worker["podLabels"]]
 
 
+TLS = "ingress.enabled=true", "ingress.tlsSecretName=soar-tls"
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([], "false"),
+        (["ingress.enabled=true"], "false"),
+        ([*TLS], "true"),
+        (["clearText=true"], "true"),
+        (["tls.secretName=soar-tls"], None),
+    ],
+)
+def test_clear_text_is_wanted_where_something_with_tls_is_before_the_gateway(
+    tools: Path, chart: Path, values: list[str], wanted: str | None
+) -> None:
+    variables = {each["name"]: each for each in container(render(tools, chart, values))["env"]}
+    assert variables.get("PREFECT_PHANTOM_CLEAR_TEXT", {}).get("value") == wanted
+
+
+def test_an_ingress_is_a_trusted_proxy_or_the_notes_say_that_it_must_be(
+    tools: Path, chart: Path
+) -> None:
+    networks = "ingress.trustedProxies={10.244.0.0/16,fd00::/8}"
+    variables = container(render(tools, chart, [*TLS, networks]))["env"]
+    given = {each["name"]: each.get("value") for each in variables}
+    assert given["PREFECT_PHANTOM_TRUSTED_PROXIES"] == "10.244.0.0/16,fd00::/8"
+    assert "Set ingress.trustedProxies" in notes(tools, chart, [*TLS])
+    assert "Set ingress.trustedProxies" not in notes(tools, chart, [*TLS, networks])
+    assert "It does not start" in notes(tools, chart, [])
+    assert "It does not start" not in notes(tools, chart, [*TLS])
+
+
+def notes(tools: Path, chart: Path, values: list[str]) -> str:
+    """What Helm tells who installs it."""
+    sets = [word for value in values for word in ("--set", value)]
+    done = helm(tools, "install", "soar", chart, "--dry-run=client", *sets)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.partition("NOTES:")[2]
+
+
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [

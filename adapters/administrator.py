@@ -1,0 +1,44 @@
+"""The first administrator, with the password that the settings say."""
+
+from __future__ import annotations
+
+import logging
+
+from adapters.exposure import password_refusal, password_warning
+from adapters.settings import Settings
+from adapters.store import users
+from adapters.store.database import Database
+from adapters.store.users import FIRST_ADMINISTRATOR
+
+logger = logging.getLogger("prefect_phantom.administrator")
+
+
+class GuessablePassword(Exception):
+    """The administrator would get a password that anybody tries first; ``str`` says which."""
+
+
+async def prepare_administrator(database: Database, settings: Settings) -> None:
+    """Make the first administrator, or give the password to the one that there is.
+
+    One that is refused changes nothing. Raises `GuessablePassword` when nobody is administrator
+    without it; where there is one already, that is said in the log and no reason not to start.
+    """
+    if settings.admin_password is None:
+        return
+    exists = await users.find(database, FIRST_ADMINISTRATOR) is not None
+    if refusal := password_refusal(settings):
+        if not exists:
+            raise GuessablePassword(refusal)
+        logger.warning("%s. The administrator keeps the password that there is", refusal)
+        return
+    if not exists and (warning := password_warning(settings)):
+        logger.warning("%s", warning)
+    await users.ensure_administrator(database, settings.admin_password.get_secret_value())
+
+
+async def is_in_use(database: Database, settings: Settings) -> bool:
+    """Whether the first administrator has the password that the settings say."""
+    password = settings.admin_password
+    return password is not None and await users.has_password(
+        database, FIRST_ADMINISTRATOR, password.get_secret_value()
+    )
