@@ -19,6 +19,7 @@ from adapters.administrator import GuessablePassword, prepare_administrator
 from adapters.exposure import is_loopback, refusals
 from adapters.guessable import SHORTEST_KEY, objection
 from adapters.hints import Hints
+from adapters.host_names import host_names
 from adapters.loop import keep
 from adapters.parent import stop_after_parent
 from adapters.permissions import ADMINISTRATOR
@@ -170,6 +171,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             keeper=assets,
             traced=tracing.begin(),
             announce=announcer.tell,
+            names=host_names(settings, settings.host),
         )
         runtime = create_runtime_application(
             database=database,
@@ -179,6 +181,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             hints=hints,
             announce=announcer.tell,
             reported=reported,
+            names=host_names(settings, settings.runtime_host),
         )
         # What exists by now stays: looking at it in each collection would cost a sixth of the CPU.
         gc.collect()

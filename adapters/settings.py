@@ -84,6 +84,11 @@ class Settings(BaseSettings):
 
     trusted_proxies: Annotated[list[IPv4Network | IPv6Network], NoDecode] = []
     """Networks of the proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Host`` are believed."""
+    allowed_hosts: Annotated[list[str], NoDecode] = []
+    """Names by which this gateway may be asked, besides its own; unset, any name is right where
+    others reach it, and on loopback the machine's names and those in the URLs above."""
+    hsts_seconds: int = Field(default=0, ge=0)
+    """For how long browsers are told to ask this host by HTTPS alone; 0 tells them nothing."""
     rate_limit: float = Field(default=2000.0, ge=0)
     """Requests a second that each token or user and each address may send to one gateway, for half
     a minute at once after a pause; 0 is no limit."""
@@ -154,7 +159,13 @@ class Settings(BaseSettings):
         return [part for part in value.split(":") if part] if isinstance(value, str) else value
 
     @field_validator(
-        "repositories", "labels", "priorities", "run_environment", "trusted_proxies", mode="before"
+        "repositories",
+        "labels",
+        "priorities",
+        "run_environment",
+        "trusted_proxies",
+        "allowed_hosts",
+        mode="before",
     )
     @classmethod
     def _split_names(cls, value: object) -> object:

@@ -6,7 +6,7 @@
     ├── Unauthenticated          no or wrong credentials
     ├── Refused                  known caller, not allowed
     │   ├── PermissionMissing  TokenOnDelete
-    │   └── ForeignOrigin  ForbiddenAddress  ForeignFlowRun
+    │   └── ForeignOrigin  ForbiddenAddress  ForeignFlowRun  UnknownHost
     ├── NotFound
     │   ├── PlaybookNotFound  ContainerNotFound  ArtifactNotFound  PlaybookRunNotFound
     │   ├── UserNotFound  RoleNotFound  TokenNotFound  EntryNotFound
@@ -44,6 +44,7 @@ from adapters.errors.caller import (
     TokenOnDelete,
     TooMany,
     Unauthenticated,
+    UnknownHost,
 )
 from adapters.errors.path import (
     ArtifactNotFound,
@@ -161,6 +162,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "UnknownField",
+    "UnknownHost",
     "UnknownLabel",
     "UnknownLookup",
     "UnknownOwner",

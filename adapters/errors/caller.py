@@ -6,7 +6,7 @@ import math
 from typing import ClassVar
 from uuid import UUID
 
-from adapters.errors.root import PhantomError
+from adapters.errors.root import PhantomError, shown
 
 
 class Unauthenticated(PhantomError):
@@ -55,6 +55,16 @@ class ForeignFlowRun(Refused):
         super().__init__(
             f"The ticket is for flow run {flow_run_id} alone. A flow that is no playbook starts "
             "playbooks by run_deployment, not by calling them"
+        )
+
+
+class UnknownHost(Refused):
+    """The request asks for a host that this gateway is not (HTTP 403)."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"This gateway is not {shown(host)}; a name by which it may be asked is one of"
+            " PREFECT_PHANTOM_ALLOWED_HOSTS, or that of PREFECT_PHANTOM_BASE_URL"
         )
 
 

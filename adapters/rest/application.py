@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import NoReturn
 from uuid import UUID
 
@@ -27,10 +27,12 @@ from adapters.rest import (
     search,
 )
 from adapters.rest.access import Access
+from adapters.rest.answer_headers import AnswerHeaders
 from adapters.rest.audited import Audited
 from adapters.rest.authentication import Authentication
 from adapters.rest.failures import Failures
 from adapters.rest.gateway import Gateway, unheard
+from adapters.rest.hosts import Hosts
 from adapters.rest.limits import Limits
 from adapters.rest.openapi.pages import Pages
 from adapters.rest.origin import Origin
@@ -98,13 +100,14 @@ def create_application(
     keeper: AssetKeeper,
     traced: bool = False,
     announce: Callable[[Announcement], None] = unheard,
+    names: Collection[str] | None = None,
 ) -> ASGIApp:
     """The application that serves the contract from `database`.
 
     `dispatch` is notified of accepted runs, `reconcile` of cancels, and `stop` is told of the flow
     run to end. `prefect` asks Prefect how it is, and `keeper` keeps there what assets have.
     `traced` says whether spans are sent. `announce` is told of new containers and artifacts, and
-    must not wait.
+    must not wait. `names` are those by which it may be asked; None is any.
     Whoever calls this opens and closes the database and runs the two loops and `notices`.
     """
     throttle = LoginThrottle(settings.login_failures, settings.login_minutes)
@@ -116,6 +119,9 @@ def create_application(
     )
     # Starlette's own application would add three layers, for errors that `Failures` answers.
     routes, layers = ROUTES, LAYERS
+    if names is not None:
+        above = layers.index(Origin)
+        layers = [*layers[:above], functools.partial(Hosts, names=names), *layers[above:]]
     if traced:
         layers = [Traced, *layers]
     if settings.trusted_proxies:
@@ -123,6 +129,7 @@ def create_application(
     if settings.metrics:
         routes = [resource("/metrics", get=(EVERYONE, metrics.Page(database).show)), *ROUTES]
         layers = [metrics.Measured, *layers]
+    layers = [functools.partial(AnswerHeaders, hsts_seconds=settings.hsts_seconds), *layers]
     routes = [*routes, *Pages(routes).routes, UNKNOWN]
     application: ASGIApp = Router(routes, redirect_slashes=False)
     for layer in reversed(layers):

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 
+import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from adapters.errors import HeadTooLarge, PhantomError, RequestTooSlow
+from adapters.errors import HeadTooLarge, Invalid, PhantomError, RequestTooSlow
+from adapters.rest.answer_headers import ALWAYS
 from adapters.rest.failures import status_of
 from adapters.rest.limits import HEAD_BYTES
 from adapters.rest.responses import failure
@@ -62,7 +64,12 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is there."""
         self._in_head = False
+        self._take_host_of_target()
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        self._refuse(Invalid(msg))
 
     def on_message_complete(self) -> None:
         """The request is there."""
@@ -101,12 +108,23 @@ class Protocol(HttpToolsProtocol):
         elif not self.transport.is_closing():
             self._refuse(RequestTooSlow(REQUEST_SECONDS))
 
+    def _take_host_of_target(self) -> None:
+        """The host of a target such as ``http://host/path`` counts, not the header's (RFC 9112)."""
+        if self.url.startswith((b"/", b"*")):
+            return
+        target = httptools.parse_url(self.url)
+        if target.host is not None:
+            port = b"" if target.port is None else b":%d" % target.port
+            name = b"[%s]" % target.host if b":" in target.host else target.host
+            self.headers[:] = [each for each in self.headers if each[0] != b"host"]
+            self.headers.append((b"host", name + port))
+
     def _refuse(self, error: PhantomError) -> None:
         """Answer in the failed envelope, when no answer has begun, and close the connection."""
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
             status = status_of(error)
             response = failure(str(error), status, {"Connection": "close"})
             lines = [b"HTTP/1.1 %d " % status, b"\r\n"]
-            lines += [b"%s: %s\r\n" % header for header in response.raw_headers]
+            lines += [b"%s: %s\r\n" % header for header in (*response.raw_headers, *ALWAYS)]
             self.transport.write(b"".join([*lines, b"\r\n", bytes(response.body)]))
         self.transport.close()

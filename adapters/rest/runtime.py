@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Literal
 from uuid import UUID
 
@@ -25,8 +25,10 @@ from starlette.responses import Response, StreamingResponse
 from adapters.announcement import Announcement
 from adapters.hints import Hints
 from adapters.rest import runtime_assets, runtime_case, runtime_playbooks, runtime_starts
+from adapters.rest.answer_headers import AnswerHeaders
 from adapters.rest.failures import Failures
 from adapters.rest.gateway import unheard
+from adapters.rest.hosts import Hosts
 from adapters.rest.responses import answer
 from adapters.rest.runtime_credential import (
     LOOKED_UP_AT_ONCE,
@@ -151,11 +153,16 @@ def create_runtime_application(
     hints: Hints,
     announce: Callable[[Announcement], None] = unheard,
     reported: Signal | None = None,
+    names: Collection[str] | None = None,
 ) -> Starlette:
     """Make the ASGI application. A claim frees a place in Prefect, so it wakes `dispatch`.
 
-    `reported` is notified of what workers have found of playbooks.
+    `reported` is notified of what workers have found of playbooks. `names` are those by which it
+    may be asked; None is any.
     """
+    layers = [Middleware(AnswerHeaders, settings.hsts_seconds), Middleware(Failures)]
+    if names is not None:
+        layers.append(Middleware(Hosts, names))
     application = Starlette(
         routes=[
             runtime_route("claim", ticket, _claim),
@@ -178,7 +185,7 @@ def create_runtime_application(
             *runtime_playbooks.ROUTES,
             *runtime_starts.ROUTES,
         ],
-        middleware=[Middleware(Failures)],
+        middleware=layers,
     )
     application.state.database = database
     application.state.settings = settings

@@ -50,11 +50,11 @@ HEADERS: Final = {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         "connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
     ),
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
 }
 """Nothing from elsewhere, and no script but the files named here."""
+STATIC: Final = {**HEADERS, "Cache-Control": "no-cache"}
+"""Of files that are the same for everybody: kept, and asked for again."""
 
 
 class Pages:
@@ -89,10 +89,10 @@ class Pages:
         """What the page is made of."""
         name = request.path_params["file"]
         if name == "start.js":
-            return Response(START, media_type="text/javascript", headers=HEADERS)
+            return Response(START, media_type="text/javascript", headers=STATIC)
         if name not in VIEWER:
             raise EndpointNotFound(request.url.path)
-        return FileResponse(_folder() / name, media_type=VIEWER[name], headers=HEADERS)
+        return FileResponse(_folder() / name, media_type=VIEWER[name], headers=STATIC)
 
 
 def _folder() -> Path:

@@ -1,0 +1,59 @@
+"""Refuses requests for a name that is not this gateway's.
+
+A page elsewhere can have its own name lead to 127.0.0.1 (DNS rebinding): the browser then takes a
+gateway on this machine for the page's own server. It still asks for the page's name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from ipaddress import ip_address
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from adapters.errors import UnknownHost
+
+HOST = re.compile(
+    r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^\s\[\]:/?#@]*))(?::\d*)?", re.ASCII
+)
+
+
+class Hosts:
+    """Raises `UnknownHost` for names that are not in `names`. Addresses and any port are right."""
+
+    def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
+        self.app = app
+        self.names = frozenset(names)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request if every host that it asks for is ours, or it asks for none."""
+        if scope["type"] == "http":
+            for host in _asked_for(scope):
+                if not self._is_ours(host):
+                    raise UnknownHost(host)
+        await self.app(scope, receive, send)
+
+    def _is_ours(self, host: str) -> bool:
+        found = HOST.fullmatch(host)
+        if found is None:
+            return False
+        name = found["address"] or found["name"].rstrip(".").lower()
+        return name in self.names or name.endswith(".localhost") or not name or _is_address(name)
+
+
+def _asked_for(scope: Scope) -> Iterator[str]:
+    """In its own word and that of a trusted proxy (see `Proxies`)."""
+    for name, value in scope["headers"]:
+        if name == b"host":
+            yield value.decode("latin-1").strip()
+    if "forwarded_host" in scope:
+        yield scope["forwarded_host"]
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
