@@ -27,6 +27,7 @@ from adapters.prefect.announcer import Announcer
 from adapters.prefect.apps import Apps
 from adapters.prefect.assets import PrefectAssets
 from adapters.prefect.condition import read_condition
+from adapters.prefect.copies import is_copy
 from adapters.prefect.deployments import Deployments
 from adapters.prefect.dispatch import Dispatcher
 from adapters.prefect.events import Events
@@ -182,6 +183,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             announce=announcer.tell,
             reported=reported,
             names=host_names(settings, settings.runtime_host),
+            is_copy=functools.partial(is_copy, client),
         )
         # What exists by now stays: looking at it in each collection would cost a sixth of the CPU.
         gc.collect()

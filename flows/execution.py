@@ -52,7 +52,12 @@ def execute(
     playbook_run_id: int | None,
 ) -> Any:  # noqa: ANN401 - the playbook's own
     """Run a playbook: within the run in hand if there is one, else as a run to be claimed."""
-    sent = inputs.model_dump(mode="json") if isinstance(inputs, BaseModel) else inputs
+    # Of a flow run that was copied in Prefect, its page has filled in the defaults.
+    sent = (
+        inputs.model_dump(mode="json", exclude_defaults=playbook_run_id is not None)
+        if isinstance(inputs, BaseModel)
+        else inputs
+    )
     calling = current_or_none()
     if calling is not None:
         return _within(calling, definition, container_id, scope, sent)
@@ -106,7 +111,7 @@ def _claimed(
             scope=scope,
             inputs=inputs,
             playbook_run_id=playbook_run_id,
-            former_id=None if playbook_run_id else _tagged(flow_run.tags),
+            former_id=_former(flow_run.tags, playbook_run_id),
         )
         claim = attempt.claim
         about_process(
@@ -114,7 +119,8 @@ def _claimed(
             flow_run_id=flow_run.id,
             request_id=claim.request_id,
         )
-        _announce(claim, definition, began_in_prefect=playbook_run_id is None)
+        # One with another id was copied in Prefect from the run with that id.
+        _announce(claim, definition, began_in_prefect=claim.playbook_run_id != playbook_run_id)
         return _carried_out(definition, attempt)
     except Superseded as superseded:
         if superseded.held_elsewhere:
@@ -176,10 +182,11 @@ def _known_as(definition: Definition) -> str:
     return f"examples/{definition.name}" if shipped else definition.name
 
 
-def _tagged(tags: Sequence[str]) -> int | None:
-    """The id in the tags of a flow run that began in Prefect and has been a run before."""
+def _former(tags: Sequence[str], playbook_run_id: int | None) -> int | None:
+    """The id in the tags of a flow run that has been another run than `playbook_run_id` before."""
     ids = (tag.removeprefix(RUN_TAG) for tag in tags if tag.startswith(RUN_TAG))
-    return next((int(each) for each in ids if each.isdecimal()), None)
+    known = (int(each) for each in ids if each.isdecimal())
+    return next((each for each in known if each != playbook_run_id), None)
 
 
 def _announce(claim: Claim, definition: Definition, *, began_in_prefect: bool) -> None:
@@ -191,7 +198,8 @@ def _announce(claim: Claim, definition: Definition, *, began_in_prefect: bool) -
     )
     if began_in_prefect:
         container = claim.container
-        tags = {*flow_run.tags, *run_tags(claim.playbook_run_id, container.id, container.label)}
+        former = [tag for tag in flow_run.tags if not tag.startswith(RUN_TAG)]
+        tags = {*former, *run_tags(claim.playbook_run_id, container.id, container.label)}
         name = run_name(container.name, definition.name, claim.playbook_run_id)
         with get_client(sync_client=True) as client:
             client.update_flow_run(UUID(flow_run.id), name=name, tags=sorted(tags))

@@ -28,6 +28,7 @@
     ├── Unavailable              the database does not answer
     │   └── PrefectUnavailable  AppsUnknown   nor Prefect, where secrets of assets are kept
     └── Superseded               a stale or refused attempt of a run (runtime API only)
+        └── OtherFlowRun         it asks for a run that is another flow run's
 
 The base classes carry no status code: `adapters.rest.failures` maps them, so that the store can
 raise them without knowing HTTP.
@@ -101,6 +102,7 @@ from adapters.errors.state import (
     AppsUnknown,
     KeyReused,
     NotReady,
+    OtherFlowRun,
     PrefectUnavailable,
     RunsRefer,
     Superseded,
@@ -141,6 +143,7 @@ __all__ = [
     "NotRequested",
     "NotUpdatable",
     "NothingToChange",
+    "OtherFlowRun",
     "PermissionMissing",
     "PhantomError",
     "PlaybookNotFound",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import ClassVar
+from uuid import UUID
 
 from adapters.errors.request import Invalid
 from adapters.errors.root import PhantomError, shown
@@ -93,3 +94,15 @@ class Superseded(PhantomError):
     def fields(self) -> dict[str, object]:
         """Whether another process holds the run, so that its Prefect state is not this one's."""
         return {"held_elsewhere": self.held_elsewhere}
+
+
+class OtherFlowRun(Superseded):
+    """The run belongs to another flow run: this one is a copy of that, or was made twice."""
+
+    def __init__(self, playbook_run_id: int, dispatch_key: UUID) -> None:
+        super().__init__(
+            f"Playbook run {playbook_run_id} belongs to another flow run; "
+            "leave playbook_run_id empty to start a new run"
+        )
+        self.dispatch_key = dispatch_key
+        """What the flow run carries as its idempotency key that was made for the run."""

@@ -9,9 +9,11 @@ before a handler is called: see `runtime_credential`.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from dataclasses import replace
 from typing import Literal
 from uuid import UUID
 
@@ -23,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from adapters.announcement import Announcement
+from adapters.errors import OtherFlowRun
 from adapters.hints import Hints
 from adapters.rest import runtime_assets, runtime_case, runtime_playbooks, runtime_starts
 from adapters.rest.answer_headers import AnswerHeaders
@@ -49,6 +52,8 @@ from adapters.store.database import Database
 from adapters.store.run_log import MOST_LINES, Line
 
 Status = Literal["success", "failed"]
+IsCopy = Callable[[attempts.ClaimRequest, UUID], Awaitable[bool]]
+"""Whether the flow run that claims was copied in Prefect from one with this dispatch key."""
 HINT_SECONDS = 10
 LONGEST_LINE = 10_000
 """Characters of a line of a run's log."""
@@ -144,6 +149,11 @@ class _End(_Message):
     outputs: dict[str, JsonValue] | None = None
 
 
+async def never(_claim: attempts.ClaimRequest, _dispatch_key: UUID) -> bool:
+    """What is said of copies where nobody can ask Prefect."""
+    return False
+
+
 def create_runtime_application(
     *,
     database: Database,
@@ -154,6 +164,7 @@ def create_runtime_application(
     announce: Callable[[Announcement], None] = unheard,
     reported: Signal | None = None,
     names: Collection[str] | None = None,
+    is_copy: IsCopy = never,
 ) -> Starlette:
     """Make the ASGI application. A claim frees a place in Prefect, so it wakes `dispatch`.
 
@@ -194,6 +205,7 @@ def create_runtime_application(
     application.state.hints = hints
     application.state.announce = announce
     application.state.reported = reported or Signal()
+    application.state.is_copy = is_copy
     application.state.looking_up = asyncio.Semaphore(LOOKED_UP_AT_ONCE)
     return application
 
@@ -202,24 +214,32 @@ async def _claim(request: Request) -> Response:
     message = await _read(request, _Claim)
     require_own(request, [message.flow_run_id])
     state = request.app.state
-    claim = await attempts.claim(
+    wanted = attempts.ClaimRequest(**dict(message))
+    claim = functools.partial(
+        attempts.claim,
         state.database,
-        attempts.ClaimRequest(**dict(message)),
         token=new_token(request),
         repositories=state.settings.repositories,
     )
+    try:
+        claimed = await claim(wanted)
+    except OtherFlowRun as other:
+        # Not the process, but Prefect says what it is: it would be given another run's inputs.
+        if not await state.is_copy(wanted, other.dispatch_key):
+            raise
+        claimed = await claim(replace(wanted, copied=True))
     logger.info(
         "Playbook run %s of request %s is held by process %s of %s, attempt %s",
-        *(claim.playbook_run_id, claim.request_id, message.process_id, message.worker),
-        claim.attempt,
+        *(claimed.playbook_run_id, claimed.request_id, message.process_id, message.worker),
+        claimed.attempt,
         extra={
-            "playbook_run_id": claim.playbook_run_id,
+            "playbook_run_id": claimed.playbook_run_id,
             "flow_run_id": message.flow_run_id,
-            "request_id": claim.request_id,
+            "request_id": claimed.request_id,
         },
     )
     state.dispatch.notify()
-    return answer({**jsonable_encoder(claim), "base_url": state.settings.reached_at()})
+    return answer({**jsonable_encoder(claimed), "base_url": state.settings.reached_at()})
 
 
 async def _start_action(request: Request) -> Response:

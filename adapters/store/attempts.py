@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.errors import NotReady, PlaybookNotFound, Superseded
+from adapters.errors import NotReady, OtherFlowRun, PlaybookNotFound, Superseded
 from adapters.store import run_log
 from adapters.store.database import Database
 from adapters.store.leases import FROM_NOW
@@ -53,6 +53,7 @@ class ClaimRequest:
     `claim_id` is made by the process, so that asking again after a lost answer is recognised.
     Without `playbook_run_id` the run began in Prefect and gets its row now. `former_id` is the id
     that its flow run's tags show, which they do when it, or one that it is a copy of, has run.
+    `copied` says that the flow run of `playbook_run_id` was copied in Prefect, with its parameters.
     """
 
     claim_id: UUID
@@ -68,6 +69,7 @@ class ClaimRequest:
     process_id: int
     process_start: float
     former_id: int | None = None
+    copied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ async def claim(
 
     Raises:
         Superseded: the run has ended, is cancelled, or is held by another process.
+        OtherFlowRun: the run is another flow run's; this one may be `copied` from that.
         NotReady: the dispatcher has not yet recorded the flow run.
         ContainerNotFound, PlaybookNotFound, Invalid: a run that began in Prefect cannot be made.
     """
@@ -170,9 +173,9 @@ def _run() -> Select[Any]:
 async def _lock(connection: AsyncConnection, request: ClaimRequest) -> Row[Any] | None:
     """The locked row of the request, or None for a run that began in Prefect and is new."""
     locked = _run().with_for_update(of=runs)
+    of_flow_run = locked.where(runs.c.flow_run_id == request.flow_run_id)
     if request.playbook_run_id is None:
-        query = locked.where(runs.c.flow_run_id == request.flow_run_id)
-        return (await connection.execute(query)).one_or_none()
+        return (await connection.execute(of_flow_run)).one_or_none()
     query = locked.where(runs.c.id == request.playbook_run_id)
     row = (await connection.execute(query)).one_or_none()
     if row is None:
@@ -181,13 +184,12 @@ async def _lock(connection: AsyncConnection, request: ClaimRequest) -> Row[Any] 
     if row.flow_run_id is None and row.end_time is None:
         message = f"Playbook run {row.id} is still being handed over"
         raise NotReady(message)
-    if row.flow_run_id != request.flow_run_id:
-        message = (
-            f"Playbook run {row.id} belongs to another flow run; "
-            "leave playbook_run_id empty to start a new run"
-        )
-        raise Superseded(message)
-    return row
+    if row.flow_run_id == request.flow_run_id:
+        return row
+    own = (await connection.execute(of_flow_run)).one_or_none()
+    if own is None and not request.copied:
+        raise OtherFlowRun(row.id, row.dispatch_key)
+    return own
 
 
 async def _insert(
@@ -201,6 +203,8 @@ async def _insert(
         scope=request.scope,
         inputs=request.inputs,
     )
+    if request.playbook_run_id is not None:
+        new = await _copied(connection, request.playbook_run_id, new)
     if request.playbook.isdigit():
         raise PlaybookNotFound(request.playbook)
     if request.former_id is not None and not await _exists(connection, request.former_id):
@@ -210,6 +214,24 @@ async def _insert(
     )
     RUNS_ACCEPTED.labels("prefect").inc()
     return run_id
+
+
+async def _copied(connection: AsyncConnection, first_id: int, new: RunRequest) -> RunRequest:
+    """`new` with what the run `first_id` was asked for and the copy's parameters do not say.
+
+    Prefect's page fills in the defaults of what it is not told: they say nothing.
+    """
+    query = select(runs).where(runs.c.id == first_id)
+    first = (await connection.execute(query)).one()
+    if first.playbook_id != new.playbook:
+        # Nobody is given the inputs that were meant for another playbook.
+        raise OtherFlowRun(first.id, first.dispatch_key)
+    scope = first.scope_artifact_ids if first.scope == "artifacts" else first.scope
+    return replace(
+        new,
+        scope=scope if new.scope == "all" else new.scope,
+        inputs={**(first.inputs or {}), **(new.inputs or {})},
+    )
 
 
 async def _exists(connection: AsyncConnection, playbook_run_id: int) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import anyio
+import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.filters import (
@@ -49,6 +51,87 @@ async def test_a_run_that_began_in_prefect_is_cancelled_over_rest(
     run = system.ended(run_id)
     assert run["cancelled"] == "Cancelled by admin"
     assert not is_alive(run["misc"]["process_id"])
+
+
+COPIED = """
+from pydantic import BaseModel
+
+from flows import ActionResult, PlaybookRun, action, playbook
+
+
+class Inputs(BaseModel):
+    word: str = "nothing"
+    times: int = 1
+    loud: bool = False
+
+
+@action("say", app="Voice")
+def say(text: str) -> ActionResult:
+    return ActionResult(message=text)
+
+
+@playbook(inputs=Inputs)
+def copied(run: PlaybookRun[Inputs]) -> None:
+    say(f"{run.inputs.word} {run.inputs.times} {run.inputs.loud}")
+"""
+NOW = {"type": "SCHEDULED", "message": "", "state_details": {"scheduled_time": None}}
+FORMS = {
+    "the newer page": {
+        "state": NOW,
+        "empirical_policy": {
+            "retries": 0,
+            "retry_delay": 0,
+            "resuming": False,
+            "max_retries": 0,
+            "retry_delay_seconds": 0,
+        },
+        "job_variables": {"isolation": "fork"},
+    },
+    "the older page": {
+        "state": NOW,
+        "empirical_policy": {
+            "retries": None,
+            "retry_delay": None,
+            "pause_keys": [],
+            "resuming": False,
+        },
+        "job_variables": {},
+    },
+}
+"""What `Copy to new run` was seen to send, beside name, tags and parameters."""
+
+
+@pytest.mark.parametrize("page", FORMS)
+async def test_copy_to_new_run_of_a_run_over_rest_is_a_run_of_its_own(
+    system: System, prefect: PrefectClient, page: str
+) -> None:
+    (system.playbooks / "copied.py").write_text(COPIED)
+    system.known("local/copied")
+    inputs = {"word": "first", "times": 3}
+    first = system.ended(system.start("copied", scope="new", inputs=inputs))
+    flow_run = await prefect.read_flow_run(UUID(first["misc"]["flow_run_id"]))
+    assert sorted(flow_run.parameters) == ["container_id", "playbook_run_id"]
+    # Both pages fill in the defaults of what the first flow run does not say.
+    filled_in = {"scope": "all", "inputs": {"word": "nothing", "times": 1, "loud": True}}
+    newer = page == "the newer page"
+    body = {
+        "name": "copy",
+        "parameters": {**flow_run.parameters, **filled_in},
+        "enforce_parameter_schema": True,
+        "work_queue_name": "default",
+        "tags": flow_run.tags if newer else ["local", "repository:local"],
+    }
+    path = f"/deployments/{flow_run.deployment_id}/create_flow_run"
+    answer = await prefect.request("POST", path, json={**FORMS[page], **body})
+    copy_id = UUID(answer.json()["id"])
+    with anyio.fail_after(RUN_SECONDS):
+        while (run_id := await playbook_run_id_of(prefect, copy_id)) == first["id"]:
+            await anyio.sleep(0.2)
+    run = system.ended(run_id)
+    assert (run["status"], run["container"]) == ("success", 42)
+    assert run["misc"]["flow_run_id"] == str(copy_id)
+    assert "first 3 True" in run["message"]
+    assert system.get(f"/rest/playbook_run/{first['id']}") == first
 
 
 async def test_a_schedule_starts_the_playbook(system: System, prefect: PrefectClient) -> None:

@@ -9,7 +9,7 @@ from prefect.utilities.callables import parameter_schema
 from pydantic import BaseModel, Field
 
 from flows import PlaybookRun, playbook
-from flows.execution import _tagged, run_name
+from flows.execution import _former, run_name
 from flows.playbook import definition_of, prefect_name
 
 REFUSED_BY_PREFECT = "/%&<>"
@@ -162,16 +162,20 @@ def test_parameters_that_do_not_fit_are_refused(parameters):
 
 
 @pytest.mark.parametrize(
-    ("tags", "run_id"),
+    ("tags", "asked_for", "run_id"),
     [
-        (["container:42", "playbook_run:7"], 7),
-        (["playbook_run:"], None),
-        (["playbook_run:x", "mine"], None),
-        ([], None),
+        (["container:42", "playbook_run:7"], None, 7),
+        (["container:42", "playbook_run:7"], 7, None),
+        (["container:42", "playbook_run:7"], 6, 7),
+        (["playbook_run:"], None, None),
+        (["playbook_run:x", "mine"], None, None),
+        ([], 7, None),
     ],
 )
-def test_the_tags_of_a_flow_run_say_which_run_it_was(tags: list[str], run_id: int | None) -> None:
-    assert _tagged(tags) == run_id
+def test_the_tags_of_a_flow_run_say_which_run_it_was_before(
+    tags: list[str], asked_for: int | None, run_id: int | None
+) -> None:
+    assert _former(tags, asked_for) == run_id
 
 
 class Inputs(BaseModel):
