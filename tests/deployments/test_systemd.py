@@ -59,8 +59,9 @@ def folder(deployments: Path) -> Path:
 @pytest.fixture
 def installed(folder: Path, tmp_path: Path) -> Path:
     """The units with our programs where they are here."""
+    prefix = sys.prefix.replace(" ", r"\x20")  # as systemd reads a blank in a word
     for file in folder.glob("prefect-phantom*"):
-        (tmp_path / file.name).write_text(file.read_text().replace(PREFIX, sys.prefix))
+        (tmp_path / file.name).write_text(file.read_text().replace(PREFIX, prefix))
     return tmp_path
 
 

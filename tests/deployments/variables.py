@@ -6,6 +6,7 @@ import functools
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -61,10 +62,11 @@ def _prefect(environments: Sequence[Mapping[str, str]], places: Sequence[str]) -
 
 def _ask(question: Mapping[str, object]) -> list[str]:
     """Ask Prefect, with its integrations on the path, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("prefect_settings.py"), INTEGRATIONS],
-        input=json.dumps(question), capture_output=True, text=True, check=True,
-        env={"PREFECT_HOME": "/nonexistent"},
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as home:
+        done = subprocess.run(
+            [sys.executable, Path(__file__).with_name("prefect_settings.py"), INTEGRATIONS],
+            input=json.dumps(question), capture_output=True, text=True, check=True,
+            env={"PREFECT_HOME": home},
+        )  # fmt: skip
     answer: list[str] = json.loads(done.stdout)
     return answer
