@@ -25,6 +25,7 @@ from flows.runtime import Attempt, Claim, Superseded
 from flows.secret import BlockSecrets
 from flows.shown import show_summary
 from flows.task import perform_in_prefect
+from flows.visible import one_line, visible
 
 RUN_TAG = "playbook_run:"
 LONGEST_NAME = 80
@@ -33,15 +34,19 @@ LONGEST_NAME = 80
 
 def run_tags(playbook_run_id: int, container_id: int, label: str) -> list[str]:
     """Tags by which a run is found in Prefect; its repository is a tag of its deployment."""
-    return [f"{RUN_TAG}{playbook_run_id}", f"container:{container_id}", f"label:{label}"]
+    return [
+        f"{RUN_TAG}{playbook_run_id}",
+        f"container:{container_id}",
+        f"label:{one_line(label)}",
+    ]
 
 
 def run_name(container: str, playbook: str, playbook_run_id: int) -> str:
-    """What a run is called in Prefect."""
-    container = " ".join(container.split())
+    """What a run is called in Prefect, on one line."""
+    container = one_line(container)
     if len(container) > LONGEST_NAME:
         container = f"{container[:LONGEST_NAME]}..."
-    return f"{container}: {playbook} #{playbook_run_id}"
+    return f"{container}: {one_line(playbook)} #{playbook_run_id}"
 
 
 def execute(
@@ -126,7 +131,7 @@ def _claimed(
         if superseded.held_elsewhere:
             # The flow run is the other process's: leave its state alone and go quietly.
             raise Abort(str(superseded)) from superseded
-        return Cancelled(message=str(superseded))
+        return Cancelled(message=visible(str(superseded)))
 
 
 def _carried_out(definition: Definition, attempt: Attempt) -> Any:  # noqa: ANN401 - the playbook's own

@@ -1,6 +1,7 @@
 """What a run shows in Prefect's UI: a table for each action run, and a summary, as artifacts.
 
-Prefect's artifacts are not Phantom's: those are the evidence in a container.
+Prefect's artifacts are not Phantom's: those are the evidence in a container. Prefect has two UIs,
+which read Markdown differently: the older one also in the cells of tables.
 """
 
 from __future__ import annotations
@@ -22,12 +23,16 @@ from prefect.context import FlowRunContext
 from flows.plain import plain
 from flows.result import ActionRun, ParameterResult, Status
 from flows.run import PlaybookRun
+from flows.visible import one_line
 
 MOST_ROWS = 200
 LONGEST_CELL = 300
 PROGRESS_SECONDS = 2.0
 """How often a loop that goes on says how far it is."""
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&])")
+_PLAIN = re.compile(
+    r"(?!\d+[.)])(?!.*(?:://|www\.))[^\W_](?:[^\W_]|[ ,;.:/()%='\"?+-])*", re.IGNORECASE
+)
+"""Words and numbers that no reader of Markdown takes for anything else."""
 Send = Callable[[dict[str, Any]], None]
 Item = TypeVar("Item")
 
@@ -63,7 +68,7 @@ def show_action_run(action_run: ActionRun, base_url: str) -> None:
     _show(
         "table",
         json.dumps(rows),
-        f"**{escaped(action_run.name)}**: {escaped(action_run.message)}{first}. "
+        f"{escaped(action_run.name)}: {escaped(action_run.message)}{first}. "
         f"[All of it]({base_url}/rest/action_run/{action_run.id}/app_runs"
         "?include_expensive&page_size=0)",
     )
@@ -83,9 +88,9 @@ def show_summary(run: PlaybookRun[Any], status: Status, message: str) -> None:
         f"[Container {run.container.id}]({container}), {count} artifacts in scope, [run]({itself})",
     ]
     if run.action_runs:
-        lines += ["", "| action | status | |", "|---|---|---|"]
+        lines += [""]
         lines += [
-            f"| {escaped(each.name)} | {each.status} | {escaped(_told(each))} |"
+            f"- {escaped(each.name)}: **{each.status}**: {escaped(_told(each))}"
             for each in run.action_runs[:MOST_ROWS]
         ]
     if len(run.action_runs) > MOST_ROWS:
@@ -115,8 +120,13 @@ def track(items: Sequence[Item], description: str) -> Iterator[Item]:
 
 
 def escaped(text: str) -> str:
-    """`text` as it is, in Markdown: it may come from anyone, and must not become a link."""
-    return _SPECIAL.sub(r"\\\1", _shortened(" ".join(text.split())))
+    """`text` as it is, in Markdown: it may come from anyone, and must not become a link.
+
+    As code, where it is not only words: behind backslashes an address is still made a link by
+    Prefect's newer UI. A backtick, which would end the code, is shown as an apostrophe.
+    """
+    line = _shortened(one_line(text)).replace("`", "'")
+    return line if not line or _PLAIN.fullmatch(line) else f"`{line}`"
 
 
 def _show(kind: str, data: str, description: str) -> None:
@@ -143,7 +153,7 @@ def _row(result: ParameterResult) -> dict[str, str]:
         "message": result.message,
         **{f"summary {name}": value for name, value in result.summary.items()},
     }
-    return {name: _shortened(_cell(value)) for name, value in cells.items()}
+    return {one_line(name): escaped(_cell(value)) for name, value in cells.items()}
 
 
 def _cell(value: object) -> str:

@@ -27,6 +27,7 @@ from flows.run import Call, Outcome, current
 from flows.runtime import Superseded
 from flows.slot import slot
 from flows.time_limit import time_limit
+from flows.visible import one_line
 
 if TYPE_CHECKING:
     from flows.action import Action
@@ -116,9 +117,9 @@ def make_task(action: Action[...]) -> Task[[Call], ActionResult]:
 
 
 def task_run_name(action: str, call: Call) -> str:
-    """The action's name and the first of its values."""
-    first = "".join(f" {value}" for value in list(call.values.values())[:1])[:LONGEST_NAME]
-    return f"{action}{first}"
+    """The action's name and the first of its values, on one line."""
+    first = "".join(f" {str(value)[:LONGEST_NAME]}" for value in list(call.values.values())[:1])
+    return one_line(f"{action}{first}")
 
 
 def cache_key(action: Action[...], call: Call) -> str:

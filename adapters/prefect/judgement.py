@@ -14,6 +14,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.states import Cancelled, Cancelling, Completed, Failed, Scheduled
 
 from adapters.store.unsettled_runs import CANCELLED_IN_PREFECT, UnsettledRun
+from flows.visible import visible
 
 OWN_REPORT_SECONDS = 10.0
 """How long a process that has reported its end is given to tell Prefect so itself."""
@@ -106,10 +107,10 @@ def _agrees(run: UnsettledRun, state: State) -> bool:
 
 def _matching(run: UnsettledRun) -> State[None]:
     if run.cancelling:
-        return Cancelled(message=run.cancelled)
+        return Cancelled(message=visible(run.cancelled))
     if run.status == "success":
         return Completed()
-    return Failed(message=run.message)
+    return Failed(message=visible(run.message))
 
 
 def _cancelling(run: UnsettledRun, state: State | None) -> Verdict:
@@ -121,7 +122,7 @@ def _cancelling(run: UnsettledRun, state: State | None) -> Verdict:
         return EndCancelled(run.cancelled, settled=False)
     if state.is_cancelling():
         return Nothing()
-    return SetState(Cancelling(message=run.cancelled))
+    return SetState(Cancelling(message=visible(run.cancelled)))
 
 
 def _open(run: UnsettledRun, state: State, now: datetime, pending_seconds: float) -> Verdict:

@@ -7,7 +7,9 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -42,6 +44,25 @@ def speaks(run: PlaybookRun[Inputs]) -> None:
     '''Say a word.'''
     print("about to say", run.inputs.word)
     say(run.inputs.word, run.inputs.loud)
+"""
+
+
+HOSTILE = (
+    "![](https://evil.example/a.png) [sign in](https://evil.example/) "
+    "www.evil.example a@evil.example"
+)
+SHOWS = """
+from flows import ActionResult, PlaybookRun, action, playbook
+
+
+@action("repeat", app="Voice")
+def repeat(word: str) -> ActionResult:
+    return ActionResult(message=word, summary={"word": word})
+
+
+@playbook
+def shows(run: PlaybookRun) -> None:
+    repeat(run.container.name)
 """
 
 
@@ -120,3 +141,36 @@ def test_a_playbook_is_started_by_its_form_seen_to_end_and_its_results_are_read(
     shown(page, "table", tmp_path)
     answer = system.get(link.removeprefix(system.url))
     assert answer["data"][0]["result_data"][0]["message"] == "hello said softly"
+
+
+@pytest.mark.attack(
+    "links, images and bare addresses in what a run shows in Prefect's UIs",
+    "are text in both, in summary, table and description",
+)
+@pytest.mark.timeout(300)
+def test_what_a_run_shows_is_text_in_both_uis(system: System, page: Page, tmp_path: Path) -> None:
+    (system.playbooks / "shows.py").write_text(SHOWS)
+    system.known("local/shows")
+    container = system.post("/rest/container", {"label": "events", "name": HOSTILE})["id"]
+    run = system.ended(system.start("local/shows", container_id=container))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    wanted = {"artifacts": {"flow_run_id": {"any_": [run["misc"]["flow_run_id"]]}}}
+    artifacts: list[dict[str, Any]] = []
+    deadline = time.monotonic() + RUN_SECONDS
+    while {each["type"] for each in artifacts} != {"table", "markdown"}:
+        assert time.monotonic() < deadline
+        user, _, password = system.prefect_auth.partition(":")
+        url = f"{system.prefect_url}/artifacts/filter"
+        artifacts = httpx.post(url, json=wanted, auth=(user, password)).json()
+    old = ui(system).removesuffix("/v2")
+    page.goto(old)
+    page.evaluate("key => localStorage.setItem('prefect-password', key)", system.prefect_auth)
+    for root in (old, ui(system)):
+        for artifact in artifacts:
+            page.goto(f"{root}/artifacts/artifact/{artifact['id']}")
+            expect(page.get_by_text("sign in").first).to_be_visible()
+            shown(page, f"{artifact['type']}-{'v2' if root != old else 'v1'}", tmp_path)
+            links = page.locator("a[href*='evil'], a[href^='mailto'], img[src*='evil']")
+            expect(links).to_have_count(0)
+    assert not [url for url in asked if "evil.example" in url]

@@ -9,7 +9,7 @@ from prefect.utilities.callables import parameter_schema
 from pydantic import BaseModel, Field
 
 from flows import PlaybookRun, playbook
-from flows.execution import _former, run_name
+from flows.execution import _former, run_name, run_tags
 from flows.playbook import definition_of, prefect_name
 
 REFUSED_BY_PREFECT = "/%&<>"
@@ -216,3 +216,12 @@ def test_a_container_below_1_is_refused_by_the_form():
 )
 def test_a_run_is_called_after_container_and_playbook(container, name):
     assert run_name(container, "hunt", 7) == name
+
+
+@pytest.mark.attack(
+    "a container's name or label with line breaks and direction marks",
+    "names and tags in Prefect are one line, and show them",
+)
+def test_names_and_tags_in_prefect_are_one_line():
+    assert run_name("a\nb\u202ec", "hunt\x1b", 7) == "a b\\u202ec: hunt\\u001b #7"
+    assert run_tags(7, 8, "a\r\nb\u202e")[2] == "label:a b\\u202e"
