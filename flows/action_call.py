@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from flows.asset import Asset, settle
 from flows.failure import ActionFailure
 from flows.recorder import StartedAppRun
+from flows.redaction import Redaction
 from flows.result import ActionResult, ActionRun, ParameterResult, Status, count, overall
 from flows.run import Call, Outcome, PlaybookRun, current
 from flows.shown import show_action_run
@@ -51,13 +52,23 @@ def call(action: Action[...], sets: Sequence[Mapping[str, Any]]) -> ActionRun:
     values = [each for each, _ in checked]
     outcomes = iter(_carry_out(action, run, started.app_runs, values))
     results: list[ParameterResult] = []
+    told: list[ParameterResult] = []
     ends: list[_AppRunEnd] = []
     for app_run in started.app_runs:
         on_asset = [next(outcomes) for _ in records]
         asset = app_run.asset.name if app_run.asset else action.app
-        fared = [_result(asset, *each) for each in zip(records, on_asset, strict=True)]
-        ends.append(_end(app_run.id, fared, on_asset))
+        fared = [
+            _result(asset, record, outcome)
+            for record, (outcome, _) in zip(records, on_asset, strict=True)
+        ]
+        # The playbook has what its action returned; nobody else is told a secret of the asset.
+        redacted = [
+            _redacted(result, redaction)
+            for result, (_, redaction) in zip(fared, on_asset, strict=True)
+        ]
+        ends.append(_end(app_run.id, redacted, [outcome for outcome, _ in on_asset]))
         results += fared
+        told += redacted
     action_run = ActionRun(
         id=started.action_run_id,
         name=name,
@@ -72,7 +83,7 @@ def call(action: Action[...], sets: Sequence[Mapping[str, Any]]) -> ActionRun:
         app_runs=[dict(end) for end in ends],
     )
     run.action_runs.append(action_run)
-    show_action_run(action_run, run.base_url)
+    show_action_run(action_run.model_copy(update={"results": told}), run.base_url)
     if options.raise_on_failure and not action_run.succeeded:
         raise ActionFailure(f"{name}: {results[0].message}", action_run)
     return action_run
@@ -83,8 +94,11 @@ def _carry_out(
     run: PlaybookRun[Any],
     app_runs: Sequence[StartedAppRun],
     sets: Sequence[dict[str, Any]],
-) -> list[Outcome]:
-    """Results or errors, app run by app run; one whose asset is not in order only has errors."""
+) -> list[tuple[Outcome, Redaction]]:
+    """Results or errors, app run by app run; one whose asset is not in order only has errors.
+
+    With each, what takes the secrets of its asset out of it.
+    """
     calls: list[Call | ActionFailure] = []
     for app_run in app_runs:
         try:
@@ -95,7 +109,15 @@ def _carry_out(
             calls += [Call(asset, app_run.asset, values) for values in sets]
     possible = [each for each in calls if isinstance(each, Call)]
     performed = iter(run.perform(action, possible, action.options.limit) if possible else ())
-    return [next(performed) if isinstance(each, Call) else each for each in calls]
+    return [
+        (next(performed), each.redaction()) if isinstance(each, Call) else (each, Redaction(()))
+        for each in calls
+    ]
+
+
+def _redacted(result: ParameterResult, redaction: Redaction) -> ParameterResult:
+    said = {"message": result.message, "data": result.data, "summary": result.summary}
+    return result.model_copy(update=redaction.value(said))
 
 
 def _settled(

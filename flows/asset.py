@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, get_args, overload
 
@@ -138,6 +139,16 @@ def _sentence(record: AssetRecord, settings_type: type[BaseModel], error: Valida
 def _reason(message: str) -> str:
     message = message.removeprefix("Value error, ")
     return f"{message[:1].lower()}{message[1:]}"
+
+
+def secret_values(settings: BaseModel | Mapping[str, Any], names: Iterable[str] = ()) -> list[str]:
+    """The values of all secrets in settings: those of `SecretStr`, and those of these names."""
+    given = settings if isinstance(settings, Mapping) else dict(settings)
+    return [
+        value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in given.items()
+        if isinstance(value, SecretStr) or (name in names and isinstance(value, str))
+    ]
 
 
 def secret_settings(settings_type: type[BaseModel]) -> set[str]:

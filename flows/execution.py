@@ -136,7 +136,8 @@ def _claimed(
 
 def _carried_out(definition: Definition, attempt: Attempt) -> Any:  # noqa: ANN401 - the playbook's own
     claim = attempt.claim
-    log = RunLog(attempt.log)
+    secrets = BlockSecrets()
+    log = RunLog(attempt.log, secrets.redaction)
     run: PlaybookRun[Any] = PlaybookRun(
         id=claim.playbook_run_id,
         playbook=claim.playbook,
@@ -145,7 +146,7 @@ def _carried_out(definition: Definition, attempt: Attempt) -> Any:  # noqa: ANN4
         inputs=claim.inputs,
         recorder=attempt,
         perform=perform_in_prefect,
-        secrets=BlockSecrets(),
+        secrets=secrets,
         base_url=claim.base_url,
         attempt=claim.attempt,
     )

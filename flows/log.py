@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TypedDict
 
+from flows.redaction import Redaction
+
 LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 """Where Prefect's run logger, and so what is printed, ends up."""
 SECONDS = 1.0
@@ -35,18 +37,24 @@ class Line(TypedDict):
 
 
 class RunLog(logging.Handler):
-    """Keeps the lines of one run until they have been sent.
+    """Keeps the lines of one run until they have been sent, without secrets of its assets.
 
     A short run sends them with its end. Those of a long one go every second, by a timer that there
     is only while lines wait: `send` takes a batch and returns whether the gateway has it.
 
     An error that a playbook logs is one (`message_type` 0). What an action logs never is: a failed
-    action that the playbook copes with is no error of the run.
+    action that the playbook copes with is no error of the run. `redaction` gives what takes the
+    secrets that the run has read so far out of a line.
     """
 
-    def __init__(self, send: Callable[[list[Line]], bool]) -> None:
+    def __init__(
+        self,
+        send: Callable[[list[Line]], bool],
+        redaction: Callable[[], Redaction] = lambda: Redaction(()),
+    ) -> None:
         super().__init__()
         self._send = send
+        self._redaction = redaction
         self._process_id = os.getpid()
         self._kept: list[Line] = []
         self._place = self._characters = 0
@@ -61,10 +69,12 @@ class RunLog(logging.Handler):
         loggers = [logging.getLogger(name) for name in LOGGERS]
         for logger in loggers:
             logger.addHandler(self)
+            logger.addFilter(self._redact)
         try:
             yield
         finally:
             for logger in loggers:
+                logger.removeFilter(self._redact)
                 logger.removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -74,9 +84,21 @@ class RunLog(logging.Handler):
         is_error = record.levelno >= logging.ERROR and record.name == LOGGERS[0]
         self._add(ERROR if is_error else DEBUG, record.getMessage(), record.created)
 
+    def _redact(self, record: logging.LogRecord) -> bool:
+        """Take secrets out of a record, before Prefect's handlers see it, too."""
+        redaction = self._redaction()
+        said = record.getMessage()
+        if record.exc_info and record.exc_info[1] and redaction.in_traceback(record.exc_info[1]):
+            said += "\n" + "".join(traceback.format_exception(record.exc_info[1]))
+            record.exc_info = record.exc_text = None
+        redacted = redaction.text(said)
+        if redacted != record.getMessage():
+            record.msg, record.args = redacted, None
+        return True
+
     def add_exception(self, error: BaseException) -> None:
         """Keep the traceback of the exception that ends the run."""
-        text = "".join(traceback.format_exception(error))
+        text = self._redaction().text("".join(traceback.format_exception(error)))
         # The end says what happened.
         shown = text if len(text) <= LONGEST_LINE else f"...{text[3 - LONGEST_LINE :]}"
         with self._guard:

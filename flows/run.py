@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from typing_extensions import TypeVar
 
-from flows.asset import Asset, AssetRecord, Secrets
+from flows.asset import Asset, AssetRecord, Secrets, secret_values
 from flows.container import Artifact, Container
 from flows.recorder import Recorder
+from flows.redaction import Redaction
 from flows.result import ActionResult, ActionRun
 
 if TYPE_CHECKING:
@@ -32,6 +33,13 @@ class Call:
     values: dict[str, Any]
     waits: bool = False
     """Whether it begins later than its action run, which may have been cancelled by then."""
+
+    def redaction(self) -> Redaction:
+        """What takes the secrets of the asset out of whatever is said."""
+        if self.asset is None:
+            return Redaction(())
+        names = self.record.secrets if self.record else ()
+        return Redaction(secret_values(self.asset.settings, names))
 
 
 Perform = Callable[["Action[...]", Sequence[Call], int], Sequence[Outcome]]

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from flows.failure import PrefectUnavailable
+from flows.redaction import Redaction
 
 SLUG = "asset-secret"
 PATIENCE_SECONDS = 120.0
@@ -56,8 +57,12 @@ class BlockSecrets:
                 value = _load(block)
                 if value is None:
                     return None
-                self._values[block] = value
+                self._values = {**self._values, block: value}
             return self._values[block]
+
+    def redaction(self) -> Redaction:
+        """What takes those that were read out of a text."""
+        return Redaction(value.get_secret_value() for value in self._values.values())
 
 
 def _load(block: str) -> SecretStr | None:

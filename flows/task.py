@@ -20,8 +20,9 @@ from prefect.futures import PrefectFuture
 from prefect.tasks import Task
 
 from flows.asset import Asset
-from flows.failure import AssetMisconfiguration
+from flows.failure import ActionFailure, AssetMisconfiguration
 from flows.plain import plain
+from flows.redaction import Redaction
 from flows.result import ActionResult, action_result
 from flows.run import Call, Outcome, current
 from flows.runtime import Superseded
@@ -42,14 +43,29 @@ def perform(action: Action[...], call: Call) -> ActionResult:
 
     Meanwhile it holds one of the asset's slots, where the asset has a limit. Its time begins when
     it has one. What has waited, for its turn or for a slot, asks for leave again: no work begins
-    after a cancel was acknowledged.
+    after a cancel was acknowledged. No secret of the asset stands in what is raised.
     """
     recorder = current().recorder
     with slot(call.record, recorder.hold_slots):
         if call.waits or (call.record is not None and call.record.limit is not None):
             recorder.ask_leave()
-        asset = () if call.asset is None else (call.asset,)
-        return action_result(action.name, _returned(action, call.values, *asset))
+        if call.asset is None:
+            return action_result(action.name, _returned(action, call.values))
+        try:
+            return action_result(action.name, _returned(action, call.values, call.asset))
+        except Exception as error:
+            redaction = call.redaction()
+            if redaction.in_traceback(error):
+                raise _redacted(error, redaction) from None
+            raise
+
+
+def _redacted(error: Exception, redaction: Redaction) -> Exception:
+    """The same failure; of another error only what it is called and says."""
+    if isinstance(error, ActionFailure):
+        error.args = (redaction.text(str(error)),)
+        return error
+    return RuntimeError(redaction.text(f"{type(error).__name__}: {error}"))
 
 
 def _returned(action: Action[...], values: dict[str, Any], *asset: Asset[Any]) -> object:

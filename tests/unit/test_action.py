@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ import httpx
 import pytest
 from prefect._internal.engine import resolve_custom_task_run_name
 from prefect.utilities.callables import get_call_parameters
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 
 from flows import ActionFailure, ActionResult, Asset, PlaybookRun, action
 from flows.action import Action
@@ -22,7 +23,7 @@ from flows.failure import WrongParameter
 from flows.plain import plain
 from flows.recorder import StartedAction, StartedAppRun
 from flows.run import Call, Outcome, in_hand
-from flows.task import cache_key, perform
+from flows.task import cache_key, perform, task_run_name
 
 
 class Settings(BaseModel):
@@ -363,3 +364,49 @@ def test_a_parameter_that_python_cannot_name_is_told_and_recorded_by_its_own_nam
     assert send.parameters.check({"from": "a"}) == ({"from_": "a"}, {"from": "a"})
     with pytest.raises(WrongParameter, match='send has no parameter "to"; it takes from'):
         send.parameters.check({"from": "a", "to": "b"})
+
+
+def test_the_name_of_a_task_run_is_one_line():
+    call = Call(None, None, {"name": "a\nb\r\u202ec" + "x" * 1000})
+    name = task_run_name("greet", call)
+    assert name.startswith("greet a b \\u202ecxxx")
+    assert len(name) < 300
+
+
+class Keyed(BaseModel):
+    key: SecretStr
+
+
+@pytest.mark.attack(
+    "an app's library says the asset's secret in an exception, or an action in its result",
+    "stars in its place in the record, in Prefect and in the log",
+)
+@pytest.mark.parametrize("error", [ActionFailure, KeyError])
+def test_what_an_action_raises_tells_no_secret(recorder, error):
+    @action("leak", app="Leaky")
+    def leak(asset: Asset[Keyed]) -> ActionResult:
+        try:
+            int(asset.settings.key.get_secret_value())
+        except ValueError as inner:
+            raise error(f"no {asset.settings.key.get_secret_value()}") from inner
+
+    recorder.assets = [AssetRecord(id=1, name="a", app="Leaky", settings={"key": "kept-secret"})]
+    with pytest.raises(ActionFailure) as failure:
+        leak()
+    told = "".join(traceback.format_exception(failure.value)) + repr(recorder.ends)
+    assert "kept-secret" not in told
+    assert "no ********" in str(failure.value)
+
+
+def test_what_an_action_returns_is_recorded_without_secrets(recorder):
+    @action("leak", app="Leaky")
+    def leak(asset: Asset[Keyed]) -> ActionResult:
+        key = asset.settings.key.get_secret_value()
+        return ActionResult(message=key, data=[{key: [key]}], summary={"n": 1})
+
+    recorder.assets = [AssetRecord(id=1, name="a", app="Leaky", settings={"key": "kept-secret"})]
+    assert leak().data == [{"kept-secret": ["kept-secret"]}]
+    (ended,) = recorder.ends
+    (result,) = ended["app_runs"][0]["results"]
+    assert (result["message"], result["summary"]) == ("********", {"n": 1})
+    assert result["data"] == [{"********": ["********"]}]

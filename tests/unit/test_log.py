@@ -9,6 +9,7 @@ import pytest
 
 from flows import log as flows_log
 from flows.log import Line, RunLog
+from flows.redaction import Redaction
 
 LOGGERS = ("tests.flow_runs", "tests.task_runs")
 FLOW, TASK = (logging.getLogger(name) for name in LOGGERS)
@@ -133,3 +134,22 @@ def test_a_log_without_end_is_cut_and_says_so(log, monkeypatch, length, kept):
     assert lines[-2]["message"] == flows_log.TOO_MUCH
     assert "ValueError: why" in lines[-1]["message"]
     assert [line["place"] for line in lines] == list(range(1, kept + 2))
+
+
+def test_a_line_tells_no_secret_to_prefect_or_the_gateway(gateway, caplog, monkeypatch):
+    monkeypatch.setattr(flows_log, "SECONDS", 600)
+    log = RunLog(gateway.take, lambda: Redaction(["kept-secret"]))
+    logger = logging.getLogger(LOGGERS[1])
+    with caplog.at_level(logging.INFO), log.listen():
+        logger.info("the key is %s", "kept-secr\\u0065t")
+        try:
+            int("kept-secret")
+        except ValueError:
+            logger.exception("it failed")
+    log.add_exception(ValueError("kept-secret"))
+    said = [line["message"] for line in log.rest()]
+    assert said[0] == "the key is ********"
+    assert said[1].startswith("it failed\nTraceback")
+    assert said[1].endswith("base 10: '********'\n")
+    assert said[2] == "ValueError: ********\n"
+    assert "kept" not in caplog.text
