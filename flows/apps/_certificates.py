@@ -9,10 +9,10 @@ from pathlib import Path
 from pydantic import Field
 
 from flows import ActionFailure
-from flows.apps._settings import AppSettings
+from flows.apps._networks import NetworkSettings
 
 
-class CertificateSettings(AppSettings):
+class CertificateSettings(NetworkSettings):
     """Settings of every app that speaks TLS."""
 
     verify_certificate: bool = Field(

@@ -6,17 +6,24 @@ import ipaddress
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
+
+from flows.apps._networks import Network, Reach
 
 Address = tuple[Any, ...]
 
 
 class Deadline:
-    """So many seconds from now, for all that an action does together."""
+    """So many seconds from now, for all that an action does together.
 
-    def __init__(self, seconds: float) -> None:
+    Its connections go to `networks` only, where these are given, and where `Reach` lets them.
+    """
+
+    def __init__(self, seconds: float, networks: Sequence[Network] | None = None) -> None:
         self._end = time.monotonic() + seconds
+        self._reach = Reach(networks)
 
     def left(self, at_most: float | None = None) -> float:
         """Seconds until it is over, but `at_most` so many. Raises `TimeoutError` when it is."""
@@ -30,6 +37,7 @@ class Deadline:
 
         Raises:
             OSError: there is no such host, or none of its addresses takes a connection.
+            AddressRefused: none of its addresses may be connected to.
             UnicodeError: `host` cannot be the name of one.
             TimeoutError: the deadline is over.
 
@@ -38,6 +46,8 @@ class Deadline:
         for number, (family, address) in enumerate(addresses, 1):
             connection = socket.socket(family, socket.SOCK_STREAM)
             try:
+                # The address itself, not what its name meant when somebody looked before.
+                self._reach.check(address[0])
                 # An address that does not answer leaves time for those after it.
                 connection.settimeout(self.left() / (len(addresses) - number + 1))
                 connection.connect(address)
@@ -46,9 +56,19 @@ class Deadline:
                 if number == len(addresses):
                     raise
             else:
+                self._reach.reached(address[0])
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return connection
         raise AssertionError  # pragma: no cover - getaddrinfo returns addresses or raises
+
+    def addresses(self, host: str) -> list[str]:
+        """The addresses of `host` as this machine knows them; none where it knows none."""
+        try:
+            return [address[0] for _, address in self._resolve(host, 0)]
+        except TimeoutError:
+            raise
+        except (OSError, UnicodeError):
+            return []
 
     def _resolve(self, host: str, port: int) -> list[tuple[socket.AddressFamily, Address]]:
         if is_address(host):

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import httpcore
 import httpx
-from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AnyHttpUrl,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from flows import ActionFailure
 from flows.apps._certificates import CertificateSettings, certificates, reason
 from flows.apps._deadline import Deadline
+from flows.apps._networks import KINDS, PUBLIC, kind_of
 from flows.apps._transport import DeadlineTransport
+from flows.asset import secret_values
+from flows.redaction import Redaction
 from flows.runtime import certificate_authorities
 
-HIDDEN = "********"
-"""What stands where a server repeated a secret."""
 UNSENDABLE = "The request cannot be sent: its address or a header is not as HTTP wants it"
 LONGEST_EXCERPT = 200
 """In characters: how much of what a server said stands in a sentence."""
@@ -60,6 +69,13 @@ class WebSettings(CertificateSettings):
     )
 
     _proxy_is_web_address = field_validator("proxy")(web_address)
+
+    @model_validator(mode="after")
+    def _connects_itself_to_its_networks(self) -> Self:
+        if self.proxy is not None and self.networks is not None:
+            message = "networks cannot be given beside a proxy, which connects to what it likes"
+            raise ValueError(message)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,41 +131,49 @@ def exchange(
     headers: Mapping[str, str] | None = None,
     content: bytes | None = None,
     redirects: int = 0,
-    secrets: Sequence[SecretStr | None] = (),
 ) -> Answer:
     """Send a request and read its answer, whatever its status.
 
     Args:
-        settings: The asset's.
+        settings: The asset's. Where the answer repeats one of its secrets, stars stand instead.
         server: Who is asked, such as ``The RDAP server``, for sentences.
         method: ``GET``, ``POST``, ...
         url: Where to.
         headers: Go to the server of `url` alone: where that redirects to another, without them.
         content: The body.
         redirects: How many are followed. With none, an answer that redirects is the answer.
-        secrets: What must not come back: where the answer repeats one, it is replaced.
 
     Raises:
-        ActionFailure: there is no such server, its certificate is not trusted, it answers too
-            slowly, too much or not in HTTP, or redirects too often.
+        ActionFailure: there is no such server, the asset may not connect to it, its certificate is
+            not trusted, it answers too slowly, too much or not in HTTP, or redirects too often, to
+            clear text or to an address nearer than its own.
 
     """
+    redaction = Redaction(secret_values(settings))
     try:
         request = httpx.Request(method, url, headers=_headers(headers), content=content)
+        return _exchanged(settings, server, request, redirects, redaction)
     except (httpx.InvalidURL, ValueError):
         raise ActionFailure(UNSENDABLE) from None
+    except ActionFailure as failure:
+        raise ActionFailure(redaction.text(str(failure))) from None
+
+
+def _exchanged(
+    settings: WebSettings, server: str, request: httpx.Request, redirects: int, redaction: Redaction
+) -> Answer:
     proxy = httpx.Proxy(settings.proxy.get_secret_value()) if settings.proxy else None
-    transport = DeadlineTransport(
-        Deadline(settings.timeout_seconds), certificates(settings, certificate_authorities), proxy
-    )
+    deadline = Deadline(settings.timeout_seconds, settings.networks)
+    transport = DeadlineTransport(deadline, certificates(settings, certificate_authorities), proxy)
     through = f" by way of the proxy {_origin(proxy.url)}" if proxy else ""
     with httpx.Client(transport=transport, timeout=httpx.Timeout(None), trust_env=False) as client:
         for _ in range(redirects + 1):
             place = f"{server} at {_origin(request.url)}{through}"
             response, body = _sent(client, request, place, settings)
             if response.next_request is None or redirects == 0:
-                hidden = [secret.get_secret_value() for secret in secrets if secret]
-                return _answer(response, body, place, hidden)
+                return _answer(response, body, place, redaction)
+            if proxy is not None:
+                _look_behind(deadline, request.url.host, response.next_request.url.host, place)
             request = _redirected(request, response.next_request, place)
     raise ActionFailure(f"{place} redirects more than {redirects} times")
 
@@ -188,24 +212,39 @@ def _body(response: httpx.Response, place: str, largest: int) -> bytes:
     return bytes(body)
 
 
-def _answer(response: httpx.Response, body: bytes, place: str, hidden: Sequence[str]) -> Answer:
+def _answer(response: httpx.Response, body: bytes, place: str, redaction: Redaction) -> Answer:
     return Answer(
-        server=place,
-        url=str(response.url.copy_with(userinfo=b"", fragment=None)),
+        server=redaction.text(place),
+        url=redaction.text(str(response.url.copy_with(userinfo=b"", fragment=None))),
         status=response.status_code,
-        reason=response.reason_phrase,
-        headers={
-            name: _without(hidden, value.encode()).decode()
-            for name, value in response.headers.items()
-        },
-        body=_without(hidden, body),
+        reason=redaction.text(response.reason_phrase),
+        headers=redaction.value(dict(response.headers)),
+        body=redaction.octets(_in_utf_8(body)),
     )
 
 
-def _without(hidden: Sequence[str], said: bytes) -> bytes:
-    for secret in hidden:
-        said = said.replace(secret.encode(), HIDDEN.encode())
-    return said
+def _in_utf_8(body: bytes) -> bytes:
+    """`body` in the one encoding that is read here, without the octets that are left out there."""
+    encoding = json.detect_encoding(body)
+    if not encoding.startswith("utf-8"):
+        body = body.decode(encoding, errors="replace").encode("utf-8", "replace")
+    return body.replace(b"\0", b"")
+
+
+def _look_behind(deadline: Deadline, before: str, after: str, place: str) -> None:
+    """Refuse a redirect to nearer addresses that a proxy would follow for us."""
+    try:
+        kinds = [
+            min(
+                (kind_of(ipaddress.ip_address(each)) for each in deadline.addresses(host)),
+                default=PUBLIC,
+            )
+            for host in (before, after)
+        ]
+    except TimeoutError:
+        raise ActionFailure(f"{place} redirects to {after}, which is not found in time") from None
+    if kinds[1] < kinds[0]:
+        raise ActionFailure(f"{place} redirects to {after}, a {KINDS[kinds[1]]} address")
 
 
 def _redirected(before: httpx.Request, after: httpx.Request, place: str) -> httpx.Request:

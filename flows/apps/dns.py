@@ -12,12 +12,12 @@ from pydantic import Field
 
 from flows import ActionFailure, ActionResult, Asset, action
 from flows.apps._deadline import is_address
-from flows.apps._settings import AppSettings
+from flows.apps._networks import AddressRefused, NetworkSettings, Reach
 
 APP = "DNS"
 
 
-class Settings(AppSettings):
+class Settings(NetworkSettings):
     """Settings of an asset of this app."""
 
     host: str | None = Field(
@@ -138,6 +138,12 @@ def _resolver(asset: Asset[Settings]) -> dns.resolver.Resolver:
         if not is_address(settings.host):
             raise ActionFailure(f'The host "{settings.host}" of asset "{asset.name}" is no address')
         resolver.nameservers = [settings.host]
+    reach = Reach(settings.networks)
+    try:
+        for server in resolver.nameservers:
+            reach.check(str(server))
+    except AddressRefused as refused:
+        raise ActionFailure(f"The DNS server cannot be asked: {refused}") from None
     resolver.port = settings.port
     resolver.lifetime = settings.timeout_seconds
     return resolver

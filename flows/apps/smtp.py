@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import socket
 import ssl
 import threading
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
@@ -18,10 +20,15 @@ from flows import ActionFailure, ActionResult, Asset, action
 from flows.apps._certificates import CertificateSettings, certificates, reason
 from flows.apps._deadline import Deadline
 from flows.apps._headers import Headers, headers_in
+from flows.asset import secret_values
+from flows.redaction import Redaction
+from flows.visible import one_line, visible
 
 APP = "SMTP"
 READY = 220
 """What a mail server says before it is spoken to, and before TLS begins."""
+HEADER_NAME = re.compile(r"[!-9;-~]+")
+"""As RFC 5322 has it: anything else, such as a line break, would be one more header."""
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 Addresses = Annotated[
@@ -123,7 +130,7 @@ def send_email(
     row = {
         "message_id": email["Message-ID"],
         "recipients": [each for each in recipients if each not in refused],
-        "refused": {each: _reply(*reply) for each, reply in refused.items()},
+        "refused": {each: _reply(settings, *reply) for each, reply in refused.items()},
     }
     return ActionResult(message=message, data=[row])
 
@@ -132,7 +139,7 @@ def send_email(
 def _session(asset: Asset[Settings]) -> Iterator[smtplib.SMTP]:
     """A session that is logged in, and cut off when the asset's time is over."""
     settings = asset.settings
-    deadline = Deadline(settings.timeout_seconds)
+    deadline = Deadline(settings.timeout_seconds, settings.networks)
     over = threading.Event()
     # By its own name, not by one that somebody would have to be asked for.
     session = smtplib.SMTP(local_hostname=socket.gethostname())
@@ -150,7 +157,8 @@ def _session(asset: Asset[Settings]) -> Iterator[smtplib.SMTP]:
             raise ActionFailure(
                 f"{settings.server} did not answer within {settings.timeout_seconds:g} seconds"
             ) from None
-        raise ActionFailure(_sentence(error, asset)) from None
+        redaction = Redaction(secret_values(settings))
+        raise ActionFailure(redaction.text(_sentence(error, asset))) from None
     finally:
         session.close()
 
@@ -205,18 +213,20 @@ def _greet(
 
 
 def _sentence(error: OSError | UnicodeError | smtplib.SMTPException, asset: Asset[Settings]) -> str:
-    server = asset.settings.server
+    settings, server = asset.settings, asset.settings.server
     match error:
         case smtplib.SMTPAuthenticationError():
             return f'{server} refuses user and password of asset "{asset.name}"'
         case smtplib.SMTPRecipientsRefused():
-            told = (f"{each}: {_reply(*reply)}" for each, reply in error.recipients.items())
+            told = (
+                f"{each}: {_reply(settings, *reply)}" for each, reply in error.recipients.items()
+            )
             return f"{server} refuses all recipients: {'; '.join(told)}"
         case smtplib.SMTPSenderRefused():
-            reply = _reply(error.smtp_code, error.smtp_error)
+            reply = _reply(settings, error.smtp_code, error.smtp_error)
             return f"{server} refuses the sender {error.sender}: {reply}"
         case smtplib.SMTPResponseException():
-            return f"{server} refuses: {_reply(error.smtp_code, error.smtp_error)}"
+            return f"{server} refuses: {_reply(settings, error.smtp_code, error.smtp_error)}"
         case smtplib.SMTPServerDisconnected():
             return f"{server} hung up"
         case smtplib.SMTPException():
@@ -227,9 +237,11 @@ def _sentence(error: OSError | UnicodeError | smtplib.SMTPException, asset: Asse
             return f"{server} cannot be reached: {error}"
 
 
-def _reply(code: int, text: bytes | str) -> str:
+def _reply(settings: Settings, code: int, text: bytes | str) -> str:
     words = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return f"{code} {' '.join(words.split())}"[:300]
+    # Before it is cut: half a secret would not be found any more.
+    words = Redaction(secret_values(settings)).text(" ".join(words.split()))
+    return f"{code} {words}"[:300]
 
 
 def _addresses(given: str | list[str]) -> list[str]:
@@ -237,10 +249,19 @@ def _addresses(given: str | list[str]) -> list[str]:
     found = []
     for name, address in getaddresses([text for text in texts if text.strip()]):
         local, _, domain = address.rpartition("@")
-        if not local or not domain or any(character.isspace() for character in address):
+        if not local or not domain or not address.isprintable() or " " in address:
             raise ActionFailure(f'"{address or name or given}" is not an email address')
         found.append(address)
     return found
+
+
+def _one_line(value: str) -> str:
+    """`value` with its direction marks made visible. Raises `ValueError` for more than a line."""
+    if len(value.splitlines()) > 1 or any(
+        unicodedata.category(each) == "Cc" for each in value if each != "\t"
+    ):
+        raise ValueError
+    return visible(value)
 
 
 def _email(own: dict[str, str], further: dict[str, str], body: str) -> EmailMessage:
@@ -248,9 +269,11 @@ def _email(own: dict[str, str], further: dict[str, str], body: str) -> EmailMess
     headers = {name.lower(): (name, value) for name, value in [*own.items(), *further.items()]}
     email = EmailMessage()
     for name, value in headers.values():
+        if not HEADER_NAME.fullmatch(name):
+            raise ActionFailure(f'"{one_line(name)}" is not the name of a header')
         try:
             if value:
-                email[name] = value
+                email[name] = _one_line(value)
         except (ValueError, IndexError):  # such as a line break, which would be one more header
             raise ActionFailure(f'The header "{name}" is not one line of text') from None
     if body.lstrip().lower().startswith(("<html", "<!doctype html")):

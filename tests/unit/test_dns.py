@@ -237,6 +237,14 @@ def test_a_long_answer_comes_by_tcp() -> None:
     assert result.summary["total_record_infos"] == 2
 
 
+def test_a_server_outside_of_the_assets_networks_is_not_asked() -> None:
+    with pytest.raises(ActionFailure) as failure:
+        lookup_ip.function(asset(53, networks=["192.0.2.0/24"]), "192.0.2.1")
+    assert str(failure.value) == (
+        "The DNS server cannot be asked: 127.0.0.1 is in none of the asset's networks"
+    )
+
+
 def test_a_host_that_is_no_address_is_told() -> None:
     with pytest.raises(ActionFailure) as failure:
         lookup_ip.function(asset(53, host="dns.example"), "192.0.2.1")

@@ -152,6 +152,20 @@ def test_a_redirect_from_tls_to_clear_text_is_not_followed(tmp_path: Any) -> Non
         "a/%2E./..%2fadmin",
         "http://192.0.2.1/api/x",
         "https://127.0.0.1/api/x",
+        "x/..;/y",
+        "x/..;a=b/y",
+        "\\..\\x",
+        "x\\../../y",
+        "%252e%252e/x",
+        "%25252e%25252e%25252fx",
+        "x/..%5cy",
+        "x/%2e%2e%3b/y",
+        "x/..%09/y",
+        "x/.%00./y",
+        "x/..%20/y",
+        "\uff0e\uff0e/x",
+        "x/%e2%80%a5/y",
+        "x/.\u200b./y",
     ],
 )
 def test_a_location_leads_nowhere_but_below_the_base_url(location: str) -> None:
@@ -189,6 +203,54 @@ def test_a_header_that_is_none_is_not_sent(headers: dict[str, str]) -> None:
         "The request cannot be sent: its address or a header is not as HTTP wants it"
     )
     assert server.requests == []
+
+
+@pytest.mark.attack(
+    "a header of an action that would steer the connection: host, length, transfer-encoding ...",
+    "refused; nothing is sent",
+)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Host", "content-length", "Content_Length", "TRANSFER-ENCODING", "transfer_encoding"),
+        *("Connection", "keep-alive", "TE", "Trailer", "Upgrade", "Expect", "HTTP2-Settings"),
+        *("Proxy-Authorization", "proxy-connection", " host "),
+    ],
+)
+def test_a_header_of_the_connection_is_not_for_callers_to_give(name: str) -> None:
+    for headers in ({name: "x"}, json.dumps({name: "x"})):
+        with serving(echo) as server, pytest.raises(ActionFailure) as failure:
+            post_data.function(asset(server), "x", "{}", headers)
+        assert str(failure.value) == f'The header "{name}" is not for callers to give'
+        assert server.requests == []
+
+
+@pytest.mark.parametrize("name", ["x\r\ny", "x\ny: z", "x:y", "", "\u00e9"])
+def test_the_name_of_a_header_is_one_word(name: str) -> None:
+    with serving(echo) as server, pytest.raises(ActionFailure, match="cannot be sent"):
+        get_data.function(asset(server), "x", {name: "1"})
+    assert server.requests == []
+
+
+@pytest.mark.attack(
+    "a server repeats the asset's secret where an answer came from, in a redirect",
+    "stars in its place",
+)
+def test_a_secret_in_the_location_of_an_answer_is_hidden() -> None:
+    def redirect(exchange: Exchange) -> None:
+        if "there" in exchange.path:
+            exchange.reply(200, {"correct-horse": ["correct-hors\\u0065", "correct%2Dhorse"]})
+        else:
+            exchange.reply(302, location="/there/correct%2dhorse?correct-horse")
+
+    with serving(redirect) as server:
+        result = get_data.function(
+            asset(server, auth_token_name="x-token", auth_token="correct-horse"), "x"
+        )
+    (row,) = result.data
+    assert row["location"] == f"{server.url}/there/********?********"
+    assert row["parsed_response_body"] == {"********": ["********", "********"]}
+    assert "horse" not in result.model_dump_json()
 
 
 @pytest.mark.parametrize("headers", ["x", "[]", '"a"'])

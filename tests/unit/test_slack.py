@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -68,6 +69,34 @@ def test_a_message_may_have_blocks_and_answer_in_a_thread(server: WebServer) -> 
         "thread_ts": "1.2",
         "reply_broadcast": True,
     }
+
+
+MENTIONS = "<!channel> <@U1> <#C1> <!subteam^S1> <https://evil.example|https://bank.example> a & b"
+
+
+@pytest.mark.attack(
+    "mentions and disguised links of Slack in a text that an action posts",
+    "are text: nobody is called, nothing is a link",
+)
+def test_a_message_mentions_nobody_unless_it_is_markup(server: WebServer) -> None:
+    given = asset(server, webhook_url=server.url + HOOK)
+    blocks = json.dumps(
+        [
+            {"type": "section", "text": {"type": "mrkdwn", "text": f"*b* {MENTIONS}"}},
+            {"type": "section", "fields": [{"type": "plain_text", "text": MENTIONS}]},
+        ]
+    )
+    send_message.function(given, "#soc", MENTIONS, blocks)
+    post_webhook.function(given, MENTIONS)
+    post_webhook.function(given, MENTIONS, blocks, markup=True)
+    first, second, third = (json.loads(request.body) for request in server.requests)
+    assert first["text"] == second["text"] == html.escape(MENTIONS)
+    assert first["blocks"][0]["text"]["text"] == (
+        "*b* &lt;!channel> &lt;@U1> &lt;#C1> &lt;!subteam^S1> "
+        "<https://evil.example|https://bank.example> a & b"
+    )
+    assert first["blocks"][1]["fields"][0]["text"] == MENTIONS
+    assert (third["text"], third["blocks"]) == (MENTIONS, json.loads(blocks))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from base64 import b64encode
 from email.message import EmailMessage
 from pathlib import Path
 from socketserver import StreamRequestHandler
@@ -260,6 +261,12 @@ def test_a_server_that_is_not_there_cannot_be_reached() -> None:
     )
 
 
+WRONG_NAME = '"X-A Bcc: b@example.com X-B" is not the name of a header'
+
+
+@pytest.mark.attack(
+    "a line break in the name or value of an email's header, or in an address", "no email is sent"
+)
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [
@@ -268,6 +275,20 @@ def test_a_server_that_is_not_there_cannot_be_reached() -> None:
         ({"to": ["a@example.com", "@x"]}, '"@x" is not an email address'),
         ({"subject": "one\r\nBcc: b@example.com"}, 'The header "Subject" is not one line of text'),
         ({"headers": {"X-A": "1\n2"}}, 'The header "X-A" is not one line of text'),
+        ({"headers": {"X-A\nBcc: b@example.com\nX-B": "1"}}, WRONG_NAME),
+        (
+            {"headers": {"X-A: 1\r\nBcc": "b@example.com"}},
+            '"X-A: 1 Bcc" is not the name of a header',
+        ),
+        ({"headers": {"": "1"}}, '"" is not the name of a header'),
+        (
+            {"subject": "one\u2028Bcc: b@example.com"},
+            'The header "Subject" is not one line of text',
+        ),
+        ({"subject": "one\x0bBcc: b@example.com"}, 'The header "Subject" is not one line of text'),
+        ({"subject": "one\x85Bcc: b@example.com"}, 'The header "Subject" is not one line of text'),
+        ({"subject": "\x1b[2J"}, 'The header "Subject" is not one line of text'),
+        ({"to": "a\x00b@example.com"}, '"a\x00b@example.com" is not an email address'),
         ({"headers": "[1]"}, "The headers are not the JSON text of an object"),
         (
             {"from_": "a@x.example, b@x.example"},
@@ -279,6 +300,44 @@ def test_what_is_no_email_is_not_sent(parameters: dict[str, Any], sentence: str)
     with pytest.raises(ActionFailure) as failure:
         send_email.function(asset(1), **{"to": "a@example.com", "body": "x", **parameters})
     assert str(failure.value) == sentence
+
+
+def test_what_turns_a_subject_round_is_seen(authority: trustme.CA) -> None:
+    with serving(authority, "none") as (mailbox, port):
+        given = asset(port, encryption="none", username=None)
+        send_email.function(given, "a@example.com", "x", "invoice \u202efdp.exe")
+    assert mailbox.email()["subject"] == "invoice \\u202efdp.exe"
+
+
+@pytest.mark.parametrize("port", [25, 465, 587])
+def test_a_mail_server_outside_of_the_assets_networks_is_not_asked(port: int) -> None:
+    with pytest.raises(ActionFailure) as failure:
+        smtp.test_connectivity.function(asset(port, networks=["192.0.2.0/24"]))
+    assert str(failure.value) == (
+        f"The mail server 127.0.0.1:{port} cannot be reached: "
+        "127.0.0.1 is in none of the asset's networks"
+    )
+
+
+@pytest.mark.attack(
+    "a mail server repeats the password that it was given, in base64, where its words are cut",
+    "stars in its place",
+)
+def test_a_password_that_a_mail_server_repeats_is_hidden() -> None:
+    password = "correct horse battery"
+    login = b64encode(f"\0analyst\0{password}".encode())
+
+    def repeat(handler: StreamRequestHandler, _: threading.Event) -> None:
+        handler.wfile.write(b"220 here\r\n")
+        handler.rfile.readline()
+        handler.wfile.write(
+            b"554 " + b"x" * 280 + b" " + login + b" " + password.encode() + b"\r\n"
+        )
+
+    with speaking(repeat) as port, pytest.raises(ActionFailure) as failure:
+        send_email.function(asset(port, encryption="none", password=password), "a@x.example", "x")
+    assert login[-12:].decode() not in str(failure.value)
+    assert "correct" not in str(failure.value)
 
 
 def test_the_sender_is_called_from_as_in_phantom() -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import trustme
+from pydantic import ValidationError
 
 from flows import ActionFailure, ActionResult, Asset
-from flows.apps import http, rdap, slack, virustotal, webhook
+from flows.apps import _networks, http, rdap, slack, virustotal, webhook
+from flows.apps._networks import PUBLIC, kind_of
 from tests.unit.web_server import (
     Exchange,
     dripping_body,
@@ -60,17 +65,14 @@ def ask_webhook(url: str, settings: dict[str, Any]) -> ActionResult:
     return webhook.send_webhook.function(Asset(1, "hook", "Webhook", given), {"a": 1})
 
 
-every_app = pytest.mark.parametrize(
-    "app",
-    [
-        App("RDAP", "The RDAP server", ask_rdap),
-        App("HTTP", "The HTTP server", ask_http),
-        App("VirusTotal", "VirusTotal", ask_virustotal),
-        App("Slack", "Slack", ask_slack),
-        App("Webhook", "The webhook's server", ask_webhook),
-    ],
-    ids=lambda app: app.name,
-)
+APPS = [
+    App("RDAP", "The RDAP server", ask_rdap),
+    App("HTTP", "The HTTP server", ask_http),
+    App("VirusTotal", "VirusTotal", ask_virustotal),
+    App("Slack", "Slack", ask_slack),
+    App("Webhook", "The webhook's server", ask_webhook),
+]
+every_app = pytest.mark.parametrize("app", APPS, ids=lambda app: app.name)
 
 
 def failure(app: App, url: str, **settings: object) -> str:
@@ -175,6 +177,104 @@ def test_a_secret_that_the_server_repeats_is_hidden(app: App) -> None:
         told = failure(app, server.url)
     if app.name != "RDAP":  # which has none, and tells nothing that is not RDAP
         assert "no ******** here, ********" in told
+
+
+ESCAPED = "".join(f"\\u{ord(each):04x}" for each in SECRET)
+
+
+@pytest.mark.attack(
+    "a server that an action asks repeats the asset's secret in disguise: in the reason, in names "
+    "of headers, escaped as JSON allows, percent-encoded, as HTML, in base64",
+    "stars in its place",
+)
+@pytest.mark.parametrize("app", APPS[1:], ids=lambda app: app.name)  # RDAP has none
+def test_a_secret_in_disguise_is_hidden(app: App) -> None:
+    disguises = [ESCAPED, quote(SECRET).replace("-", "%2D"), SECRET.replace("t", "&#116;")]
+    disguises += [b64encode(SECRET.encode()).decode(), "\0".join(SECRET)]
+    for disguise in disguises:
+
+        def repeat(exchange: Exchange, said: str = disguise) -> None:
+            exchange.send_response(500, SECRET)
+            exchange.send_header(f"x-{SECRET}", SECRET)
+            exchange.end_headers()
+            exchange.wfile.write(f'{{"error": "{said}", "message": "{said}"}}'.encode())
+
+        with serving(repeat) as server:
+            told = failure(app, server.url)
+        assert "500 ********" in told
+        assert disguise.replace("\0", "") not in told
+
+
+@every_app
+def test_a_secret_is_hidden_before_an_excerpt_is_cut(app: App) -> None:
+    with serving(lambda it: it.reply(500, "x" * 190 + SECRET)) as server:
+        assert SECRET[:8] not in failure(app, server.url)
+
+
+@pytest.mark.attack(
+    "an action is to ask a server outside of the networks that its asset names",
+    "no connection is made",
+)
+@every_app
+def test_an_asset_reaches_no_other_networks_than_it_names(app: App) -> None:
+    with serving(lambda it: it.reply(418)) as server:
+        told = failure(app, server.url, networks=["192.0.2.0/24", "::1/128"])
+        assert told == (
+            f"{app.server} at {server.url} cannot be reached: "
+            "127.0.0.1 is in none of the asset's networks"
+        )
+        named = server.url.replace("127.0.0.1", "localhost")
+        assert "none of the asset's networks" in failure(app, named, networks=["192.0.2.0/24"])
+        assert server.requests == []
+        assert "418" in failure(app, server.url, networks=["127.0.0.0/8"])
+
+
+@every_app
+def test_networks_and_a_proxy_do_not_go_together(app: App) -> None:
+    with pytest.raises(ValidationError, match="networks cannot be given beside a proxy"):
+        app.call("http://127.0.0.1", {"networks": ["10.0.0.0/8"], "proxy": "http://127.0.0.1:1"})
+
+
+follows_redirects = pytest.mark.parametrize("app", APPS[:2], ids=lambda app: app.name)
+
+
+@pytest.mark.attack(
+    "a public server redirects an action to a loopback, link-local or private address, by a name "
+    "that leads there, too",
+    "not followed; nothing is sent",
+)
+@follows_redirects
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0"])
+def test_a_public_server_leads_to_no_nearer_address(
+    app: App, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = ipaddress.ip_address("127.0.0.2")
+    monkeypatch.setattr(_networks, "kind_of", lambda it: PUBLIC if it == far else kind_of(it))
+    with serving(lambda it: it.reply(200, {})) as near:
+        target = f"http://{host}:{near.port}"
+        redirect = lambda it: it.reply(302, location=target)  # noqa: E731
+        with serving(redirect, address="127.0.0.2") as server:
+            told = failure(app, server.url)
+    assert near.requests == []
+    assert told.startswith(f"{app.server} at {target} cannot be reached: a server at a public ")
+
+
+@follows_redirects
+def test_a_redirect_to_a_server_as_near_is_followed(app: App) -> None:
+    with serving(lambda it: it.reply(404)) as other:
+        redirect = lambda it: it.reply(302, location=other.url)  # noqa: E731
+        with serving(redirect, address="127.0.0.2") as server:
+            failure(app, server.url)
+    assert len(other.requests) == 1
+
+
+@follows_redirects
+def test_a_proxy_follows_no_redirect_to_a_nearer_address(app: App) -> None:
+    redirect = lambda it: it.reply(302, location="http://169.254.169.254/latest/")  # noqa: E731
+    with serving(redirect) as proxy:
+        told = failure(app, "http://198.41.0.4", proxy=proxy.url)
+    assert len(proxy.requests) == 1
+    assert told.endswith("redirects to 169.254.169.254, a link-local address")
 
 
 @every_app

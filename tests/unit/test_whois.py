@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ipaddress
 import json
 import socket
 import threading
@@ -14,7 +15,8 @@ import pytest
 from pydantic import ValidationError
 
 from flows import ActionFailure, Asset
-from flows.apps import whois
+from flows.apps import _networks, whois
+from flows.apps._networks import PUBLIC, kind_of
 from flows.apps.whois import Settings, whois_domain, whois_ip
 
 ARIN = """\
@@ -80,7 +82,9 @@ class Responder:
 
 
 @contextmanager
-def responder(respond: Callable[[StreamRequestHandler], object]) -> Iterator[Responder]:
+def responder(
+    respond: Callable[[StreamRequestHandler], object], address: str = "127.0.0.1"
+) -> Iterator[Responder]:
     class Handler(StreamRequestHandler):
         def handle(self) -> None:
             found.queries.append(self.rfile.readline().decode())
@@ -92,7 +96,7 @@ def responder(respond: Callable[[StreamRequestHandler], object]) -> Iterator[Res
         def handle_error(self, request: object, client_address: object) -> None:
             pass  # the client may hang up first
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server((address, 0), Handler)
     found = Responder(server.socket.getsockname()[1])
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -193,6 +197,33 @@ def test_without_a_host_the_registrys_referral_is_followed(monkeypatch: pytest.M
     assert result.message == "Domain: example.com"
     assert result.data[0]["raw"].startswith("Registrar WHOIS Server: localhost\n")
     assert server.queries == ["example.com\r\n"] * 2
+
+
+@pytest.mark.attack(
+    "a public WHOIS server refers to an address that only we can reach, or that the asset does not "
+    "name",
+    "no connection is made",
+)
+@pytest.mark.parametrize(
+    ("networks", "told"),
+    [
+        (None, "a server at a public address leads to 127.0.0.1, a loopback address"),
+        (["127.0.0.2/32"], "127.0.0.1 is in none of the asset's networks"),
+    ],
+)
+def test_a_referral_leads_to_no_nearer_server(
+    networks: list[str] | None, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = ipaddress.ip_address("127.0.0.2")
+    monkeypatch.setattr(_networks, "kind_of", lambda it: PUBLIC if it == far else kind_of(it))
+    monkeypatch.setattr(whois._DomainQuery, "_get_server_name", lambda *_: "127.0.0.2")
+    refer = answering("Registrar WHOIS Server: 127.0.0.1\n")
+    with responder(refer, "0.0.0.0") as server, pytest.raises(ActionFailure) as failure:
+        whois_domain.function(server.asset(host=None, networks=networks), "example.com")
+    assert str(failure.value) == (
+        f"The WHOIS server 127.0.0.1:{server.port} cannot be reached: {told}"
+    )
+    assert server.queries == ["example.com\r\n"]
 
 
 def test_an_address_that_no_registry_is_in_charge_of_needs_a_host() -> None:

@@ -49,7 +49,9 @@ class WebServer:
 
 
 @contextmanager
-def serving(respond: Respond, certificate: trustme.LeafCert | None = None) -> Iterator[WebServer]:
+def serving(
+    respond: Respond, certificate: trustme.LeafCert | None = None, address: str = "127.0.0.1"
+) -> Iterator[WebServer]:
     """A server whose every request `respond` answers, in a thread of its own."""
     over = threading.Event()
 
@@ -87,9 +89,9 @@ def serving(respond: Respond, certificate: trustme.LeafCert | None = None) -> It
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(context)
-    listener = Server(("127.0.0.1", 0), Handler)
+    listener = Server((address, 0), Handler)
     scheme = "https" if certificate else "http"
-    server = WebServer(f"{scheme}://127.0.0.1:{listener.server_address[1]}")
+    server = WebServer(f"{scheme}://{address}:{listener.server_address[1]}")
     thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
