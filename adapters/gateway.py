@@ -184,6 +184,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             reported=reported,
             names=host_names(settings, settings.runtime_host),
             is_copy=functools.partial(is_copy, client),
+            stopping=stop,
         )
         # What exists by now stays: looking at it in each collection would cost a sixth of the CPU.
         gc.collect()

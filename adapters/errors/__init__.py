@@ -25,6 +25,7 @@
     │   ├── DuplicateContainer  DuplicateArtifact
     │   └── AlreadyFinished  RunsRefer
     ├── KeyReused                an Idempotency-Key came with two different requests
+    ├── NameTaken                a second worker of one name (runtime API only)
     ├── Unavailable              the database does not answer
     │   └── PrefectUnavailable  AppsUnknown   nor Prefect, where secrets of assets are kept
     └── Superseded               a stale or refused attempt of a run (runtime API only)
@@ -101,6 +102,7 @@ from adapters.errors.state import (
     AlreadyFinished,
     AppsUnknown,
     KeyReused,
+    NameTaken,
     NotReady,
     OtherFlowRun,
     PrefectUnavailable,
@@ -136,6 +138,7 @@ __all__ = [
     "KeyReused",
     "LastAdministrator",
     "MethodNotAllowed",
+    "NameTaken",
     "NoSuchPage",
     "NoneWorked",
     "NotFound",

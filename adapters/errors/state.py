@@ -40,6 +40,23 @@ class KeyReused(PhantomError):
         )
 
 
+class NameTaken(PhantomError):
+    """Another process is the worker of this name (HTTP 409, runtime API only)."""
+
+    def __init__(self, name: str, *, hostname: str, process_id: int, **told: object) -> None:
+        """`told` is what lets who wanted the name find out whether that process is dead."""
+        super().__init__(
+            f"The name {name} is in use by the worker in process {process_id} on {hostname}: stop"
+            " that one, or give this one another name with PREFECT_PHANTOM_WORKER_NAME"
+        )
+        self._told = {"process_id": process_id, **told}
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """What is known of the process that has the name."""
+        return self._told
+
+
 class Unavailable(PhantomError):
     """The database does not answer (HTTP 503). Nothing was accepted, unless it is uncertain."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -22,14 +22,24 @@ SILENCE_SECONDS = 30
 PAUSES = wait_exponential(multiplier=0.1, max=2)
 
 
+HOLDING_SECONDS = 12
+"""The same for the stream by which a worker holds its name."""
+
+
 class GatewayRefused(Exception):
     """The gateway has understood and says no, which asking again does not change."""
+
+    def __init__(self, sentence: str, fields: Mapping[str, Any] | None = None) -> None:
+        super().__init__(sentence)
+        self.fields = fields or {}
+        """What the gateway says beside the sentence."""
 
 
 class GatewayClient:
     """Client of the runtime API's calls for workers."""
 
     def __init__(self, *, url: str, key: str, worker: str) -> None:
+        self.url = url
         self._client = httpx.AsyncClient(
             base_url=f"{url}/runtime/workers/{quote(worker, safe='')}",
             headers={"authorization": f"Bearer {key}"},
@@ -85,18 +95,33 @@ class GatewayClient:
             GatewayRefused: it does not take this key.
             httpx.HTTPError: the gateway is not there, or has gone away.
         """
-        timeout = httpx.Timeout(10, read=SILENCE_SECONDS)
-        async with self._client.stream("GET", "hints", timeout=timeout) as answer:
-            if answer.is_error:
-                await answer.aread()
-            _require_success(answer)
-            async for line in answer.aiter_lines():
-                if hint := json.loads(line):
-                    yield hint
+        async for hint in self._stream("GET", "hints", SILENCE_SECONDS):
+            if hint:
+                yield hint
+
+    def hold(self, holder: Mapping[str, str | int]) -> AsyncIterator[dict[str, Any]]:
+        """Hold the worker's name; a sign of life every few seconds, until the connection breaks.
+
+        Raises:
+            GatewayRefused: another worker has it; the fields say which.
+            httpx.HTTPError: the gateway is not there, or has gone away.
+        """
+        return self._stream("POST", "hold", HOLDING_SECONDS, dict(holder))
 
     async def close(self) -> None:
         """Close every connection."""
         await self._client.aclose()
+
+    async def _stream(
+        self, method: str, path: str, silence: float, body: dict[str, Any] | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
+        timeout = httpx.Timeout(10, read=silence)
+        async with self._client.stream(method, path, json=body, timeout=timeout) as answer:
+            if answer.is_error:
+                await answer.aread()
+            _require_success(answer)
+            async for line in answer.aiter_lines():
+                yield json.loads(line)
 
     async def _post(
         self, event: str, body: dict[str, Any] | None = None, *, patience: float
@@ -122,15 +147,13 @@ def _require_success(answer: httpx.Response) -> None:
             " PREFECT_PHANTOM_RUNTIME_KEY must be the same for it and for its workers"
         )
     if answer.is_client_error and answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
-        raise GatewayRefused(f"The gateway refuses: {_sentence(answer)}")
+        try:
+            fields = dict(answer.json())
+        except (ValueError, TypeError):  # from a proxy between
+            fields = {}
+        sentence = fields.pop("message", f"The gateway refuses with HTTP {answer.status_code}")
+        raise GatewayRefused(sentence, fields)
     answer.raise_for_status()
-
-
-def _sentence(answer: httpx.Response) -> str:
-    try:
-        return str(answer.json()["message"])
-    except (ValueError, LookupError, TypeError):  # from a proxy between
-        return f"HTTP {answer.status_code}"
 
 
 def _pause(state: RetryCallState) -> float:

@@ -17,6 +17,7 @@ import psutil
 from adapters.guessable import is_blank
 from adapters.parent import PIPES, STOP_SECONDS, stop_after_parent
 from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
+from adapters.prefect.name_hold import NameHold
 from adapters.prefect.playbook_reports import PlaybookReports
 from adapters.settings import Settings
 from adapters.stop_signals import stop_event
@@ -32,7 +33,8 @@ logger = logging.getLogger("prefect_phantom.worker")
 class Worker:
     """Runs ``prefect worker start`` as a child, and answers for the processes of its runs.
 
-    At its start it ends what an earlier worker of its name has left and tells the gateway so. At
+    At its start it takes its name, which only one process has, ends what an earlier one of that
+    name has left and tells the gateway so. At
     its stop it freezes the stock worker, so that no further run is taken, gives the runs their
     grace, kills them with everything they started, and tells the gateway that too. When the process
     that started it has died it ends as if it had been killed as well: the guardian ends the runs.
@@ -46,12 +48,17 @@ class Worker:
         self.playbooks = PlaybookReports(settings, self.gateway)
         secret = f"{self.name}\0{self.key}".encode()
         self.mark = {MARK: f"{self.name} {hashlib.sha256(secret).hexdigest()[:16]}"}
+        self._hold = NameHold(self.gateway)
         self.orphaned = asyncio.Event()
         """Whoever started this worker has died."""
 
     async def run(self, stop: asyncio.Event) -> int:
-        """Work until `stop` is set, or until Prefect's worker ends; return an exit code."""
+        """Work until `stop` is set, or until Prefect's worker ends; return an exit code.
+
+        Raises `GatewayRefused`: it does not take the key, or another worker has the name.
+        """
         os.environ.update(self.mark)
+        await self._hold.take()
         await self._kill(list(self._processes()))
         await self.gateway.started()
         reporting = asyncio.create_task(self.playbooks.run())
@@ -80,7 +87,8 @@ class Worker:
         stopping = asyncio.create_task(stop.wait())
         orphaned = asyncio.create_task(self.orphaned.wait())
         ended = asyncio.create_task(program.wait())
-        await asyncio.wait({stopping, orphaned, ended}, return_when=asyncio.FIRST_COMPLETED)
+        lost = asyncio.create_task(self._hold.wait_lost())
+        await asyncio.wait({stopping, orphaned, lost, ended}, return_when=asyncio.FIRST_COMPLETED)
         for task in (stopping, orphaned, reporting, ready):
             task.cancel()
         if self.orphaned.is_set():
@@ -91,6 +99,10 @@ class Worker:
         output.cancel()
         os.close(alive)
         os.close(ours)
+        if lost.done():
+            lost.result()
+        lost.cancel()
+        await self._hold.give_back()
         return 0 if stop.is_set() else 1
 
     async def _say_ready(self, started: asyncio.Event) -> None:

@@ -27,7 +27,13 @@ from starlette.responses import Response, StreamingResponse
 from adapters.announcement import Announcement
 from adapters.errors import OtherFlowRun
 from adapters.hints import Hints
-from adapters.rest import runtime_assets, runtime_case, runtime_playbooks, runtime_starts
+from adapters.rest import (
+    runtime_assets,
+    runtime_case,
+    runtime_names,
+    runtime_playbooks,
+    runtime_starts,
+)
 from adapters.rest.answer_headers import AnswerHeaders
 from adapters.rest.failures import Failures
 from adapters.rest.gateway import unheard
@@ -165,11 +171,12 @@ def create_runtime_application(
     reported: Signal | None = None,
     names: Collection[str] | None = None,
     is_copy: IsCopy = never,
+    stopping: asyncio.Event | None = None,
 ) -> Starlette:
     """Make the ASGI application. A claim frees a place in Prefect, so it wakes `dispatch`.
 
     `reported` is notified of what workers have found of playbooks. `names` are those by which it
-    may be asked; None is any.
+    may be asked; None is any. What is streamed without an end has one when `stopping` is set.
     """
     layers = [Middleware(AnswerHeaders, settings.hsts_seconds), Middleware(Failures)]
     if names is not None:
@@ -194,6 +201,7 @@ def create_runtime_application(
             *runtime_assets.ROUTES,
             *runtime_case.ROUTES,
             *runtime_playbooks.ROUTES,
+            *runtime_names.ROUTES,
             *runtime_starts.ROUTES,
         ],
         middleware=layers,
@@ -206,6 +214,7 @@ def create_runtime_application(
     application.state.announce = announce
     application.state.reported = reported or Signal()
     application.state.is_copy = is_copy
+    application.state.stopping = stopping or asyncio.Event()
     application.state.looking_up = asyncio.Semaphore(LOOKED_UP_AT_ONCE)
     return application
 

@@ -422,6 +422,22 @@ workers = Table(
 """What each worker last said of itself. ``taken`` of its ``slots`` are in use; ``version`` is that
 of our program; ``start_time`` is by the worker's clock, ``seen_time`` by the database's."""
 
+worker_names = Table(
+    "worker_names",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Uuid, nullable=False),
+    Column("hostname", Text, nullable=False),
+    Column("process_id", Integer, nullable=False),
+    Column("process", Text, nullable=False),
+    Column("connection", Uuid, nullable=False),
+    Column("held_until", DateTime(timezone=True), nullable=False),
+    Column("refused_hostname", Text),
+    Column("refused_time", DateTime(timezone=True)),
+)
+"""Which worker has which name, by which connection, and where another of that name was last
+refused. ``process`` says which process of which machine it is, for workers beside it."""
+
 run_log = Table(
     "run_log",
     metadata,
