@@ -20,6 +20,7 @@ from adapters.exposure import is_loopback, refusals
 from adapters.guessable import SHORTEST_KEY, objection
 from adapters.hints import Hints
 from adapters.host_names import host_names
+from adapters.lease_server.process import LeaseProcess
 from adapters.loop import keep
 from adapters.parent import stop_after_parent
 from adapters.permissions import ADMINISTRATOR
@@ -115,6 +116,8 @@ async def _serve(database: Database, settings: Settings) -> None:
     notices.subscribe(hints.hear)
     stop = stop_event()
     stop_after_parent()
+    names = host_names(settings, settings.runtime_host)
+    lease_process = LeaseProcess(settings, database.url, names)
     async with get_client() as client:
         deployments = Deployments(database=database, client=client, settings=settings)
         repositories = Repositories(
@@ -160,6 +163,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             asyncio.create_task(keep("announcements", announcer.run, needs)),
             asyncio.create_task(keep("apps", apps.run, needs)),
             asyncio.create_task(keep("assets", assets.run, needs)),
+            asyncio.create_task(keep("leases", lease_process.run)),
         ]
         contract = create_application(
             database=database,
@@ -182,9 +186,10 @@ async def _serve(database: Database, settings: Settings) -> None:
             hints=hints,
             announce=announcer.tell,
             reported=reported,
-            names=host_names(settings, settings.runtime_host),
+            names=names,
             is_copy=functools.partial(is_copy, client),
             stopping=stop,
+            lease_address=lease_process.address,
         )
         # What exists by now stays: looking at it in each collection would cost a sixth of the CPU.
         gc.collect()
@@ -213,6 +218,7 @@ async def _serve(database: Database, settings: Settings) -> None:
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
+    lease_process.close()
 
 
 async def _listen(servers: Sequence[uvicorn.Server], stop: asyncio.Event) -> None:

@@ -31,7 +31,7 @@ def _names(settings: Settings) -> Iterator[str]:
     yield from (own, own.partition(".")[0])
     yield from _loopback_names(own)
     yield from settings.allowed_hosts
-    for url in (settings.base_url, settings.runtime_url):
+    for url in (settings.base_url, settings.runtime_url, settings.lease_url):
         yield urlsplit(url or "").hostname or ""
     yield from (settings.host, settings.runtime_host)
 

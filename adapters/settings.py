@@ -40,6 +40,11 @@ class Settings(BaseSettings):
     """Address of the runtime API. On any but loopback its key passes over the network."""
     runtime_port: int = Field(default=8444, ge=0, le=65535)
     """Port of the runtime API, the door from runs to stored data; 0 picks a free one."""
+    lease_port: int = Field(default=8445, ge=0, le=65535)
+    """Port on `runtime_host` at which a process of the gateway's renews leases; unless it was
+    chosen, another does where it is in use. Workers are told."""
+    lease_url: str | None = None
+    """Where workers reach that port, if not on the host of their `runtime_url`."""
     prefect_port: int = Field(default=4200, ge=0, le=65535)
     """Port of the Prefect server that ``up`` starts; 0 picks a free one."""
     certificate: Path | None = None

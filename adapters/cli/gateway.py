@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import uvloop
 
-from adapters.cli.log import log_to_stderr
 from adapters.gateway import run_gateway
+from adapters.log import log_to_stderr
 from adapters.output import never_wait_for_output
 from adapters.settings import Settings
 

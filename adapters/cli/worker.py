@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from adapters.cli.connection import fail
-from adapters.cli.log import log_to_stderr
+from adapters.log import log_to_stderr
 from adapters.output import never_wait_for_output
 from adapters.prefect.job_templates import PoolType, WorkerMissing, job_template
 from adapters.prefect.worker import run_worker

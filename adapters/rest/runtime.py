@@ -14,13 +14,13 @@ import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Literal
 from uuid import UUID
 
 from fastapi.encoders import jsonable_encoder
 from pydantic import AwareDatetime, Field, JsonValue
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -30,14 +30,12 @@ from adapters.hints import Hints
 from adapters.rest import (
     runtime_assets,
     runtime_case,
+    runtime_leases,
     runtime_names,
     runtime_playbooks,
     runtime_starts,
 )
-from adapters.rest.answer_headers import AnswerHeaders
-from adapters.rest.failures import Failures
 from adapters.rest.gateway import unheard
-from adapters.rest.hosts import Hosts
 from adapters.rest.responses import answer
 from adapters.rest.runtime_credential import (
     LOOKED_UP_AT_ONCE,
@@ -118,15 +116,6 @@ class _Refused(_Message):
     flow_run_ids: list[UUID]
 
 
-class _GoneProcess(_Message):
-    flow_run_id: UUID
-    process_id: int
-
-
-class _Gone(_Message):
-    runs: list[_GoneProcess]
-
-
 class _Held(_Refused):
     work_pool: str
     type: str
@@ -169,6 +158,7 @@ def create_runtime_application(
     hints: Hints,
     announce: Callable[[Announcement], None] = unheard,
     reported: Signal | None = None,
+    lease_address: runtime_leases.Address = MappingProxyType({}),
     names: Collection[str] | None = None,
     is_copy: IsCopy = never,
     stopping: asyncio.Event | None = None,
@@ -177,10 +167,8 @@ def create_runtime_application(
 
     `reported` is notified of what workers have found of playbooks. `names` are those by which it
     may be asked; None is any. What is streamed without an end has one when `stopping` is set.
+    `lease_address` is where leases are renewed by nothing but that.
     """
-    layers = [Middleware(AnswerHeaders, settings.hsts_seconds), Middleware(Failures)]
-    if names is not None:
-        layers.append(Middleware(Hosts, names))
     application = Starlette(
         routes=[
             runtime_route("claim", ticket, _claim),
@@ -194,17 +182,16 @@ def create_runtime_application(
             runtime_route("workers/{name}/stopping", key, _worker_stopping),
             runtime_route("workers/{name}/stopped", key, _worker_stopped),
             runtime_route("workers/{name}/exited", ticket, _run_exited),
-            runtime_route("workers/{name}/lease", ticket, _lease),
-            runtime_route("workers/{name}/gone", ticket, _gone),
             runtime_route("workers/{name}/held", key, _held),
             runtime_route("workers/{name}/hints", key, _hints, method="GET"),
+            *runtime_leases.ROUTES,
             *runtime_assets.ROUTES,
             *runtime_case.ROUTES,
             *runtime_playbooks.ROUTES,
             *runtime_names.ROUTES,
             *runtime_starts.ROUTES,
         ],
-        middleware=layers,
+        middleware=runtime_leases.layers(settings, names),
     )
     application.state.database = database
     application.state.settings = settings
@@ -215,6 +202,7 @@ def create_runtime_application(
     application.state.reported = reported or Signal()
     application.state.is_copy = is_copy
     application.state.stopping = stopping or asyncio.Event()
+    application.state.lease_address = lease_address
     application.state.looking_up = asyncio.Semaphore(LOOKED_UP_AT_ONCE)
     return application
 
@@ -340,26 +328,6 @@ async def _run_exited(request: Request) -> Response:
     ):
         request.app.state.reconcile.notify()
     return answer({})
-
-
-async def _lease(request: Request) -> Response:
-    """A guardian answers for the processes of these runs, and asks which may not go on."""
-    message = await _read(request, _Refused)
-    require_own(request, message.flow_run_ids)
-    database, worker = request.app.state.database, request.path_params["name"]
-    await leases.renew(database, worker, message.flow_run_ids)
-    stop = await unsettled_runs.refused(database, message.flow_run_ids)
-    return answer({"stop": jsonable_encoder(stop)})
-
-
-async def _gone(request: Request) -> Response:
-    """The processes of these runs have ended without their worker."""
-    message = await _read(request, _Gone)
-    require_own(request, (each.flow_run_id for each in message.runs))
-    gone = [leases.GoneProcess(**dict(each)) for each in message.runs]
-    ended = await leases.end_gone(request.app.state.database, request.path_params["name"], gone)
-    request.app.state.reconcile.notify()
-    return answer({"ended": ended})
 
 
 async def _held(request: Request) -> Response:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Integer, Uuid, any_, bindparam, func, literal, select, true, update
+from sqlalchemy import Integer, Uuid, any_, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.store.database import Database
@@ -216,17 +216,21 @@ async def unsettle(database: Database, flow_run_ids: Collection[UUID]) -> None:
     await database.fetch(_UNSETTLE, flow_run_ids=list(flow_run_ids))
 
 
+_LEFT = (runs.c.end_time < func.now() - timedelta(seconds=LEAVING_SECONDS)) | (
+    runs.c.end_time.is_not(None) & runs.c.attempt_token_hash.is_(None)
+)
+_REFUSED = Prepared(
+    select(runs.c.flow_run_id).where(
+        runs.c.flow_run_id == any_(bindparam("flow_run_ids", type_=ARRAY(Uuid))),
+        runs.c.cancel_time.is_not(None) | _LEFT,
+    )
+)
+
+
 async def refused(database: Database, flow_run_ids: Sequence[UUID]) -> list[UUID]:
     """Which of these flow runs may not go on: cancelled, ended by others, or ended a while ago.
 
     A run that has just reported its end is still telling Prefect so, and sending on its logs.
     """
-    long_ended = (runs.c.end_time < func.now() - timedelta(seconds=LEAVING_SECONDS)) | (
-        runs.c.end_time.is_not(None) & runs.c.attempt_token_hash.is_(None)
-    )
-    query = select(runs.c.flow_run_id).where(
-        runs.c.flow_run_id == any_(literal(list(flow_run_ids), ARRAY(Uuid))),
-        runs.c.cancel_time.is_not(None) | long_ended,
-    )
-    async with database.begin() as connection:
-        return list((await connection.execute(query)).scalars())
+    rows = await database.fetch_all(_REFUSED, flow_run_ids=list(flow_run_ids))
+    return [row["flow_run_id"] for row in rows]

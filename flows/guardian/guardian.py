@@ -74,8 +74,9 @@ class Guardian:
     def obey(self, order: dict[str, Any]) -> None:
         """One line of the owner's."""
         if "run" in order:
-            if not self.runs:
+            if not self.runs and self.renewal:
                 self.renewal = clock() + RENEW_SECONDS
+            # The very first time it is renewed at once, to hear in good time where that is done.
             self.runs[order["run"]] = GuardedRun(
                 order["run"], order["process_id"], order["grace_seconds"]
             )

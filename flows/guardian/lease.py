@@ -27,11 +27,16 @@ class Lost(Exception):
 
 
 class Lease:
-    """Calls of the runtime API about the runs of one worker."""
+    """Calls of the runtime API about the runs of one worker.
+
+    The gateway has a process that renews leases and does nothing else, and tells in its answers
+    where. Whichever of that and the runtime API answered last is asked first, then the other.
+    """
 
     def __init__(self, url: str, key: str, worker: str) -> None:
-        self._server = urlsplit(url)
-        self._path = f"{self._server.path}/runtime/workers/{quote(worker, safe='')}"
+        self._runtime_url = url
+        self._urls = [url]
+        self._path = f"/runtime/workers/{quote(worker, safe='')}"
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
     def renew(self, flow_run_ids: list[str]) -> set[str]:
@@ -42,7 +47,11 @@ class Lease:
             Refused: the gateway does not take our key.
             Unreachable: the gateway does not answer.
         """
-        return set(self._post("lease", {"flow_run_ids": flow_run_ids})["stop"])
+        answer = self._post("lease", {"flow_run_ids": flow_run_ids})
+        url = self._told(answer.get("lease") or {})
+        if url not in self._urls:
+            self._urls = [url, self._runtime_url]
+        return set(answer["stop"])
 
     def gone(self, processes: dict[str, int]) -> None:
         """Tell that the process of each of these flow runs has ended.
@@ -57,12 +66,36 @@ class Lease:
         except Lost as error:
             raise Unreachable(str(error)) from error
 
+    def _told(self, lease: dict[str, Any]) -> str:
+        """The URL at which the gateway says that leases are renewed."""
+        if "port" not in lease:
+            return str(lease.get("url") or self._runtime_url).rstrip("/")
+        runtime = urlsplit(self._runtime_url)
+        host = runtime.hostname or ""
+        # The same scheme: nobody must be led to show a key without TLS.
+        return f"{runtime.scheme}://{f'[{host}]' if ':' in host else host}:{int(lease['port'])}"
+
     def _post(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
-        secure = self._server.scheme == "https"
+        failures: dict[str, Lost | Refused | Unreachable] = {}
+        for url in self._urls:
+            try:
+                answer = self._ask(url, what, body)
+            except (Lost, Refused, Unreachable) as error:
+                failures[url] = error
+            else:
+                self._urls = [url, *(each for each in self._urls if each != url)]
+                return answer
+        lost = (each for each in failures.values() if isinstance(each, Lost))
+        raise next(lost, failures[self._runtime_url])
+
+    def _ask(self, url: str, what: str, body: dict[str, Any]) -> dict[str, Any]:
+        server = urlsplit(url)
+        secure = server.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = kind(self._server.netloc, timeout=ANSWER_SECONDS)
+        connection = kind(server.netloc, timeout=ANSWER_SECONDS)
+        path = f"{server.path}{self._path}/{what}"
         try:
-            connection.request("POST", f"{self._path}/{what}", json.dumps(body), self._headers)
+            connection.request("POST", path, json.dumps(body), self._headers)
             answer = connection.getresponse()
             text = answer.read().decode(errors="replace")
             if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -73,7 +106,7 @@ class Lease:
                 raise Unreachable(text)
             content: dict[str, Any] = json.loads(text)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise Unreachable(repr(error)) from error
+            raise Unreachable(f"{url}: {error!r}") from error
         finally:
             connection.close()
         return content

@@ -31,6 +31,7 @@ STOP_SECONDS = 60
 COMMANDS = {
     "up": "prefect-phantom up",
     "gateway": "adapters.cli gateway",
+    "lease server": "adapters.lease_server",
     "worker": "adapters.cli worker",
     "runner": "prefect worker start",
     "template": "flows.warm.template",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
+from datetime import datetime
 
 import asyncpg
 import psutil
+import pytest
 from prefect.client.orchestration import PrefectClient
 
+from adapters.store.leases import LEASE_SECONDS
 from tests.system import System, flow_run_of, is_alive
 
 NEXT_SCHEMA = """
@@ -28,6 +32,39 @@ def test_a_run_goes_on_while_the_gateway_is_killed_and_started_again(system: Sys
     system.executing(run_id)
     system.part("adapters.cli gateway").kill()
     system.serving()
+    run = system.ended(run_id)
+    assert (run["status"], run["cancelled"]) == ("success", "")
+
+
+async def test_leases_are_renewed_while_the_gateway_stands_still(system: System) -> None:
+    run_id = system.start("wait", inputs={"seconds": 300})
+    system.executing(run_id)
+    gateway = system.part("adapters.cli gateway")
+    before = await _renewed_after(system, run_id)
+    gateway.suspend()
+    try:
+        await _renewed_after(system, run_id, before)
+    finally:
+        gateway.resume()
+    system.post(f"/rest/playbook_run/{run_id}", {"cancel": True})
+    assert system.ended(run_id)["cancelled"] == "Cancelled by admin"
+
+
+@pytest.mark.long
+@pytest.mark.attack(
+    "whatever keeps the gateway busy for longer than a lease", "every run under way goes on"
+)
+def test_a_run_outlasts_a_gateway_that_stands_still_for_longer_than_its_lease(
+    system: System,
+) -> None:
+    run_id = system.start("wait", inputs={"seconds": LEASE_SECONDS + 20})
+    system.executing(run_id)
+    gateway = system.part("adapters.cli gateway")
+    gateway.suspend()
+    try:
+        time.sleep(LEASE_SECONDS + 10)
+    finally:
+        gateway.resume()
     run = system.ended(run_id)
     assert (run["status"], run["cancelled"]) == ("success", "")
 
@@ -144,6 +181,23 @@ def test_a_cancel_is_carried_out_although_the_worker_is_frozen(system: System) -
     finally:
         worker.resume()
     assert system.ended(system.start("quick"))["status"] == "success"
+
+
+async def _renewed_after(system: System, run_id: int, before: datetime | None = None) -> datetime:
+    """When the lease of a run is over, once that is another time than `before`."""
+    sockets = str(system.home / "postgres" / "socket")
+    connection = await asyncpg.connect(host=sockets, user="postgres", database="phantom")
+    try:
+        async with asyncio.timeout(LEASE_SECONDS):
+            while True:
+                over: datetime = await connection.fetchval(
+                    "SELECT lease_expire_time FROM playbook_runs WHERE id = $1", run_id
+                )
+                if over != before:
+                    return over
+                await asyncio.sleep(0.1)
+    finally:
+        await connection.close()
 
 
 async def _next_version(system: System, statements: str, *, revision: str = "9999") -> str:

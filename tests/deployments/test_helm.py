@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from adapters.settings import Settings
 from tests.deployments.variables import refused, unknown
 
 VERSIONS = ("1.28", "1.31", "1.34", "1.37")
@@ -103,13 +104,20 @@ def test_secrets_are_referred_to_and_the_runtime_api_is_for_those_who_are_marked
     assert "secretKeyRef" in variables["PREFECT_API_AUTH_STRING"]["valueFrom"]
     url = variables["PREFECT_PHANTOM_RUNTIME_URL"]["value"]
     assert url == "http://soar-prefect-phantom-runtime.prefect.svc:8444"
-    assert ("Service", "soar-prefect-phantom-runtime") in manifests
+    served = {each["name"]: each["containerPort"] for each in container(manifests)["ports"]}
+    reached = manifests["Service", "soar-prefect-phantom-runtime"]["spec"]["ports"]
+    assert {each["targetPort"]: each["port"] for each in reached} == {
+        # Guardians ask for leases at the same port of the same host.
+        name: served[name]
+        for name in ("runtime", "leases")
+    }
+    assert served["leases"] == Settings().lease_port
     rules = manifests["NetworkPolicy", "soar-prefect-phantom"]["spec"]["ingress"]
     marks = [
         each["podSelector"]["matchLabels"]
         for rule in rules
         for each in rule.get("from", [])
-        if rule["ports"] == [{"port": "runtime"}]
+        if rule["ports"] == [{"port": "runtime"}, {"port": "leases"}]
     ]
     worker = yaml.safe_load((deployments / "helm" / "prefect-worker.yaml").read_text())["worker"]
     assert marks == [worker["podLabels"]]

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from flows.guardian import PROGRAM
+from flows.guardian.lease import Lease
 from flows.guardian.process_tree import FLOW_RUN
 from tests.system import is_alive
 
@@ -41,6 +42,7 @@ class Gateway:
     def __init__(self) -> None:
         self.stop: list[str] = []
         self.status = 200
+        self.lease: dict[str, Any] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.heard = threading.Condition()
         gateway = self
@@ -52,7 +54,9 @@ class Gateway:
                 with gateway.heard:
                     gateway.asked.append((self.path, body))
                     gateway.heard.notify_all()
-                answer = json.dumps({"stop": gateway.stop, "ended": []}).encode()
+                answer = json.dumps(
+                    {"stop": gateway.stop, "ended": [], "lease": gateway.lease}
+                ).encode()
                 self.send_response(gateway.status)
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
@@ -80,6 +84,15 @@ def gateway() -> Iterator[Gateway]:
     yield gateway
     gateway.server.shutdown()
     gateway.server.server_close()
+
+
+@pytest.fixture
+def lane() -> Iterator[Gateway]:
+    """The process of a gateway's that renews leases."""
+    lane = Gateway()
+    yield lane
+    lane.server.shutdown()
+    lane.server.server_close()
 
 
 @pytest.fixture
@@ -218,7 +231,55 @@ def test_a_run_that_has_ended_is_forgotten(gateway, guard, run):
     guarded.connection.close()
     assert guarded.process.wait(PATIENCE_SECONDS) == 0
     assert is_alive(run[0])
-    assert gateway.asked == []
+    assert not any(path.endswith("/gone") for path, _ in gateway.asked)
+
+
+def test_a_guardian_asks_where_it_is_told_that_leases_are_renewed(gateway, lane, guard):
+    lane.lease = gateway.lease = {"port": lane.server.server_port}
+    guard(RENEW_SECONDS=0.05)
+    lane.wait(lambda *_: len(lane.asked) > 5)
+    assert len(gateway.asked) == 1
+
+
+def test_it_hears_of_that_before_its_first_run_has_to_be_renewed(gateway, lane, guard):
+    gateway.lease = {"url": f"{lane.url}/"}
+    guard()  # renews every 10 s, and the first time at once
+    gateway.wait(lambda *_: True)
+
+
+@pytest.mark.parametrize("how", ["nobody listens", "something else answers"])
+def test_where_that_does_not_answer_the_runtime_api_renews(gateway, lane, guard, run, how):
+    lane.lease = gateway.lease = {"port": lane.server.server_port}
+    guard(RENEW_SECONDS=0.05, LEASE_SECONDS=8.0)
+    lane.wait(lambda *_: True)
+    before = len(gateway.asked)
+    if how == "nobody listens":
+        lane.server.shutdown()
+        lane.server.server_close()
+    else:
+        lane.status = 404
+    gateway.wait(lambda *_: len(gateway.asked) > before + 5)
+    assert is_alive(run[0])
+
+
+def test_where_the_runtime_api_does_not_answer_either_the_other_is_asked_again(
+    gateway, lane, guard, run
+):
+    lane.lease = gateway.lease = {"port": lane.server.server_port}
+    lane.status = 500
+    guard(RENEW_SECONDS=0.05, RETRY_SECONDS=0.05, LEASE_SECONDS=8.0)
+    gateway.wait(lambda *_: len(gateway.asked) > 5)
+    lane.status, gateway.status = 200, 500
+    before = len(lane.asked)
+    lane.wait(lambda *_: len(lane.asked) > before + 5)
+    assert is_alive(run[0])
+
+
+def test_a_key_that_went_over_tls_is_never_led_to_go_without():
+    lease = Lease("https://[2001:db8::1]:8444/runtime-api", "key", "w1")
+    assert lease._told({"port": 8445}) == "https://[2001:db8::1]:8445"
+    assert lease._told({"url": "https://leases.example/"}) == "https://leases.example"
+    assert lease._told({}) == "https://[2001:db8::1]:8444/runtime-api"
 
 
 def test_a_guardian_whose_owner_is_gone_before_it_begins_ends_the_run_all_the_same(

@@ -53,10 +53,11 @@ class FreezeRun(Fault):
         return f"of runs {[line.run for line in lines]}"
 
 
-PARTS = ("up", "gateway", "worker", "runner", "template", "guardian", "prefect")
+PARTS = ("up", "gateway", "lease server", "worker", "runner", "template", "guardian", "prefect")
 FAULTS = (
     *(Freeze(part) for part in PARTS),
     FreezeRun(),
+    Freeze("gateway", LEASE_SECONDS + 10, LEASE_SECONDS + 20, "freeze gateway past a lease"),
     # Past its lease: what it held has been given up when it wakes.
     Freeze("runner", LEASE_SECONDS + 10, LEASE_SECONDS + 20, "freeze runner past its lease"),
 )

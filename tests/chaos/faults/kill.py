@@ -89,5 +89,14 @@ class KillEverything(Fault):
         await scene.system.start()
 
 
-PARTS = ("gateway", "worker", "runner", "template", "guardian", "prefect", "postgres")
+PARTS = (
+    "gateway",
+    "lease server",
+    "worker",
+    "runner",
+    "template",
+    "guardian",
+    "prefect",
+    "postgres",
+)
 FAULTS = (*(Kill(part) for part in PARTS), KillRun(), KillUp(), KillEverything())

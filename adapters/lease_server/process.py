@@ -1,0 +1,111 @@
+"""The gateway's side of the process: it holds the socket, and starts another when one ends."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import logging
+import os
+import socket
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Collection
+from contextlib import suppress
+
+from sqlalchemy import URL
+
+from adapters.settings import Settings
+
+INHERITED = frozenset(
+    {
+        *("HOME", "LANG", "LC_ALL", "PATH", "TZ", "PYTHONDONTWRITEBYTECODE"),
+        # By these `up` knows what belongs to a part, and the log what it writes.
+        *("PREFECT_PHANTOM_HOME", "PREFECT_PHANTOM_PART", "PREFECT_PHANTOM_LOG_FORMAT"),
+    }
+)
+"""What it sees of the environment, beside what PostgreSQL's client reads there (``PG*``). Secrets
+come over a pipe."""
+STOP_SECONDS = 3.0
+logger = logging.getLogger("prefect_phantom.leases")
+
+
+class LeaseProcess:
+    """Keeps one process that renews leases.
+
+    The socket is the gateway's, so whoever connects while none lives waits for the next. `names`
+    are those by which it may be asked; None is any.
+    """
+
+    def __init__(
+        self, settings: Settings, database_url: URL, names: Collection[str] | None = None
+    ) -> None:
+        self._listening = _listen(settings)
+        self.address: dict[str, str | int] = (
+            {"url": settings.lease_url}
+            if settings.lease_url
+            else {"port": self._listening.getsockname()[1]}
+        )
+        """Where guardians find it: its URL, or its port on the host of the runtime API."""
+        key = settings.runtime_key
+        self._orders = {
+            "database": database_url.render_as_string(hide_password=False),
+            "key": key.get_secret_value() if key else "",
+            "address": self.address,
+            "names": None if names is None else list(names),
+        }
+
+    async def run(self) -> None:
+        """Run one process until it ends, which it does not while all is well."""
+        theirs, ours = os.pipe()
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "adapters.lease_server", str(self._listening.fileno())),
+            pass_fds=[self._listening.fileno()],
+            stdin=theirs,
+            env={
+                name: value
+                for name, value in os.environ.items()
+                if name in INHERITED or name.startswith("PG")
+            },
+        )
+        os.close(theirs)
+        try:
+            os.write(ours, json.dumps(self._orders).encode() + b"\n")
+            code = await process.wait()
+            logger.error("The process that renews leases has ended (%d); one is started anew", code)
+        finally:
+            os.close(ours)
+            await _end(process)
+
+    def close(self) -> None:
+        """Give up the socket."""
+        self._listening.close()
+
+
+async def _end(process: Process) -> None:
+    """Wait for the end of a process whose standard input is closed."""
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The socket. Its port is told to whoever needs it, so another does unless one was chosen.
+
+    Raises `SystemExit` when the chosen one cannot be had.
+    """
+    host, port = settings.runtime_host, settings.lease_port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or "lease_port" in settings.model_fields_set:
+            message = f"PREFECT_PHANTOM_LEASE_PORT: port {port} of {host}: {error.strerror}"
+            raise SystemExit(message) from error
+    listening = socket.create_server((host, 0), family=family, backlog=2048)
+    logger.info("Leases are renewed on port %d: %d is in use", listening.getsockname()[1], port)
+    return listening
