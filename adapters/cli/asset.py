@@ -19,7 +19,7 @@ from adapters.cli.live import follow
 from adapters.cli.pictures import fact_grid, moment
 from adapters.client import Container, Phantom, administration
 from adapters.client.models.asset import Asset
-from adapters.secret_names import SECRET_NAME
+from adapters.secret_names import is_secret_setting, secret_within
 
 app = App(name="asset", help="List assets, make, change, test and delete them.")
 
@@ -197,9 +197,9 @@ def _container(phantom: Phantom) -> int:
 
 def _settings(given: Sequence[str] | None) -> dict[str, object]:
     settings = pairs.read(given or [])
-    secret = next(filter(SECRET_NAME.search, settings), None)
-    if secret is not None:
-        fail(f"{secret} looks secret: give it with --secret {secret}, without its value", code=2)
+    for name, value in settings.items():
+        if is_secret_setting(name, value) or secret_within(value, name):
+            fail(f"{name} looks secret: give it with --secret {name}, without its value", code=2)
     return settings
 
 

@@ -20,6 +20,7 @@
     │   ├── NothingToChange  NoneWorked  WrongInputs
     │   ├── UnknownLabel  UnknownOwner  NoSuchPage  UserExists
     │   ├── DecidedListExists  AssetExists  SecretSetting  BadSecret
+    │   ├── SecretsMoved
     │   ├── RoleExists  RoleIsShipped  RoleInUse  LastAdministrator
     │   ├── UnknownField  UnknownLookup  BadFilter  BadPattern  BadQuery  TooCostly
     │   ├── DuplicateContainer  DuplicateArtifact
@@ -92,6 +93,7 @@ from adapters.errors.request import (
     RoleInUse,
     RoleIsShipped,
     SecretSetting,
+    SecretsMoved,
     UnknownLabel,
     UnknownOwner,
     UserExists,
@@ -160,6 +162,7 @@ __all__ = [
     "RoleNotFound",
     "RunsRefer",
     "SecretSetting",
+    "SecretsMoved",
     "Superseded",
     "TokenNotFound",
     "TokenOnDelete",

@@ -150,6 +150,17 @@ class SecretSetting(Invalid):
         )
 
 
+class SecretsMoved(Invalid):
+    """Stored secrets would be sent elsewhere, or with less protection. Nothing is changed."""
+
+    def __init__(self, place: str, secrets: Sequence[str]) -> None:
+        super().__init__(
+            f"A change of {shown(place)} decides where secrets are sent, or how safely: give"
+            f" {', '.join(shown(name) for name in secrets)} anew in the same request, or null to"
+            " take it away"
+        )
+
+
 class BadSecret(Invalid):
     """A secret is not what is accepted there. The sentence has its place, never its value."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import secrets as random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 
 from adapters.asset_keeper import AssetKeeper
-from adapters.errors import PrefectUnavailable
+from adapters.errors import PrefectUnavailable, SecretsMoved
+from adapters.rest.asset_destination import is_destination, moved_settings
 from adapters.rest.asset_settings import Wanted, move_declared
 from adapters.store.assets import OpenAsset
 
@@ -32,12 +33,14 @@ async def taken_back(keeper: AssetKeeper) -> AsyncIterator[list[str]]:
 async def keep(keeper: AssetKeeper, asset: OpenAsset, wanted: Wanted, made: list[str]) -> None:
     """Write what is wanted. The row comes first, so that what it refuses never gets to Prefect.
 
-    Raises `PrefectUnavailable` and `AppsUnknown`; `BadSecret` and `SecretSetting` for settings.
+    Raises `PrefectUnavailable` and `AppsUnknown`; `BadSecret`, `SecretSetting` and `SecretsMoved`
+    for settings.
     """
     if wanted.settings:
         move_declared(wanted, {*asset.secrets, *await keeper.secrets_of(asset.app)})
     blocks, limit = dict(asset.secrets), asset.limit_name
     cleared = [blocks.pop(name) for name in wanted.cleared if name in blocks]
+    _refuse_moved(asset, wanted, blocks)
     new = [name for name in wanted.secrets if name not in blocks]
     blocks |= {name: _name(asset.name, name) for name in new}
     if wanted.limits:
@@ -58,6 +61,23 @@ async def keep(keeper: AssetKeeper, asset: OpenAsset, wanted: Wanted, made: list
         await keeper.save_limit(limit, wanted.action_limit)
     elif limit is None and asset.limit_name is not None:
         await keeper.delete_limit(asset.limit_name)
+
+
+def _refuse_moved(asset: OpenAsset, wanted: Wanted, blocks: Iterable[str]) -> None:
+    """Raise `SecretsMoved` when secrets that the request does not give would go elsewhere."""
+    kept = sorted(name for name in blocks if name not in wanted.secrets)
+    if kept and (moved := next(_moved(asset, wanted), None)):
+        raise SecretsMoved(moved, kept)
+
+
+def _moved(asset: OpenAsset, wanted: Wanted) -> Iterator[str]:
+    """What a request names that decides where the asset's secrets are sent."""
+    if asset.app != asset.former_app:
+        yield "app"
+    if wanted.settings is not None:
+        for name in moved_settings(asset.settings, wanted.settings):
+            yield f"configuration.{name}"
+    yield from (f"secrets.{name}" for name in wanted.secrets if is_destination(name))
 
 
 async def forget(keeper: AssetKeeper, asset: OpenAsset) -> None:

@@ -1,13 +1,12 @@
 """Which settings of an asset are secret, and where each kind goes.
 
 Secret is what `secrets` of a request names, what the app's author declared so, what was secret
-before, and what has a name that says so. Only settings themselves can be secret: inside of lists
-and objects what looks so is refused, since it would be shown.
+before, and what says so by its name or its whole text. Only settings themselves can be secret:
+inside of lists, objects and texts what looks so is refused, since it would be shown.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
@@ -15,10 +14,8 @@ from pydantic import SecretStr
 
 from adapters.errors import BadField, BadSecret, SecretSetting
 from adapters.rest.fields import Fields
-from adapters.secret_names import SECRET_NAME
+from adapters.secret_names import is_secret_setting, secret_within
 
-USER_IN_URL = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@\s]*:[^/@\s]+@", re.IGNORECASE)
-"""A URL with a password in it."""
 LONGEST_SECRET = 65536
 """Characters of a secret; a private key has a few thousand."""
 LARGEST_LIMIT = 1000
@@ -65,7 +62,7 @@ def read_wanted(fields: Fields) -> Wanted:
         if name in (wanted.settings or {}):
             raise BadSecret(f"secrets.{name}", f"left out beside configuration.{name}")
         wanted.put(name, f"secrets.{name}", value)
-    _move_secrets(wanted, SECRET_NAME.search)
+    _move_secrets(wanted, is_secret_setting)
     if "action_limit" in fields.body:
         wanted.limits, wanted.action_limit = True, _limit(fields)
     return wanted
@@ -76,15 +73,15 @@ def move_declared(wanted: Wanted, names: Collection[str]) -> None:
 
     Raises `BadSecret`, and `SecretSetting` for what looks secret in what is left to be shown.
     """
-    _move_secrets(wanted, set(names).__contains__)
-    for name, value in (wanted.settings or {}).items():
-        _refuse_secrets(value, f"configuration.{name}")
+    _move_secrets(wanted, lambda name, _: name in names)
+    if place := secret_within(wanted.settings, "configuration"):
+        raise SecretSetting(place)
 
 
-def _move_secrets(wanted: Wanted, is_secret: Callable[[str], object]) -> None:
+def _move_secrets(wanted: Wanted, is_secret: Callable[[str, object], bool]) -> None:
     if wanted.settings is None:
         return
-    for name in [name for name in wanted.settings if is_secret(name)]:
+    for name in [name for name, value in wanted.settings.items() if is_secret(name, value)]:
         wanted.put(name, f"configuration.{name}", wanted.settings.pop(name))
 
 
@@ -95,21 +92,3 @@ def _limit(fields: Fields) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_LIMIT:
         raise BadField("action_limit", value, f"an integer from 1 to {LARGEST_LIMIT}, or null")
     return value
-
-
-def _refuse_secrets(value: object, path: str) -> None:
-    """Raise `SecretSetting` for what would be shown to everybody. Its value is not repeated.
-
-    The depth of a body is limited, so that of this recursion is, too.
-    """
-    if isinstance(value, dict):
-        for name, each in value.items():
-            inner = f"{path}.{name}"
-            if SECRET_NAME.search(name):
-                raise SecretSetting(inner)
-            _refuse_secrets(each, inner)
-    elif isinstance(value, list):
-        for each in value:
-            _refuse_secrets(each, path)
-    elif isinstance(value, str) and USER_IN_URL.match(value):
-        raise SecretSetting(path)

@@ -23,6 +23,7 @@ KNOWN = (
     assets.c.id,
     assets.c.name,
     assets.c.app,
+    assets.c.settings,
     assets.c.secrets,
     assets.c.action_limit,
     assets.c.limit_name,
@@ -36,6 +37,10 @@ class OpenAsset:
     id: int
     name: str
     app: str
+    former_app: str
+    """The app that it was of before, if it is changed."""
+    settings: Mapping[str, object]
+    """Those that are stored, and are shown."""
     secrets: Mapping[str, str]
     """Names of settings, and of the blocks that hold their values."""
     action_limit: int | None
@@ -78,7 +83,7 @@ async def create(
         except IntegrityError as error:
             raise AssetExists(name) from error
         about(row["id"])
-        yield OpenAsset(**row, _connection=connection)
+        yield OpenAsset(**row, former_app=row["app"], _connection=connection)
 
 
 @asynccontextmanager
@@ -91,17 +96,18 @@ async def change(
     """
     async with database.begin() as connection:
         values = await _with_app(connection, values)
+        former = select(assets.c.app).where(assets.c.id == asset_id).with_for_update()
+        former_app: str | None = await connection.scalar(former)
+        if former_app is None:
+            raise missing(asset_id)
         try:
             query = update(assets).where(assets.c.id == asset_id)
             query = query.values(update_time=func.now(), version=assets.c.version + 1, **values)
-            rows = await connection.execute(query.returning(*KNOWN))
-            row = rows.mappings().one_or_none()
+            row = (await connection.execute(query.returning(*KNOWN))).mappings().one()
         except IntegrityError as error:
             raise AssetExists(str(values.get("name"))) from error
-        if row is None:
-            raise missing(asset_id)
         about(asset_id)
-        yield OpenAsset(**row, _connection=connection)
+        yield OpenAsset(**row, former_app=former_app, _connection=connection)
 
 
 async def names(database: Database) -> list[tuple[str, str]]:

@@ -79,14 +79,14 @@ def test_an_asset_is_made_with_a_secret_from_standard_input(asset: Commands, mad
 def test_what_is_not_named_in_a_change_stays(asset: Commands, made: str, tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text(f"{SECRET}\n")
-    asset("change", made, "--set", "port=389", "--secret", f"client_key=@{key}", "--disable")
+    asset("change", made, "--set", "filter=x", "--secret", f"client_key=@{key}", "--disable")
     shown = asset.show(made)
-    assert shown["configuration"] == {"host": "192.0.2.5", "port": 389}
+    assert shown["configuration"] == {"host": "192.0.2.5", "port": 636, "filter": "x"}
     assert sorted(shown["secret_blocks"]) == ["client_key", "password"]
     assert (shown["disabled"], shown["action_limit"]) == (True, 2)
-    asset("change", made, "--unset", "port", "--unset", "password", "--no-limit", "--enable")
+    asset("change", made, "--unset", "filter", "--unset", "password", "--no-limit", "--enable")
     shown = asset.show(made)
-    assert shown["configuration"] == {"host": "192.0.2.5"}
+    assert shown["configuration"] == {"host": "192.0.2.5", "port": 636}
     assert list(shown["secret_blocks"]) == ["client_key"]
     assert (shown["disabled"], shown["action_limit"]) == (False, None)
 
@@ -103,8 +103,19 @@ def test_a_secret_among_the_arguments_is_refused(asset: Commands, made: str) -> 
     refused = asset("change", made, "--secret", f"password={SECRET}", code=2)
     assert "takes no value, which everybody on the machine could read" in refused
     assert SECRET not in refused
+    for value in (f"url=https://{SECRET}@h.example", f'headers={{"Authorization": "{SECRET}"}}'):
+        refused = asset("change", made, "--set", value, code=2)
+        assert "looks secret" in refused
+        assert SECRET not in refused
     refused = asset("change", made, "--set", f"password={SECRET}", code=2)
     assert "password looks secret: give it with --secret password" in refused
+
+
+def test_another_server_gets_no_secret_that_is_not_given_anew(asset: Commands, made: str) -> None:
+    refused = asset("change", made, "--set", "host=192.0.2.66", code=1)
+    assert 'give "password" anew in the same request' in refused
+    asset("change", made, "--set", "host=192.0.2.66", "--secret", "password", stdin=f"{SECRET}\n")
+    assert asset.show(made)["configuration"]["host"] == "192.0.2.66"
 
 
 def test_an_asset_is_renamed_and_deleted(asset: Commands, made: str) -> None:

@@ -93,10 +93,10 @@ async def test_a_secret_is_shown_nowhere(client, made, new, database, caplog):
 
 async def test_a_change_of_settings_keeps_secrets_that_it_does_not_name(client, made, read, keeper):
     before = (await read(made))["secret_blocks"]
-    change = {"configuration": {"host": "h", "password": "other"}}
+    change = {"configuration": {"host": "192.0.2.5", "filter": "*", "password": "other"}}
     assert (await client.post(f"/rest/asset/{made}", json=change)).status_code == 200
     after = await read(made)
-    assert after["configuration"] == {"host": "h"}
+    assert after["configuration"] == {"host": "192.0.2.5", "filter": "*"}
     assert after["secret_blocks"] == before
     assert keeper.secrets[before["password"]] == "other"
     assert keeper.secrets[before["community"]] == f"{SECRET}!"
