@@ -17,7 +17,7 @@ from adapters.cli import app
 from adapters.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^ *```(?P<said>[^\n]*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 NAMES = [page.name for page in PAGES]
@@ -88,9 +88,9 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             assert anchor in anchors(file), found["target"]
 
 
-@pytest.mark.parametrize("page", [page for page in NAMES if page != "README.md"])
-def test_every_page_is_reached_from_the_readme(page: str) -> None:
-    assert f"](docs/{page}" in PAGES[0].read_text()
+@pytest.mark.parametrize("page", PAGES[1:], ids=NAMES[1:])
+def test_every_page_is_reached_from_the_readme(page: Path) -> None:
+    assert f"]({page.relative_to(ROOT)}" in PAGES[0].read_text()
 
 
 @pytest.mark.parametrize(("page", "words"), shown_commands(), ids=str)
