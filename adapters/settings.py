@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     """How the parts write their logs: lines of text, or one JSON object a line."""
     metrics: bool = True
     """Serve ``/metrics`` for Prometheus, to everyone who reaches the REST contract."""
+    metrics_token: SecretStr | None = Field(default=None, min_length=16)
+    """What ``/metrics`` is shown for, as ``Authorization: Bearer``; unset shows it to everyone."""
     admin_password: SecretStr | None = None
     """Password of the first administrator, ``admin``; without it one is generated."""
 

@@ -127,7 +127,12 @@ def create_application(
     if settings.trusted_proxies:
         layers = [functools.partial(Proxies, networks=settings.trusted_proxies), *layers]
     if settings.metrics:
-        routes = [resource("/metrics", get=(EVERYONE, metrics.Page(database).show)), *ROUTES]
+        routes = [
+            resource(
+                "/metrics", get=(EVERYONE, metrics.Page(database, settings.metrics_token).show)
+            ),
+            *ROUTES,
+        ]
         layers = [metrics.Measured, *layers]
     layers = [functools.partial(AnswerHeaders, hsts_seconds=settings.hsts_seconds), *layers]
     routes = [*routes, *Pages(routes).routes, UNKNOWN]

@@ -7,6 +7,7 @@ workers, are read from PostgreSQL when the page is asked for, so that every gate
 from __future__ import annotations
 
 import asyncio
+import hmac
 import time
 from collections.abc import Awaitable, Iterator
 
@@ -20,10 +21,12 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.errors import Unauthenticated
 from adapters.rest.openapi.operation import Operation
 from adapters.store import measures
 from adapters.store.availability import ANSWER_SECONDS, is_outage
@@ -35,10 +38,11 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 OTHER_METHOD = "OTHER"
 """What somebody invents counts as one method: each value of a label is kept for good."""
 NO_ROUTE = "-"
-"""Route of what was refused before it reached one."""
+"""Route of what was refused: unknown paths, methods that a path has not, what a caller may not do.
+So a route becomes the value of a label by those alone who may ask it for something."""
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 FRESH_SECONDS = 1.0
-"""However many ask, PostgreSQL is asked once in this time."""
+"""However many ask, the page is made once in this time."""
 
 # A further line for each counter, which nothing reads.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -86,38 +90,50 @@ class Measured:
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
-        route = scope.get("route")
-        key = (method, NO_ROUTE if route is None else route.path, status)
+        route = scope["route"].path if scope.get("permitted") else NO_ROUTE
+        key = (method, route, status)
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = (REQUESTS.labels(*key), LATENCY.labels(*key[:2]))
+            # HEAD is answered like GET, and is no further histogram.
+            alike = "GET" if method == "HEAD" else method
+            found = self._found[key] = (REQUESTS.labels(*key), LATENCY.labels(alike, route))
         requests, latency = found
         requests.inc()
         latency.observe(seconds)
 
 
 class Page:
-    """The page of one gateway."""
+    """The page of one gateway, for everyone or for who shows the `token`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, token: SecretStr | None = None) -> None:
         self.database = database
-        self._reading = asyncio.Lock()
-        self._stored: Measures | None = None
+        self._token = token
+        self._making = asyncio.Lock()
+        self._text = b""
         self._stale = 0.0
 
-    @Operation(answer="# HELP ...", media_type="text/plain")
-    async def show(self, _: Request) -> Response:
+    @Operation(answer="# HELP ...", media_type="text/plain", refusals=[Unauthenticated])
+    async def show(self, request: Request) -> Response:
         """``/metrics``. While the database does not answer it says so, and what it can."""
-        text = generate_latest(_Snapshot(await self._read()))
-        return Response(text, headers={"content-type": CONTENT_TYPE_PLAIN_0_0_4})
+        self._require_token(request)
+        return Response(await self._make(), headers={"content-type": CONTENT_TYPE_PLAIN_0_0_4})
 
-    async def _read(self) -> Measures | None:
+    async def _make(self) -> bytes:
         clock = asyncio.get_running_loop().time
-        async with self._reading:
+        async with self._making:
             if clock() >= self._stale:
-                self._stored = await _read(self.database)
+                self._text = generate_latest(_Snapshot(await _read(self.database)))
                 self._stale = clock() + FRESH_SECONDS
-            return self._stored
+            return self._text
+
+    def _require_token(self, request: Request) -> None:
+        if self._token is None:
+            return
+        scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated(Unauthenticated.MISSING)
+        if not hmac.compare_digest(shown.strip().encode(), self._token.get_secret_value().encode()):
+            raise Unauthenticated(Unauthenticated.BAD_AUTOMATION)
 
 
 async def _read(database: Database) -> Measures | None:

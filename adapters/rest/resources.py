@@ -42,6 +42,7 @@ class Resource:
         permission, handler = permitted
         if permission is not EVERYONE:
             require(request, permission)
+        scope["permitted"] = True
         response = await handler(request)
         await response(scope, receive, send)
 

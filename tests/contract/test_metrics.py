@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -9,9 +10,10 @@ from uuid import uuid4
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 from sqlalchemy import text, update
 
-from adapters.rest.application import create_application
+from adapters.rest.application import ROUTES, create_application
 from adapters.settings import Settings
 from adapters.store import attempts, measures, tables, workers
 from adapters.store.database import Database, database_url
@@ -213,6 +215,55 @@ async def test_one_reading_serves_all_that_ask_within_a_moment(
     shown = [page.value("prefect_phantom_runs", state="queued") for page in (first, second)]
     assert shown[0] == shown[1]
     assert (await measures.read(database)).queued == shown[0] + 1
+
+
+@pytest.mark.attack(
+    "asking every path in every way without a right, so that the page of metrics grows",
+    "it stays as it is",
+)
+async def test_what_is_refused_makes_no_page_longer(scrape, client, anonymous):
+    made = await client.post("/rest/role", json={"name": "nothing", "permissions": []})
+    user = {"username": "nobody", "type": "automation", "roles": ["nothing"]}
+    token = (await client.post("/rest/ph_user", json=user)).json()["token"]
+    assert made.status_code == 200
+    before = _labels(await scrape())
+    for route in ROUTES:
+        path = re.sub(r"{\w+}", "1", route.path)
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "X"):
+            await anonymous.request(method, path, headers={"ph-auth-token": token})
+            if path.startswith("/rest"):
+                await anonymous.request(method, path)
+    routes = {route for _, route in _labels(await scrape()) - before}
+    assert routes <= {"-", "/", "/healthz", "/readyz"}
+
+
+def _labels(page: Scrape) -> set[tuple[str, str]]:
+    samples = page.families["prefect_phantom_http_requests"].samples
+    return {(sample.labels["method"], sample.labels["route"]) for sample in samples}
+
+
+@pytest.mark.attack("many anonymous scrapes", "the page is made once a second")
+async def test_the_page_is_made_once_however_many_ask(connect, build, settings, monkeypatch):
+    monkeypatch.setattr("adapters.rest.metrics.FRESH_SECONDS", 3600.0)
+    async with connect(build(settings)) as client:
+        first = await client.get("/metrics")
+        monkeypatch.setattr("adapters.rest.metrics.generate_latest", None)
+        pages = await asyncio.gather(*(client.get("/metrics") for _ in range(8)))
+    assert {page.text for page in pages} == {first.text}
+
+
+async def test_with_a_token_it_is_shown_to_who_has_that(build, connect):
+    token = "a token of the scraper's own"
+    async with connect(build(Settings(metrics_token=SecretStr(token)))) as client:
+        assert (await client.get("/metrics")).status_code == 401
+        for shown in ("Bearer wrong", "Bearer ", f"Basic {token}", f"Bearer {token}x"):
+            refused = await client.get("/metrics", headers={"Authorization": shown})
+            assert (refused.status_code, refused.json()["failed"]) == (401, True)
+        shown = await client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
+        assert shown.status_code == 200
+        assert "prefect_phantom_http_requests_total" in shown.text
+    with pytest.raises(ValueError, match="metrics_token"):
+        Settings(metrics_token=SecretStr("short"))
 
 
 async def test_without_a_database_the_page_says_so_and_still_counts(
