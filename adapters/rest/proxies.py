@@ -31,9 +31,9 @@ class Proxies:
             if hops:
                 caller = self._caller(hops)
                 scope["client"] = None if caller is None else (str(caller), 0)
-            host = headers.get("x-forwarded-host")
-            if host:
-                scope["forwarded_host"] = host.rpartition(",")[2].strip()
+            hosts = ",".join(headers.getlist("x-forwarded-host"))
+            if hosts:
+                scope["forwarded_host"] = hosts.rpartition(",")[2].strip()
         await self.app(scope, receive, send)
 
     def _caller(self, hops: str) -> Address | None:

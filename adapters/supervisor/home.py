@@ -96,7 +96,8 @@ class Home:
         draft.replace(file)
 
     def _kept(self, file: Path, make: Callable[[], str]) -> str:
-        if not file.exists():
+        # A blank one, of a full disk or a bad backup, would let anybody in.
+        if not file.exists() or not file.read_text(encoding="ascii").strip():
             self.write(file, make() + "\n")
         return file.read_text(encoding="ascii").strip()
 

@@ -153,6 +153,27 @@ async def test_the_origin_is_compared_with_the_host_that_a_trusted_proxy_was_ask
     assert response.status_code == status
 
 
+@pytest.mark.attack(
+    "a host claimed in a header of its own, before the one that a trusted proxy adds",
+    "only the proxy's word counts",
+)
+async def test_of_several_forwarded_hosts_the_last_is_the_proxys(application, credentials):
+    transport = httpx.ASGITransport(application, client=(PROXY, 5000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://inner:8080") as caller:
+        for claimed, asked, status in (
+            ("evil.example", "soar.example", 403),
+            ("soar.example", "evil.example", 200),
+        ):
+            headers = [
+                ("ph-auth-token", credentials.token),
+                ("Origin", "https://evil.example"),
+                ("X-Forwarded-Host", claimed),
+                ("X-Forwarded-Host", asked),
+            ]
+            answer = await caller.get("/rest/ph_user/1", headers=headers)
+            assert answer.status_code == status
+
+
 def test_networks_that_are_none_are_refused_at_the_start():
     with pytest.raises(ValueError, match="trusted_proxies"):
         Settings(trusted_proxies="10.0.0.0/8,proxy.example")

@@ -96,6 +96,15 @@ def test_a_secret_is_made_once_and_readable_by_the_owner_alone(home: Home) -> No
     assert {_mode(home.operator_token_file), _mode(home.prefect_auth_file)} == {0o600}
 
 
+@pytest.mark.parametrize("blank", ["", "\n", "  \n"])
+def test_a_secret_that_is_blank_is_made_anew(home: Home, blank: str) -> None:
+    files = (home.operator_token_file, home.runtime_key_file, home.prefect_auth_file)
+    for file in files:
+        file.write_text(blank)
+    assert min(map(len, (home.operator_token, home.runtime_key, home.prefect_auth))) >= 43
+    assert all(len(file.read_text().strip()) >= 43 for file in files)
+
+
 def test_a_folder_with_other_things_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     (tmp_path / "letter").touch()
