@@ -7,6 +7,7 @@ from importlib.metadata import version
 import cyclopts
 
 from adapters.cli import activation, asset, container, playbook, role, run, token, user
+from adapters.cli.arguments import move_secrets
 
 app = cyclopts.App(
     name="prefect-phantom",
@@ -34,4 +35,5 @@ app.command(role.app)
 
 def main() -> None:
     """Entry point of the command."""
+    move_secrets()
     app()
