@@ -60,7 +60,7 @@ logger = logging.getLogger("prefect_phantom.gateway")
 
 async def run_gateway(settings: Settings) -> None:
     """Serve until a signal that means stop, or the end of the `up` that started it."""
-    if settings.database_url is None:
+    if not settings.database_url:
         message = "PREFECT_PHANTOM_DATABASE_URL must name a PostgreSQL server"
         raise SystemExit(message)
     if not settings.http and not (settings.certificate and settings.certificate_key):

@@ -50,10 +50,6 @@ class LoginThrottle:
         pair = (place, who)
         try:
             yield lambda: self._check(place, pair, password)
-        except TooMany:
-            if pair in self._right:
-                self._count(pair)
-            raise
         except Unauthenticated:
             self._count(pair)
             self._count(place)
@@ -72,9 +68,18 @@ class LoginThrottle:
 
     def _check(self, place: Hashable, pair: Hashable, password: bytes) -> None:
         wait = max(self._wait(pair, self._most), self._wait(place, self._most * ADDRESS_FACTOR))
-        was_right = hmac.compare_digest(self._right.get(pair, b""), password)
-        if wait > 0 and not (was_right and not self._wait(pair, self._most * KNOWN_FACTOR)):
+        if wait > 0 and not self._was_right(pair, password):
             raise TooMany(TooMany.FAILURES, wait)
+
+    def _was_right(self, pair: Hashable, password: bytes) -> bool:
+        """Whether it is the password that was right there before, and may still be tried."""
+        if pair not in self._right:
+            return False
+        guesses = ("guesses", pair)  # apart: how many there are changes no other answer
+        if hmac.compare_digest(self._right[pair], password):
+            return not self._wait(guesses, self._most * KNOWN_FACTOR)
+        self._count(guesses)
+        return False
 
     def _wait(self, key: Hashable, most: int) -> float:
         """For how many seconds no more is allowed; 0 when it is allowed now."""
