@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -32,62 +33,69 @@ async def phantom(application, credentials) -> AsyncIterator[AsyncPhantom]:
         yield phantom
 
 
-@pytest.fixture(scope="module")
-async def made(phantom: AsyncPhantom) -> list[int]:
+@pytest.fixture
+def label() -> str:
+    """A label that no other test's containers have."""
+    return f"pages {uuid4()}"
+
+
+@pytest.fixture
+async def made(phantom: AsyncPhantom, label: str) -> list[int]:
     """Seven containers, in the order in which they were made."""
     names = ["b", "a", "c", "b", "a", "c", "b"]
-    return [await phantom.create_container(name, label="pages") for name in names]
+    return [await phantom.create_container(name, label=label) for name in names]
 
 
 async def ids(phantom: AsyncPhantom, **asked) -> list[int]:
-    return [each.id async for each in phantom.iterate(Container, label="pages", **asked)]
+    return [each.id async for each in phantom.iterate(Container, **asked)]
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 3, 7, 100])
 async def test_a_list_is_read_whole_whatever_the_size_of_its_pages(
-    phantom: AsyncPhantom, made: list[int], page_size: int
+    phantom: AsyncPhantom, made: list[int], label: str, page_size: int
 ) -> None:
-    assert await ids(phantom, page_size=page_size) == made
-    assert await ids(phantom, page_size=page_size, sort="-id") == made[::-1]
+    assert await ids(phantom, label=label, page_size=page_size) == made
+    assert await ids(phantom, label=label, page_size=page_size, sort="-id") == made[::-1]
     names = [
         each.name
-        async for each in phantom.iterate(
-            Container, label="pages", sort="name", page_size=page_size
-        )
+        async for each in phantom.iterate(Container, label=label, sort="name", page_size=page_size)
     ]
     assert names == ["a", "a", "b", "b", "b", "c", "c"]
 
 
 async def test_what_comes_while_a_list_is_read_moves_nothing(
-    phantom: AsyncPhantom, made: list[int]
+    phantom: AsyncPhantom, made: list[int], label: str
 ) -> None:
     seen = []
-    async for container in phantom.iterate(Container, label="pages", sort="-id", page_size=2):
+    async for container in phantom.iterate(Container, label=label, sort="-id", page_size=2):
         if not seen:
-            await phantom.create_container("later", label="pages")
+            await phantom.create_container("later", label=label)
         seen.append(container.id)
     assert seen == made[::-1]
 
 
 async def test_conditions_are_numbers_texts_lists_times_and_truths(
-    phantom: AsyncPhantom, made: list[int]
+    phantom: AsyncPhantom, made: list[int], label: str
 ) -> None:
-    assert await ids(phantom, id=made[2]) == [made[2]]
-    assert await ids(phantom, name__in=["a", "c"]) == [made[i] for i in (1, 2, 4, 5)]
-    assert await ids(phantom, exclude={"name__in": ["a", "b", "later"]}) == [made[2], made[5]]
+    assert await ids(phantom, label=label, id=made[2]) == [made[2]]
+    assert await ids(phantom, label=label, name__in=["a", "c"]) == [made[i] for i in (1, 2, 4, 5)]
+    assert await ids(phantom, label=label, exclude={"name__in": ["a", "b", "later"]}) == [
+        made[2],
+        made[5],
+    ]
     later = datetime.now(UTC) + timedelta(hours=1)
-    assert await ids(phantom, create_time__gt=later) == []
-    assert set(await ids(phantom, create_time__lt=later)) >= set(made)
-    assert await ids(phantom, owner__isnull=False) == []
-    assert await ids(phantom, name=None, id__lte=made[0]) == [made[0]]
+    assert await ids(phantom, label=label, create_time__gt=later) == []
+    assert set(await ids(phantom, label=label, create_time__lt=later)) >= set(made)
+    assert await ids(phantom, label=label, owner__isnull=False) == []
+    assert await ids(phantom, label=label, name=None, id__lte=made[0]) == [made[0]]
 
 
 async def test_a_page_is_read_when_its_first_item_is_asked_for(
-    phantom: AsyncPhantom, made: list[int]
+    phantom: AsyncPhantom, made: list[int], label: str
 ) -> None:
-    found = phantom.iterate(Container, label="pages", page_size=2)
+    found = phantom.iterate(Container, label=label, page_size=2)
     assert (await anext(found)).id == made[0]
-    last = await phantom.create_container("just now", label="pages")
+    last = await phantom.create_container("just now", label=label)
     assert [each.id async for each in found][-1] == last
 
 

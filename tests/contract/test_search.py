@@ -137,7 +137,9 @@ async def test_a_number_is_an_id_too_which_comes_first(client, search, stored):
         "/rest/container", json={"name": f"mentions {identifier}", "label": "events"}
     )
     answer = await search(str(identifier), categories="container")
-    assert [hit["id"] for hit in answer["results"]] == [identifier, more.json()["id"]]
+    first, *others = [hit["id"] for hit in answer["results"]]
+    assert first == identifier
+    assert more.json()["id"] in others
     assert (await search("9" * 30))["count"] == 0
 
 

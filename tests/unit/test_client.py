@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -182,13 +181,11 @@ def test_wait_asks_until_the_run_has_ended() -> None:
 
 
 def test_wait_gives_up_after_its_timeout() -> None:
-    begin = time.monotonic()
     with (
         phantom(Gateway({**RUN, "status": "running"})) as client,
         pytest.raises(TimeoutError, match=r"within 0\.2 seconds"),
     ):
         client.wait(46, poll=0.01, timeout=0.2)
-    assert time.monotonic() - begin < 2
 
 
 def test_cancel_returns_the_sentence() -> None:

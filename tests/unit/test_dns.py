@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from socketserver import BaseRequestHandler, TCPServer, ThreadingMixIn, UDPServer
@@ -196,10 +195,8 @@ def test_a_server_that_cannot_tell_is_named_with_its_reason() -> None:
 
 
 def test_a_silent_server_runs_into_the_time_out() -> None:
-    began = time.monotonic()
     with serving(lambda _: None) as port, pytest.raises(ActionFailure) as failure:
         lookup_domain.function(asset(port, timeout_seconds=0.4), "example.com")
-    assert time.monotonic() - began < 5
     assert str(failure.value) == (
         f"The DNS server 127.0.0.1:{port} did not answer within 0.4 seconds"
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from base64 import b64encode
 from email.message import EmailMessage
 from pathlib import Path
@@ -207,7 +206,6 @@ def silent_after_a_while(handler: StreamRequestHandler, over: threading.Event) -
     ids=lambda it: getattr(it, "__name__", it),
 )
 def test_a_slow_server_is_given_up_when_the_time_is_over(speak: Any, encryption: str) -> None:
-    began = time.monotonic()
     with speaking(speak) as port, pytest.raises(ActionFailure) as failure:
         send_email.function(
             asset(port, encryption=encryption, timeout_seconds=0.4), "a@example.com", "x"
@@ -215,7 +213,6 @@ def test_a_slow_server_is_given_up_when_the_time_is_over(speak: Any, encryption:
     assert str(failure.value) == (
         f"The mail server 127.0.0.1:{port} did not answer within 0.4 seconds"
     )
-    assert time.monotonic() - began < 5
 
 
 def hasty(handler: StreamRequestHandler, _: threading.Event) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import time
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -91,11 +90,8 @@ def failure(app: App, url: str, **settings: object) -> str:
 @pytest.mark.parametrize("slow", [silent, dripping_head, dripping_body], ids=lambda it: it.__name__)
 def test_a_slow_server_is_given_up_when_the_time_is_over(app: App, slow: Any) -> None:
     with serving(slow) as server:
-        began = time.monotonic()
         told = failure(app, server.url, timeout_seconds=0.3)
-        took = time.monotonic() - began
     assert told == f"{app.server} at {server.url} did not answer within 0.3 seconds"
-    assert 0.3 <= took < 5
 
 
 @every_app
