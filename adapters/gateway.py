@@ -36,6 +36,7 @@ from adapters.prefect.outage import prefect_dependency
 from adapters.prefect.reconcile import Reconciler
 from adapters.prefect.repositories import Repositories
 from adapters.prefect.work_pool_watch import WorkPoolWatch
+from adapters.private_program import forget_secrets
 from adapters.rest.application import create_application
 from adapters.rest.protocol import Protocol
 from adapters.rest.runtime import create_runtime_application
@@ -79,6 +80,8 @@ async def run_gateway(settings: Settings) -> None:
             "a proxy with TLS before it and name that in PREFECT_PHANTOM_RUNTIME_URL",
             settings.runtime_host,
         )
+    if settings.runtime_url:
+        logger.info("Runs and workers reach the runtime API at %s", settings.runtime_url)
     tracing.prepare()
     database = await Database.open(settings.database_url, PHANTOM_DATABASE)
     try:
@@ -101,6 +104,7 @@ async def _prepare(database: Database, settings: Settings) -> None:
         await tokens.ensure_token(database, OPERATOR, token, roles=[ADMINISTRATOR])
     async with database.begin() as connection:
         await found_playbooks.save_repositories(connection, set(settings.repositories))
+    forget_secrets()  # the settings have them
     if settings.labels:
         await labels.save(database, settings.labels)
     if settings.sample_data:

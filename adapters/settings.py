@@ -150,6 +150,10 @@ class Settings(BaseSettings):
     whose pool is made under the name ``phantom-process``."""
     worker_name: str = Field(default_factory=lambda: f"phantom-{socket.gethostname()}")
     """Name of this worker. One process per name: a second start ends what the first left."""
+    worker_user: str | None = None
+    """User of this machine as whom `up`, started by root, starts the worker and so its runs."""
+    worker_home: Path | None = None
+    """Folder of that user for the worker's own files; unset, the user's home."""
     worker_limit: int | None = Field(default=None, gt=0)
     """Most runs at once on this worker; unset takes the pool's slots, or for a pool of type
     ``process`` twice the number of cores."""

@@ -15,6 +15,7 @@ import time
 from flows.guardian.process_tree import FLOW_RUN, Tree
 from flows.runtime import Watch
 from flows.ticket import VARIABLE, hold, take
+from flows.undumpable import become_undumpable
 
 ENGINE = (sys.executable, "-P", "-m", "flows.engine")
 ASK_SECONDS = 2.0
@@ -59,6 +60,7 @@ def main() -> int:
 
     It is 0 for a run that was ended because it may not go on: the infrastructure has done its part.
     """
+    become_undumpable()
     grace_seconds = float(os.environ.get("PREFECT_PHANTOM_GRACE_SECONDS", "5"))
     flow_run_id = os.environ[FLOW_RUN]
     ticket = take(flow_run_id)

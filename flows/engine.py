@@ -22,6 +22,7 @@ from flows.log_format import SETTING, format_all
 from flows.prefect_login import keep_from_children
 from flows.runtime import worker_name
 from flows.ticket import hold, take
+from flows.undumpable import become_undumpable
 from flows.warm.reaper import name_process
 
 GRACE_SECONDS = 5.0
@@ -30,6 +31,7 @@ GRACE_SECONDS = 5.0
 
 def main() -> None:
     """Run the flow run that ``PREFECT__FLOW_RUN_ID`` names."""
+    become_undumpable()
     worker = os.getppid()
     if os.getpid() != os.getsid(0):
         os.setsid()

@@ -23,6 +23,11 @@ UNPRIVILEGED = ["unshare", "--user", "--map-user=65534", "--map-group=65534", "-
 START_SECONDS = 30
 
 
+def unprivileged() -> list[str]:
+    """Words before a command that make root somebody else, to whom root's files belong."""
+    return UNPRIVILEGED if os.geteuid() == 0 else []
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
@@ -33,7 +38,7 @@ def postgres_url() -> Iterator[str]:
     """A PostgreSQL server of this session's own, reached over a socket and gone afterwards."""
     # Not below pytest's temporary folder: the path of a socket may not be longer than 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-    prefix = UNPRIVILEGED if os.geteuid() == 0 else []  # PostgreSQL refuses to run as root
+    prefix = unprivileged()  # PostgreSQL refuses to run as root
     data = folder / "data"
     binaries = _binaries()
     subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -24,12 +25,15 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 
 from adapters.client import Phantom
+from adapters.marks import environment_of
+from adapters.settings import Settings
 
 PROGRAM = str(Path(sys.executable).with_name("prefect-phantom"))
 PASSWORD = "changeme"
 COLLECTOR_KEY = "key-of-the-collector"
 STOP_SECONDS = 30
 RUN_SECONDS = 120
+OWN_ENVIRONMENT = {name: text for name, text in os.environ.items() if "PREFECT" not in name}
 
 LOCAL_PLAYBOOKS = {
     "quick.py": """
@@ -172,11 +176,21 @@ class System:
         return int(line[line.index("--port") + 1])
 
     def _is_ours(self, process: psutil.Process) -> bool:
-        return process.environ().get("PREFECT_PHANTOM_HOME") == str(self.home)
+        return environment_of(process).get("PREFECT_PHANTOM_HOME") == str(self.home)
 
     def worker_environment(self) -> dict[str, str]:
-        """Environment of the worker part: what a worker started by hand needs, too."""
-        return self.part("worker start").environ()
+        """What a worker that is started by hand needs."""
+        log = (self.home / "logs" / "gateway.log").read_text()
+        url = re.findall(r"the runtime API at (http://[^ \"]+)", log)[-1]
+        return OWN_ENVIRONMENT | {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "PREFECT_HOME": str(self.home / "prefect"),
+            "PREFECT_API_URL": self.prefect_url,
+            "PREFECT_API_AUTH_STRING": self.prefect_auth,
+            "PREFECT_PHANTOM_RUNTIME_URL": url,
+            "PREFECT_PHANTOM_RUNTIME_KEY": (self.home / "runtime.key").read_text().strip(),
+            "PREFECT_PHANTOM_WORKER_NAME": Settings().worker_name,
+        }
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Answer to a POST, by a plain HTTP client."""
@@ -263,8 +277,7 @@ def system(bound: socket.socket) -> Iterator[System]:
         file.parent.mkdir(parents=True, exist_ok=True)
         lines = text.split("\n")
         file.write_text("\n".join(line.removeprefix("        ") for line in lines))
-    environment = {name: text for name, text in os.environ.items() if "PREFECT" not in name}
-    environment |= {
+    environment = OWN_ENVIRONMENT | {
         "PREFECT_PHANTOM_RUNTIME_PORT": "0",
         "PREFECT_PHANTOM_ADMIN_PASSWORD": PASSWORD,
         "PREFECT_PHANTOM_PLAYBOOK_SCAN_SECONDS": "0.5",

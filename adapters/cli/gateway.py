@@ -8,10 +8,12 @@ from adapters.gateway import run_gateway
 from adapters.log import log_to_stderr
 from adapters.output import never_wait_for_output
 from adapters.settings import Settings
+from flows.undumpable import become_undumpable
 
 
 def gateway() -> None:
     """Serve the REST contract and the runtime API; settings come from the environment."""
+    become_undumpable()
     never_wait_for_output()
     log_to_stderr()
     uvloop.run(run_gateway(Settings()))

@@ -17,6 +17,7 @@ from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.installation import Installation
 from adapters.supervisor.progress import Progress
 from adapters.supervisor.supervisor import Supervisor
+from flows.undumpable import become_undumpable
 
 
 def up(
@@ -43,6 +44,7 @@ def up(
     Prints ``ready: <url>`` on standard output when requests are served. What is not given is taken
     from the variables ``PREFECT_PHANTOM_*``.
     """
+    become_undumpable()
     given: dict[str, Any] = {
         "home": home,
         "host": host,

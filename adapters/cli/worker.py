@@ -15,6 +15,7 @@ from adapters.output import never_wait_for_output
 from adapters.prefect.job_templates import PoolType, WorkerMissing, job_template
 from adapters.prefect.worker import run_worker
 from adapters.settings import Settings
+from flows.undumpable import become_undumpable
 
 app = App(name="worker", help="Run playbooks; settings come from the environment.")
 
@@ -22,6 +23,7 @@ app = App(name="worker", help="Run playbooks; settings come from the environment
 @app.default
 def worker() -> None:
     """Run playbooks; settings come from the environment."""
+    become_undumpable()
     never_wait_for_output()
     log_to_stderr()
     sys.exit(asyncio.run(run_worker(Settings())))

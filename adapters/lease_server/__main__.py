@@ -1,4 +1,4 @@
-"""The process: ``python -P -m adapters.lease_server FD``, with its orders on standard input."""
+"""The process: ``adapters.lease_server FD``, with its orders on standard input."""
 
 from __future__ import annotations
 

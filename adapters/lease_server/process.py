@@ -8,13 +8,13 @@ import json
 import logging
 import os
 import socket
-import sys
 from asyncio.subprocess import Process
 from collections.abc import Collection
 from contextlib import suppress
 
 from sqlalchemy import URL
 
+from adapters.private_program import command
 from adapters.settings import Settings
 
 INHERITED = frozenset(
@@ -59,7 +59,7 @@ class LeaseProcess:
         """Run one process until it ends, which it does not while all is well."""
         theirs, ours = os.pipe()
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "adapters.lease_server", str(self._listening.fileno())),
+            *command(os.environ, "adapters.lease_server", str(self._listening.fileno())),
             pass_fds=[self._listening.fileno()],
             stdin=theirs,
             env={

@@ -18,11 +18,13 @@ import sys
 from prefect.cli import app
 
 from adapters.parent import stop_after_parent
+from flows.undumpable import become_undumpable
 
 YOUNG_OBJECTS = 10_000
 """How many objects are made before the young ones are looked at; most are gone by then."""
 
 if __name__ == "__main__":
+    become_undumpable()
     if sys.argv[1] == "server":
         stop_after_parent()
         importlib.import_module("prefect.server.api.server")  # the command would do it in the end

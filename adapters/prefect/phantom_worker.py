@@ -45,6 +45,7 @@ from adapters.settings import Settings
 from flows.guardian.process_tree import FLOW_RUN
 from flows.log_format import ABOUT, format_all, log_ours
 from flows.ticket import RUNTIME_KEY_VARIABLE, make_ticket, ticket_key
+from flows.undumpable import become_undumpable
 from flows.warm.reaper import become_reaper
 from flows.warm.run import COMPLETED, SUSPENDED
 
@@ -77,6 +78,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
 
     async def __aenter__(self) -> Self:
         """Start the template process and listen for hints."""
+        become_undumpable()
         become_reaper()
         format_all()
         log_ours()

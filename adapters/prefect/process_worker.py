@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import Any
 
 from prefect.client.schemas.objects import FlowRun
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
+from adapters.marks import options
 from flows.ticket import RUNTIME_KEY_VARIABLE, VARIABLE, make_ticket, ticket_key
 
+PYTHON = "python"
 _key = ticket_key(os.environ.pop(RUNTIME_KEY_VARIABLE, ""))
 
 
@@ -20,6 +23,9 @@ class TicketConfiguration(ProcessJobConfiguration):
         """Complete what the run is started with."""
         super().prepare_for_flow_run(flow_run, *about, **more)
         self.env[VARIABLE] = make_ticket(_key, flow_run.id)
+        if self.command and (words := shlex.split(self.command))[0] == PYTHON:
+            # The run is not dumpable, so that it has to be known by more than its environment.
+            self.command = shlex.join([PYTHON, *options(os.environ), *words[1:]])
 
 
 def use() -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import psutil
 
+from adapters.marks import environment_of
 from flows.guardian import process_tree
 from flows.guardian.process_tree import FLOW_RUN, process_name
 
@@ -105,7 +106,7 @@ def _end_orphan(process: psutil.Process, running: set[str]) -> bool:
             return False
         os.waitpid(process.pid, os.WNOHANG)
         return False
-    flow_run_id = process.environ().get(FLOW_RUN)
+    flow_run_id = environment_of(process).get(FLOW_RUN)
     # One that was forked has its run's name; one that then executed a program, its variable.
     names = {process_name(each) for each in running}
     is_runs = flow_run_id is not None or process.name().startswith(RUN_NAME)

@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from adapters.prefect.channel import Channel
 from adapters.prefect.run_process import RunProcess
+from adapters.private_program import command, secrets_apart
 from flows.definition import Isolation
 
 START_SECONDS = 60
@@ -168,10 +168,11 @@ class _First:
                     return self._channel
                 self._channel.close()
             ours, theirs = socket.socketpair()
-            with theirs:
+            with theirs, secrets_apart(os.environ) as (environment, passed):
                 self._program = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-P", "-m", "flows.warm.template", str(theirs.fileno())),
-                    pass_fds=[theirs.fileno()],
+                    *command(os.environ, "flows.warm.template", str(theirs.fileno())),
+                    env=environment,
+                    pass_fds=[theirs.fileno(), *passed],
                     stdin=asyncio.subprocess.DEVNULL,
                 )
             channel = await Channel.open(ours)

@@ -15,15 +15,15 @@ from pathlib import Path
 import psutil
 
 from adapters.guessable import is_blank
+from adapters.marks import WORKER_VARIABLE, environment_of
 from adapters.parent import PIPES, STOP_SECONDS, stop_after_parent
 from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
 from adapters.prefect.name_hold import NameHold
 from adapters.prefect.playbook_reports import PlaybookReports
+from adapters.private_program import command, secrets_apart
 from adapters.settings import Settings
 from adapters.stop_signals import stop_event
 
-MARK = "PREFECT_PHANTOM_STARTED_BY"
-"""Variable by which everything that a worker started is known: its name in its installation."""
 KILLED_SECONDS = 5.0
 POLL_SECONDS = {"phantom": "5", "process": "1"}
 """A worker of our type hears of work by hints; its poll only finds what a lost hint was about."""
@@ -47,7 +47,7 @@ class Worker:
         self.gateway = GatewayClient(url=settings.runtime_url or "", key=self.key, worker=self.name)
         self.playbooks = PlaybookReports(settings, self.gateway)
         secret = f"{self.name}\0{self.key}".encode()
-        self.mark = {MARK: f"{self.name} {hashlib.sha256(secret).hexdigest()[:16]}"}
+        self.mark = {WORKER_VARIABLE: f"{self.name} {hashlib.sha256(secret).hexdigest()[:16]}"}
         self._hold = NameHold(self.gateway)
         self.orphaned = asyncio.Event()
         """Whoever started this worker has died."""
@@ -67,19 +67,22 @@ class Worker:
         reader, writer = os.pipe()
         # Only we hold the other side of this one: it is Prefect's worker that reads our end.
         alive, ours = os.pipe()
-        program = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "adapters.prefect", "worker", "start"),
-            *("--pool", self.settings.work_pool, "--type", self.settings.worker_type),
-            *("--name", self.name, *self._limit()),
-            env={"PREFECT_WORKER_QUERY_SECONDS": POLL_SECONDS[self.settings.worker_type]}
-            | os.environ
-            | {PIPES: f"{alive},{alive}"},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=writer,
-            stderr=writer,
-            pass_fds=[alive],
-            start_new_session=True,
-        )
+        seconds = {"PREFECT_WORKER_QUERY_SECONDS": POLL_SECONDS[self.settings.worker_type]}
+        with secrets_apart(seconds | os.environ | {PIPES: f"{alive},{alive}"}) as (
+            environment,
+            passed,
+        ):
+            program = await asyncio.create_subprocess_exec(
+                *command(os.environ, "adapters.prefect", "worker", "start"),
+                *("--pool", self.settings.work_pool, "--type", self.settings.worker_type),
+                *("--name", self.name, *self._limit()),
+                env=environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writer,
+                stderr=writer,
+                pass_fds=[alive, *passed],
+                start_new_session=True,
+            )
         os.close(writer)
         started = asyncio.Event()
         output = asyncio.create_task(_forward(reader, started))
@@ -146,7 +149,7 @@ class Worker:
         own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
         for process in psutil.process_iter():
             with suppress(psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-                if process.pid not in own and self.mark.items() <= process.environ().items():
+                if process.pid not in own and self.mark.items() <= environment_of(process).items():
                     yield process
 
     async def _kill(self, processes: list[psutil.Process]) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from adapters.marks import HOME_VARIABLE, PART_VARIABLE
+from adapters.private_program import SECRETS
 from adapters.settings import Settings
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.home import Home
 from adapters.supervisor.installation import Installation
-from adapters.supervisor.leftover import HOME_VARIABLE, PART_VARIABLE
 
 SYSTEM_NAMES = frozenset(
     {
@@ -158,6 +160,17 @@ def gateway_environment(installation: Installation) -> dict[str, str]:
     )
 
 
+def kept_settings(installation: Installation) -> str:
+    """What the gateway is started with, without secrets, as a JSON object: a backup keeps it."""
+    return json.dumps(
+        {
+            name: value
+            for name, value in sorted(gateway_environment(installation).items())
+            if name.startswith("PREFECT_PHANTOM_") and name not in SECRETS
+        }
+    )
+
+
 def worker_environment(installation: Installation) -> dict[str, str]:
     """Worker: an allow-list, because runs inherit it."""
     settings = installation.settings
@@ -184,6 +197,7 @@ def worker_environment(installation: Installation) -> dict[str, str]:
             "PREFECT_PHANTOM_PLAYBOOK_IMPORT_SECONDS": str(settings.playbook_import_seconds),
             "PREFECT_PHANTOM_APPS": _folders(settings.apps),
         }
+        | _own_places(installation)
     )
 
 
@@ -238,6 +252,22 @@ def _prefect_client(installation: Installation) -> dict[str, str]:
         # of CPU less, each time.
         "PREFECT_API_SSL_CERT_FILE": str(installation.home.certificate),
     }
+
+
+def _own_places(installation: Installation) -> dict[str, str]:
+    """Where a worker of another user keeps its files: the home is closed to it."""
+    account = installation.account
+    if account is None:
+        return {}
+    places = {
+        "HOME": str(account.folder),
+        "USER": account.name,
+        "TMPDIR": str(account.temporary),
+        "PREFECT_HOME": str(account.prefect),
+    }
+    if installation.ports.prefect is not None:
+        places["PREFECT_API_SSL_CERT_FILE"] = str(account.certificate)
+    return places
 
 
 def _only(surroundings: Mapping[str, str], names: frozenset[str]) -> dict[str, str]:

@@ -32,6 +32,7 @@ class Home:
         self.runtime_key_file = self.path / "runtime.key"
         self.whois_port_file = self.path / "whois.port"
         self.url_file = self.path / "url"
+        self.settings_file = self.path / "settings.json"
         self.lock_file = self.path / "lock"
 
     def prepare(self) -> None:

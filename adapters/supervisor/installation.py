@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 
 from adapters.settings import PREFECT_DATABASE, Settings
 from adapters.store.database import database_url
+from adapters.supervisor.account import Account
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.home import Home
 from adapters.supervisor.port import free_ports, require_free
@@ -69,6 +70,8 @@ class Installation:
     database_server: str
     """PostgreSQL server of both databases, as a ``postgresql://`` URL."""
     ports: Ports
+    account: Account | None = None
+    """As whom the worker is started; None is as whoever has started `up`."""
     generated_password: str | None = field(default=None, repr=False)
     """Password made for the first administrator, to be shown once."""
 

@@ -12,11 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from adapters.marks import HOME_VARIABLE, PART_VARIABLE, environment_of
 from adapters.supervisor.failure import CannotStart
-
-HOME_VARIABLE = "PREFECT_PHANTOM_HOME"
-PART_VARIABLE = "PREFECT_PHANTOM_PART"
-"""Set by the supervisor alone. `HOME_VARIABLE` does not do as a mark: users export it."""
 
 DATABASE_PART = "PostgreSQL"
 KILL_SECONDS = 5.0
@@ -57,8 +54,8 @@ class Leftover:
 def find_leftovers(home: Path, part: str | None = None) -> list[Leftover]:
     """Return the processes of `home` (of one part), without ourselves and our ancestors.
 
-    One counts as ours when it is this user's and its environment carries both our marks, when it
-    shares the session of such a process, or when it is PostgreSQL working in this home's data
+    One counts as ours when it is this user's (for root, anybody's) and carries both our marks, when
+    it shares the session of such a process, or when it is PostgreSQL working in this home's data
     folder (its children overwrite their environment). The caller closes what is returned.
     """
     spared = {os.getpid(), *(ancestor.pid for ancestor in psutil.Process().parents())}
@@ -125,14 +122,16 @@ async def _all_gone(leftovers: Iterable[Leftover], seconds: float) -> bool:
 
 def _is_own(process: psutil.Process) -> bool:
     try:
-        return process.uids().real == os.getuid() and process.status() != psutil.STATUS_ZOMBIE
+        # A worker of another user's is started by root, who may end it.
+        own = os.getuid() in {0, process.uids().real}
+        return own and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False  # ended meanwhile, or not ours to look at
 
 
 def _marked(process: psutil.Process, home: Path) -> str | None:
     try:
-        environment = process.environ()
+        environment = environment_of(process)
     except (psutil.Error, OSError):
         return None
     return environment.get(PART_VARIABLE) if environment.get(HOME_VARIABLE) == str(home) else None

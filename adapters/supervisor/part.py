@@ -11,7 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
+from adapters.private_program import secrets_apart
+from adapters.supervisor.account import Account
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.leftover import end_leftovers
 from adapters.supervisor.log import Log
@@ -53,6 +56,8 @@ class Definition:
     """What to do when it cannot start, as the end of a sentence."""
     start_seconds: float | None = 180.0
     """Longest time from process to ready; None waits as long as the process lives."""
+    account: Account | None = None
+    """As whom it is run; None is as ourselves."""
     stop_signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGKILL)
     """Sent one after the other, while the process does not end."""
 
@@ -106,7 +111,10 @@ class Part:
 
     async def _launch(self) -> Process:
         try:
-            with self._definition.log.open() as log:
+            with (
+                self._definition.log.open() as log,
+                secrets_apart(self._definition.environment) as (environment, passed),
+            ):
                 # Its own session: a Ctrl-C in the terminal reaches us alone, and we stop the
                 # parts in their order.
                 self._process = await asyncio.create_subprocess_exec(
@@ -114,14 +122,26 @@ class Part:
                     stdin=DEVNULL,
                     stdout=log,
                     stderr=STDOUT,
-                    cwd=self._home,
-                    env={**self._definition.environment, **self._pipes.environment(self.name)},
-                    pass_fds=self._pipes.descriptors(self.name),
+                    env=environment | self._pipes.environment(self.name),
+                    pass_fds=[*self._pipes.descriptors(self.name), *passed],
+                    **self._ownership(),
                     start_new_session=True,
                 )
         except OSError as error:
             raise self._failure(str(error)) from error
         return self._process
+
+    def _ownership(self) -> dict[str, Any]:
+        """Whose the process is, and where it works."""
+        account = self._definition.account
+        if account is None:
+            return {"cwd": self._home}
+        return {
+            "cwd": account.folder,
+            "user": account.user,
+            "group": account.group,
+            "extra_groups": account.groups,
+        }
 
     async def _until_ready(self, process: Process) -> None:
         ended = asyncio.ensure_future(process.wait())

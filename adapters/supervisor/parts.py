@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
+from adapters.private_program import command
 from adapters.supervisor.environment import (
     gateway_environment,
     prefect_environment,
@@ -15,17 +14,15 @@ from adapters.supervisor.log import Log
 from adapters.supervisor.part import Definition
 from adapters.supervisor.probe import http_answers, says_ready
 
-# -P: a folder `flows` or `adapters` in the working directory must not shadow ours.
-PYTHON = (sys.executable, "-P", "-m")
-
 
 def prefect_server(installation: Installation) -> Definition:
     """Stock Prefect server on loopback, with its UI."""
+    environment = prefect_environment(installation)
     server = ["adapters.prefect", "server", "start", "--host", LOOPBACK]
     return Definition(
         name="Prefect server",
-        command=[*PYTHON, *server, "--port", str(installation.ports.prefect)],
-        environment=prefect_environment(installation),
+        command=command(environment, *server, "--port", str(installation.ports.prefect)),
+        environment=environment,
         log=Log(installation.home.logs / "prefect-server.log"),
         ready=http_answers(f"{installation.prefect_api_url}/ready", installation.home.prefect_auth),
         advice="mend that, or name a Prefect server of your own with PREFECT_API_URL",
@@ -34,10 +31,11 @@ def prefect_server(installation: Installation) -> Definition:
 
 def gateway(installation: Installation) -> Definition:
     """The REST contract and the runtime API."""
+    environment = gateway_environment(installation)
     return Definition(
         name="gateway",
-        command=[*PYTHON, "adapters.cli", "gateway"],
-        environment=gateway_environment(installation),
+        command=command(environment, "adapters.cli", "gateway"),
+        environment=environment,
         log=Log(installation.home.logs / "gateway.log"),
         ready=http_answers(f"{installation.url}/readyz"),
         advice="mend that and start again",
@@ -46,11 +44,13 @@ def gateway(installation: Installation) -> Definition:
 
 def worker(installation: Installation) -> Definition:
     """What executes runs."""
+    environment = worker_environment(installation)
     log = Log(installation.home.logs / "worker.log")
     return Definition(
         name="worker",
-        command=[*PYTHON, "adapters.cli", "worker"],
-        environment=worker_environment(installation),
+        command=command(environment, "adapters.cli", "worker"),
+        environment=environment,
+        account=installation.account,
         log=log,
         ready=says_ready(log),
         advice="mend that and start again",
@@ -60,11 +60,12 @@ def worker(installation: Installation) -> Definition:
 def sample_whois(installation: Installation) -> Definition:
     """Sample part: a WHOIS responder on loopback with made-up answers."""
     log = Log(installation.home.logs / "sample-whois.log")
+    environment = whois_environment(installation)
     program = ["adapters.sample.whois_server", "--host", LOOPBACK]
     return Definition(
         name="sample WHOIS",
-        command=[*PYTHON, *program, "--port", str(installation.ports.whois)],
-        environment=whois_environment(installation),
+        command=command(environment, *program, "--port", str(installation.ports.whois)),
+        environment=environment,
         log=log,
         ready=says_ready(log),
         advice="mend that, or start without --sample-data",

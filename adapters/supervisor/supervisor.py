@@ -14,9 +14,10 @@ from adapters.settings import PHANTOM_DATABASE, PREFECT_DATABASE, Settings
 from adapters.stop_signals import stop_event
 from adapters.store.database import create_database
 from adapters.supervisor import parts
+from adapters.supervisor.account import Account
 from adapters.supervisor.administrator import has_administrator
 from adapters.supervisor.certificate import make_certificate
-from adapters.supervisor.environment import postgres_environment, refuse_secrets
+from adapters.supervisor.environment import kept_settings, postgres_environment, refuse_secrets
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.home import Home
 from adapters.supervisor.installation import Installation, Ports, make_password
@@ -79,6 +80,7 @@ class Supervisor:
         count = await end_leftovers(self._home.path)
         if count:
             self._report("earlier start", State.STOPPED, f"ended {count} processes it had left")
+        account = Account.of_worker(self._settings)
         ports = Ports.choose(self._settings, self._home)
         server = self._settings.database_url or await self._start_postgres()
         password = await self._prepare_databases(server, own_prefect=ports.prefect is not None)
@@ -88,13 +90,21 @@ class Supervisor:
             surroundings=dict(os.environ),
             database_server=server,
             ports=ports,
+            account=account,
             generated_password=password,
         )
         make_certificate(self._home, self._settings.host)
+        if account is not None:
+            await asyncio.to_thread(self._prepare_account, account)
+        self._home.write(self._home.settings_file, kept_settings(installation))
         await self._start_servers(installation)
         await self._start_part(parts.worker(installation))
         self._home.write(self._home.url_file, f"{installation.url}\n")
         return installation
+
+    def _prepare_account(self, account: Account) -> None:
+        account.prepare(self._home.certificate)
+        account.require_readable(*self._settings.playbooks, *self._settings.apps)
 
     async def _start_postgres(self) -> str:
         postgres = Postgres(self._home, postgres_environment(self._home, os.environ))

@@ -9,4 +9,5 @@ from pathlib import Path
 if __name__ == "__main__":
     # Found beside the package `flows` and not in it, which would import Prefect.
     sys.path[0] = str(Path(__file__).parents[1])
+    importlib.import_module("undumpable").become_undumpable()
     importlib.import_module("guardian.guardian").main(int(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""The template process: ``python -P -m flows.warm.template FD``, started by the worker.
+"""The template process: ``flows.warm.template FD``, started by the worker.
 
 The first process imports Prefect and what a run needs. For each playbook it forks a second one,
 which imports the playbook's code; that one forks a process per run, or for a reused playbook one

@@ -19,6 +19,8 @@ import httpx
 import psutil
 import pytest
 
+from adapters.marks import environment_of
+
 PROGRAM = [str(Path(sys.executable).with_name("prefect-phantom")), "up"]
 FREE_PORTS = ["--port", "0", "--prefect-port", "0"]
 READY_SECONDS = 120
@@ -72,7 +74,7 @@ class Installation:
         found = {}
         for process in psutil.process_iter():
             try:
-                environment = process.environ()
+                environment = environment_of(process)
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 continue
             if environment.get("PREFECT_PHANTOM_HOME") == str(self.home):

@@ -15,6 +15,7 @@ import asyncpg
 import httpx
 import psutil
 
+from adapters.marks import environment_of
 from tests.benchmarks.process import running, says
 
 HERE = Path(__file__).parent
@@ -45,7 +46,7 @@ class Installation:
         return [
             process
             for process in self._supervisor.children()
-            if process.environ().get("PREFECT_PHANTOM_PART") == part
+            if environment_of(process).get("PREFECT_PHANTOM_PART") == part
         ]
 
     async def rows(self, database: str, query: str, *values: object) -> list[asyncpg.Record]:

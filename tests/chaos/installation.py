@@ -19,7 +19,8 @@ import asyncpg
 import httpx
 import psutil
 
-from adapters.supervisor.leftover import HOME_VARIABLE, PART_VARIABLE, find_leftovers
+from adapters.marks import HOME_VARIABLE, PART_VARIABLE, environment_of
+from adapters.supervisor.leftover import find_leftovers
 from adapters.supervisor.port import free_ports
 from tests.benchmarks.process import ROOT, says
 from tests.chaos.witness import Witnesses
@@ -126,7 +127,7 @@ class Installation:
         """Every process with the mark of this home."""
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                environment = process.environ()
+                environment = environment_of(process)
                 if (
                     environment.get(HOME_VARIABLE) == str(self.home)
                     and PART_VARIABLE in environment

@@ -9,7 +9,10 @@ from contextlib import contextmanager
 
 import httpx
 
+from adapters.supervisor.home import Home
 from adapters.supervisor.port import free_ports
+from adapters.supervisor.postgres import socket_url
+from flows.undumpable import DESCRIPTOR
 from tests.chaos.faults.fault import Fault, Scene
 
 START_SECONDS = 60
@@ -25,10 +28,15 @@ class TwoGateways(Fault):
         if first is None:
             return "not there"
         port, runtime_port = free_ports("127.0.0.1", 2)
+        home = Home(scene.system.home)
         environment = first.environ() | {
+            "PREFECT_PHANTOM_DATABASE_URL": socket_url(home),
+            "PREFECT_PHANTOM_RUNTIME_KEY": home.runtime_key,
+            "PREFECT_API_AUTH_STRING": home.prefect_auth,
             "PREFECT_PHANTOM_PORT": str(port),
             "PREFECT_PHANTOM_RUNTIME_PORT": str(runtime_port),
         }
+        del environment[DESCRIPTOR]
         with _running(first.cmdline(), environment, scene):
             async with httpx.AsyncClient() as client, asyncio.timeout(START_SECONDS):
                 while not await _is_ready(client, port):
