@@ -11,12 +11,27 @@ from cyclopts import Parameter
 
 from adapters.cli.connection import fail
 from adapters.cli.up import given_settings
+from adapters.supervisor.archive import PIPE
 from adapters.supervisor.backup import back_up
 from adapters.supervisor.failure import BackupFailed, CannotStart
 
 
+def refuse_option(_: type, file: Path) -> None:
+    """Raise ValueError for what begins like an option: a lone hyphen alone is a file here."""
+    if file != PIPE and file.name.startswith("-"):
+        message = f"There is no option {file}"
+        raise ValueError(message)
+
+
 def backup(
-    file: Annotated[Path, Parameter(help="File to write; it must not be there.")],
+    file: Annotated[
+        Path,
+        Parameter(
+            allow_leading_hyphen=True,
+            validator=refuse_option,
+            help="File to write; it must not be there. - is standard output.",
+        ),
+    ],
     *,
     home: Annotated[Path | None, Parameter(help="Folder of the installation.")] = None,
     database_url: Annotated[
@@ -27,11 +42,15 @@ def backup(
         Parameter(help="Programs of the PostgreSQL that made the home, if of another version."),
     ] = None,
 ) -> None:
-    """Write both databases, the certificate and the secrets of a home to FILE, mode 0600."""
+    """Write both databases, the certificate and the secrets of a home to FILE, mode 0600.
+
+    Through a pipe it is encrypted before it reaches a disk: ``backup - | age -r RECIPIENT > FILE``.
+    """
     settings = given_settings(home, database_url)
     try:
         manifest = asyncio.run(back_up(settings, file, binaries=postgres))
     except (BackupFailed, CannotStart) as error:
         fail(str(error))
     state = "nothing ran on it" if manifest.stopped else "it was in use"
-    sys.stdout.write(f"{file}: {settings.home} of {manifest.time:%Y-%m-%d %H:%M:%S} UTC; {state}\n")
+    said = sys.stderr if file == PIPE else sys.stdout
+    said.write(f"{file}: {settings.home} of {manifest.time:%Y-%m-%d %H:%M:%S} UTC; {state}\n")

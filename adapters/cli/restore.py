@@ -9,6 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from adapters.cli.backup import refuse_option
 from adapters.cli.connection import fail
 from adapters.cli.up import given_settings
 from adapters.supervisor.failure import BackupFailed, CannotStart
@@ -17,7 +18,14 @@ from adapters.supervisor.restore import restore as make_home
 
 
 def restore(
-    file: Annotated[Path, Parameter(help="File that `backup` has written.")],
+    file: Annotated[
+        Path,
+        Parameter(
+            allow_leading_hyphen=True,
+            validator=refuse_option,
+            help="File that `backup` has written. - is standard input.",
+        ),
+    ],
     *,
     home: Annotated[Path | None, Parameter(help="Folder to make; it must be empty.")] = None,
     database_url: Annotated[
@@ -31,7 +39,11 @@ def restore(
         ),
     ] = None,
 ) -> None:
-    """Make a home from FILE. Start it with `prefect-phantom up` afterwards."""
+    """Make a home from FILE. Start it with `prefect-phantom up` afterwards.
+
+    Restore only what you would run: an archive is trusted like code. It holds the users who may log
+    in, and what Prefect runs.
+    """
     settings = given_settings(home, database_url)
     try:
         manifest, settled = asyncio.run(make_home(settings, file, waiting=waiting))

@@ -1,70 +1,100 @@
-"""The file of a backup: a zip archive of dumps and files that only its owner can read."""
+"""What a backup is written as: a tar archive in one stream, of which nothing is read twice.
+
+First the manifest, then files of the home, then the dump of each database in pieces, whose size is
+not known before, and last the digests of all of it. So it passes through a pipe in both directions.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
-import re
-import zipfile
-from collections.abc import Iterator
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import IO, Any
 
-from pydantic import BaseModel, ValidationError
-
-from adapters.store.schema import head
 from adapters.supervisor.failure import BackupFailed
 from adapters.supervisor.home import PRIVATE_FILE
 
 MANIFEST = "manifest.json"
 HOME = "home/"
 """Before the names of entries that are files of the home."""
+DIGESTS = "sha256sums"
+PIECE_BYTES = 8 * 1024 * 1024
+PIPE = Path("-")
+"""Instead of a file: standard output, or standard input."""
 
 
-class Manifest(BaseModel):
-    """What a backup is of."""
+class Writing:
+    """An archive that is being written."""
 
-    format: Literal[1] = 1
-    time: datetime
-    """When the snapshots were taken, UTC."""
-    stopped: bool
-    """Nothing worked on the home meanwhile."""
-    databases: list[str]
-    prefect_phantom: str
-    prefect: str
-    postgresql: str
-    schema_revision: str
-    """The newest migration of our database."""
-    settings: dict[str, str]
-    """The variables that the gateway ran with, without secrets; empty when it did not run."""
+    def __init__(self, archive: tarfile.TarFile) -> None:
+        self._archive = archive
+        self._digests: list[str] = []
 
-    def refuse_newer(self) -> None:
-        """Raise `BackupFailed` when it was made by newer programs, which older ones cannot read."""
-        if int(self.schema_revision) > int(head()):
-            raise BackupFailed(
-                f"The backup is of a newer version of prefect-phantom, {self.prefect_phantom}:"
-                " install that one first"
-            )
-        if _numbers(self.prefect) > _numbers(version("prefect")):
-            raise BackupFailed(
-                f"The backup is of a newer version of Prefect, {self.prefect}: install that first"
-            )
+    def add(self, name: str, content: bytes) -> None:
+        """Write a file."""
+        self._write(name, content)
+        self._note(name, hashlib.sha256(content).hexdigest())
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[IO[bytes]]:
+        """Write a file of unknown size."""
+        pieces = _Pieces(name, self._write)
+        with io.BufferedWriter(pieces, PIECE_BYTES) as stream:
+            yield stream
+        self._note(name, pieces.digest.hexdigest())
+
+    def finish(self) -> None:
+        """Write the digests, without which an archive is not whole."""
+        self._write(DIGESTS, "".join(self._digests).encode())
+
+    def _write(self, name: str, content: bytes) -> None:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = len(content), PRIVATE_FILE
+        self._archive.addfile(entry, io.BytesIO(content))
+
+    def _note(self, name: str, digest: str) -> None:
+        self._digests.append(f"{digest}  {name}\n")
+
+
+class _Pieces(io.RawIOBase):
+    """A file of unknown size, in entries of known size."""
+
+    def __init__(self, name: str, entry: Callable[[str, bytes], None]) -> None:
+        self.digest = hashlib.sha256()
+        self._name, self._entry, self._count = name, entry, 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any, /) -> int:  # noqa: ANN401 - whatever has bytes
+        piece = bytes(content)
+        self._count += 1
+        self._entry(f"{self._name}/{self._count:06}", piece)
+        self.digest.update(piece)
+        return len(piece)
 
 
 @contextmanager
-def create(file: Path) -> Iterator[zipfile.ZipFile]:
+def create(file: Path) -> Iterator[Writing]:
     """Write a new archive, which is there as a whole or not at all. Raises `BackupFailed`."""
+    if file == PIPE:
+        with _written(sys.stdout.buffer) as writing:
+            yield writing
+        return
     if file.exists():
         raise BackupFailed(f"{file} is there already: choose another name")
     draft = file.with_name(f".{file.name}.draft")
     draft.unlink(missing_ok=True)
     try:
-        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-        with os.fdopen(descriptor, "w+b") as opened:
-            with zipfile.ZipFile(opened, "w") as archive:
-                yield archive
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        with os.fdopen(descriptor, "wb") as opened:
+            with _written(opened) as writing:
+                yield writing
             opened.flush()
             os.fsync(opened.fileno())
         draft.rename(file)
@@ -75,21 +105,8 @@ def create(file: Path) -> Iterator[zipfile.ZipFile]:
 
 
 @contextmanager
-def read(file: Path) -> Iterator[tuple[zipfile.ZipFile, Manifest]]:
-    """Read an archive. Raises `BackupFailed` when it is none, or is damaged."""
-    try:
-        archive = zipfile.ZipFile(file)
-        manifest = Manifest.model_validate_json(archive.read(MANIFEST))
-    except OSError as error:
-        raise BackupFailed(f"{file} cannot be read ({error.strerror or error})") from error
-    except (zipfile.BadZipFile, KeyError, ValidationError) as error:
-        raise BackupFailed(f"{file} is no backup of prefect-phantom") from error
-    with archive:
-        try:
-            yield archive, manifest
-        except zipfile.BadZipFile as error:  # a checksum
-            raise BackupFailed(f"{file} is damaged ({error})") from error
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(each) for each in re.findall(r"\d+", text)]
+def _written(stream: IO[bytes]) -> Iterator[Writing]:
+    with tarfile.open(fileobj=stream, mode="w|") as archive:
+        writing = Writing(archive)
+        yield writing
+        writing.finish()

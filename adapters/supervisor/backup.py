@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import zipfile
+import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -11,17 +11,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 import asyncpg
-import psutil
 
 from adapters.settings import PHANTOM_DATABASE, PREFECT_DATABASE, Settings
 from adapters.store.database import database_url, dsn
 from adapters.supervisor.alone import postgres_alone
-from adapters.supervisor.archive import HOME, MANIFEST, Manifest, create
+from adapters.supervisor.archive import HOME, MANIFEST, Writing, create
 from adapters.supervisor.dump import dump
-from adapters.supervisor.environment import SECRET_NAMES
 from adapters.supervisor.failure import BackupFailed, HomeInUse
 from adapters.supervisor.home import Home
 from adapters.supervisor.leftover import find_leftovers
+from adapters.supervisor.manifest import Manifest
 from adapters.supervisor.postgres import own_binaries, socket_url
 
 IN_ORDER = (PREFECT_DATABASE, PHANTOM_DATABASE)
@@ -32,7 +31,7 @@ LEASES = "concurrency_leases"
 
 
 async def back_up(settings: Settings, file: Path, *, binaries: Path | None = None) -> Manifest:
-    """Write the home of `settings` to `file`.
+    """Write the home of `settings` to `file`, or to standard output when that is `PIPE`.
 
     `binaries` are the programs of another PostgreSQL, which has made the home's data folder.
 
@@ -66,14 +65,9 @@ async def _write(home: Home, server: str, file: Path, *, stopped: bool) -> Manif
     try:
         async with _snapshots(server) as snapshots:
             with create(file) as archive:
-                time = datetime.now(UTC)
-                for name, (_, snapshot) in snapshots.items():
-                    with archive.open(f"{name}.dump", "w", force_zip64=True) as entry:
-                        await asyncio.to_thread(dump, own_binaries(), server, name, snapshot, entry)
-                _write_files(home, archive)
                 ours = snapshots[PHANTOM_DATABASE][0]
                 manifest = Manifest(
-                    time=time,
+                    time=datetime.now(UTC),
                     stopped=stopped,
                     databases=list(snapshots),
                     prefect_phantom=version("prefect-phantom"),
@@ -82,7 +76,11 @@ async def _write(home: Home, server: str, file: Path, *, stopped: bool) -> Manif
                     schema_revision=await ours.fetchval("SELECT version_num FROM alembic_version"),
                     settings=_settings(home),
                 )
-                archive.writestr(MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+                archive.add(MANIFEST, f"{manifest.model_dump_json(indent=2)}\n".encode())
+                _write_files(home, archive)
+                for name, (_, snapshot) in snapshots.items():
+                    with archive.open(f"{name}.dump") as entry:
+                        await asyncio.to_thread(dump, own_binaries(), server, name, snapshot, entry)
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise BackupFailed(f"PostgreSQL cannot be used ({error})") from error
     return manifest
@@ -112,7 +110,7 @@ async def _snapshots(server: str) -> AsyncIterator[dict[str, tuple[asyncpg.Conne
         yield found
 
 
-def _write_files(home: Home, archive: zipfile.ZipFile) -> None:
+def _write_files(home: Home, archive: Writing) -> None:
     kept: Sequence[Path] = (
         home.certificate,
         home.certificate_key,
@@ -123,7 +121,7 @@ def _write_files(home: Home, archive: zipfile.ZipFile) -> None:
     )
     for file in (*kept, *_files_of_prefect(home)):
         with suppress(FileNotFoundError):  # there are homes without it; Prefect's come and go
-            archive.writestr(f"{HOME}{file.relative_to(home.path)}", file.read_bytes())
+            archive.add(f"{HOME}{file.relative_to(home.path)}", file.read_bytes())
 
 
 def _files_of_prefect(home: Home) -> Iterator[Path]:
@@ -133,14 +131,8 @@ def _files_of_prefect(home: Home) -> Iterator[Path]:
 
 
 def _settings(home: Home) -> dict[str, str]:
-    """What the gateway of the home was started with, for whoever sets the restored one up."""
-    for leftover in find_leftovers(home.path, "gateway"):
-        leftover.close()
-        with suppress(psutil.Error):
-            return {
-                name: text
-                for name, text in sorted(psutil.Process(leftover.pid).environ().items())
-                if name.startswith("PREFECT_PHANTOM_")
-                and name not in SECRET_NAMES | {"PREFECT_PHANTOM_RUNTIME_KEY"}
-            }
+    """What the gateway of the home was last started with, for whoever sets the restored one up."""
+    with suppress(FileNotFoundError):  # `up` was never started on it
+        settings: dict[str, str] = json.loads(home.settings_file.read_text(encoding="utf-8"))
+        return settings
     return {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -16,11 +15,12 @@ from adapters.store import restored
 from adapters.store.database import Database, create_database, database_url, dsn
 from adapters.store.restored import Settled
 from adapters.supervisor.alone import postgres_alone
-from adapters.supervisor.archive import HOME, Manifest, read
+from adapters.supervisor.archive_reading import Reading, read
 from adapters.supervisor.dump import load
 from adapters.supervisor.failure import BackupFailed
 from adapters.supervisor.home import PRIVATE_FILE, PRIVATE_FOLDER, Home
 from adapters.supervisor.leftover import end_leftovers
+from adapters.supervisor.manifest import Manifest
 from adapters.supervisor.postgres import own_binaries
 
 Waiting = Literal["run", "fail"]
@@ -29,7 +29,10 @@ Waiting = Literal["run", "fail"]
 async def restore(
     settings: Settings, file: Path, *, waiting: Waiting | None = None
 ) -> tuple[Manifest, Settled]:
-    """Make the home of `settings` from `file`. It is there as a whole or not at all.
+    """Make the home of `settings` from `file`, or from standard input when that is `PIPE`.
+
+    It is there as a whole or not at all. An archive is trusted like code: what it holds decides
+    what the new installation runs, and who may log in to it.
 
     `waiting` says whether runs that were not over at the backup may still be carried out. What ran
     on after its backup may have carried them out, so by default they fail then, and run when
@@ -40,7 +43,8 @@ async def restore(
     """
     home = Home(settings.home)
     _refuse_used(home)
-    with read(file) as (archive, manifest):
+    with read(file) as archive:
+        manifest = archive.manifest
         manifest.refuse_newer()
         draft = Home(home.path.with_name(f".{home.path.name}.restoring"))
         await _clear(draft)
@@ -51,9 +55,7 @@ async def restore(
                 # A worker ends what one of its name and key has left: that of the first home may
                 # be alive, and on this machine.
                 draft.runtime_key_file.unlink(missing_ok=True)
-            filling = _Filling(
-                archive, manifest, waiting or ("run" if manifest.stopped else "fail")
-            )
+            filling = _Filling(archive, waiting or ("run" if manifest.stopped else "fail"))
             if settings.database_url is not None:
                 settled = await filling.fill(settings.database_url)
             else:
@@ -81,25 +83,23 @@ async def _clear(draft: Home) -> None:
         await asyncio.to_thread(shutil.rmtree, draft.path)
 
 
-def _write_files(home: Home, archive: zipfile.ZipFile) -> None:
-    for name in archive.namelist():
-        if not name.startswith(HOME):
-            continue
-        inside = PurePosixPath(name.removeprefix(HOME))
+def _write_files(home: Home, archive: Reading) -> None:
+    for name, content in archive.files():
+        inside = PurePosixPath(name)
         if inside.is_absolute() or ".." in inside.parts:
             raise BackupFailed(f"The backup names a file outside of the home: {name}")
         file = home.path / inside
         file.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         file.touch(PRIVATE_FILE)
-        file.write_bytes(archive.read(name))
+        file.write_bytes(content)
 
 
 class _Filling:
     """Fills the databases on a server from an archive."""
 
-    def __init__(self, archive: zipfile.ZipFile, manifest: Manifest, waiting: Waiting) -> None:
+    def __init__(self, archive: Reading, waiting: Waiting) -> None:
         self._archive = archive
-        self._manifest = manifest
+        self._manifest = archive.manifest
         self._waiting = waiting
 
     async def fill(self, server: str) -> Settled:
@@ -108,8 +108,9 @@ class _Filling:
                 await create_database(server, name)
                 await _refuse_full(server, name)
             for name in self._manifest.databases:
-                with self._archive.open(f"{name}.dump") as entry:
+                with self._archive.dump(f"{name}.dump") as entry:
                     await asyncio.to_thread(load, own_binaries(), server, name, entry)
+            self._archive.require_whole()
             return await self._settle(server)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise BackupFailed(f"PostgreSQL cannot be used ({error})") from error

@@ -7,10 +7,10 @@ import shutil
 import signal
 import stat
 import subprocess
+import tarfile
 import tempfile
 import threading
 import time
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -163,8 +163,10 @@ def test_a_backup_is_for_its_owner_and_tells_no_secret_in_its_list(
     system: System, backup: Backup
 ) -> None:
     assert stat.S_IMODE(backup.file.stat().st_mode) == 0o600
-    with zipfile.ZipFile(backup.file) as archive:
-        manifest = archive.read("manifest.json").decode()
+    with tarfile.open(backup.file) as archive:
+        opened = archive.extractfile("manifest.json")
+        assert opened is not None
+        manifest = opened.read().decode()
     assert "PREFECT_PHANTOM_PLAYBOOKS" in manifest
     assert PASSWORD not in manifest
     assert (system.home / "runtime.key").read_text().strip() not in manifest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import stat
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import AsyncIterator, Iterator
@@ -11,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import anyio
 import pytest
 from sqlalchemy import func, select
 
@@ -21,11 +23,13 @@ from adapters.store.database import Database
 from adapters.store.found_playbooks import FoundPlaybook, save_found
 from adapters.store.tables import playbook_runs as runs
 from adapters.supervisor.alone import postgres_alone
+from adapters.supervisor.archive import create
 from adapters.supervisor.backup import back_up
 from adapters.supervisor.failure import BackupFailed, CannotStart, HomeInUse
 from adapters.supervisor.home import Home
 from adapters.supervisor.restore import restore
 from tests.integration.shop import Shop
+from tests.system import OWN_ENVIRONMENT, PROGRAM
 
 pytestmark = pytest.mark.anyio
 OTHERS = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
@@ -82,6 +86,14 @@ async def read(database: Database, ids: dict[str, int]) -> dict[str, tuple[str, 
     async with database.read() as connection:
         rows = {row[0]: tuple(row[1:]) for row in await connection.execute(select(*columns))}
     return {name: rows[run_id] for name, run_id in ids.items()}
+
+
+def member(file: Path, name: str) -> bytes:
+    """The content of a file in an archive."""
+    with tarfile.open(file) as archive:
+        opened = archive.extractfile(name)
+        assert opened is not None
+        return opened.read()
 
 
 @dataclass(frozen=True)
@@ -145,17 +157,64 @@ async def test_what_is_no_whole_backup_leaves_no_home(kept, folder):
 
     await refused("cannot be read")
     bad.write_bytes(content[: len(content) // 2])
+    await refused("damaged")
+    bad.write_bytes(b"")
     await refused("is no backup")
-    with zipfile.ZipFile(kept.file) as whole:
-        manifest = whole.read("manifest.json").decode()
-    with zipfile.ZipFile(bad, "w") as newer:
+    manifest = member(kept.file, "manifest.json").decode()
+    bad.unlink()
+    with create(bad) as newer:
         text = manifest.replace('"schema_revision": "0', '"schema_revision": "9')
-        newer.writestr("manifest.json", text)
+        newer.add("manifest.json", text.encode())
     await refused("of a newer version of prefect-phantom")
     content[len(content) // 3] ^= 0xFF
     bad.write_bytes(content)
     await refused("damaged|cannot be written")
+    without_digests = bytes(content[: content.rindex(b"sha256sums")])
+    bad.write_bytes(without_digests)
+    await refused("damaged|cannot be written")
     assert [each.name for each in folder.iterdir()] == ["bad"]
+
+
+@pytest.mark.attack(
+    "a disk that is read while a backup is made and restored through a pipe that encrypts",
+    "nothing of the backup is on it in plain",
+)
+async def test_a_backup_passes_through_a_pipe_and_is_on_no_disk_in_plain(kept, folder):
+    scratch, sealed = folder / "scratch", folder / "sealed"
+    scratch.mkdir()
+    environment = OWN_ENVIRONMENT | {"TMPDIR": str(scratch), "FILE": str(sealed)}
+    # Stands for `age --encrypt` and `age --decrypt`.
+    flip = "tr '\\000-\\377' '\\200-\\377\\000-\\177'"
+    for words, home in (
+        (f'\'{PROGRAM}\' backup - --home "$HOME_FOLDER" | {flip} > "$FILE"', kept.home.path),
+        (f'{flip} < "$FILE" | \'{PROGRAM}\' restore - --home "$HOME_FOLDER"', folder / "new"),
+    ):
+        done = await anyio.run_process(
+            ["bash", "-o", "pipefail", "-c", words],
+            env=environment | {"HOME_FOLDER": str(home), "LC_ALL": "C"},
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+    assert kept.home.runtime_key.encode() not in sealed.read_bytes()
+    assert [each for each in scratch.rglob("*") if each.is_file()] == []
+    new = Home(folder / "new")
+    assert new.runtime_key == kept.home.runtime_key
+    async with opened(new) as database:
+        assert await read(database, kept.ids) == kept.before
+
+
+async def test_a_backup_of_an_earlier_version_is_restored(kept, folder):
+    old = folder / "old.zip"
+    with tarfile.open(kept.file) as archive, zipfile.ZipFile(old, "w") as zipped:
+        for entry in archive:
+            content = archive.extractfile(entry).read()
+            name = entry.name.partition(".dump/")
+            assert not name[1] or name[2] == "000001"
+            zipped.writestr(f"{name[0]}.dump" if name[1] else entry.name, content)
+    new = Home(folder / "new")
+    await restore(Settings(home=new.path), old)
+    async with opened(new) as database:
+        assert await read(database, kept.ids) == kept.before
 
 
 async def test_only_an_empty_home_that_nobody_uses_is_restored_into(kept, folder):
