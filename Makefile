@@ -109,6 +109,13 @@ lock: $(VENV)/complete ## resolve the newest versions that fit; the lock names n
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements/lock.txt) \
 	  --no-annotate --no-header --output-file requirements/infrastructure.txt
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra redis --extra otel \
+	  --constraint requirements/lock.txt --constraint requirements/infrastructure.txt \
+	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header --output-file requirements/image.txt
+	$(BIN)/uv pip compile --quiet --group build --constraint requirements/lock.txt --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+	  --output-file requirements/build.txt
 	$(BIN)/uv pip compile --quiet --upgrade --group deployments --no-deps --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 	  --output-file requirements/deployments.txt

@@ -7,11 +7,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+import anyio
+import asyncpg
 import pytest
 import yaml
 
+from adapters.settings import PHANTOM_DATABASE
+from adapters.store.database import Database
+from adapters.supervisor.postgres import own_binaries
 from tests.deployments.variables import refused, unknown
 
+pytestmark = pytest.mark.anyio
 VALUE, FOLDER = "f00dbabe", "/srv/f00dbabe"
 FOLDERS = ("PLAYBOOKS", "CERTIFICATE", "CERTIFICATE_KEY")
 PLACE = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
@@ -117,6 +123,57 @@ def test_playbooks_are_the_workers_and_the_gateway_sees_none(compose: dict[str, 
     services = compose["services"]
     having = {name for name, each in services.items() if "/srv/playbooks" in str(each)}
     assert having == {"worker"}
+
+
+def test_every_service_has_its_share_and_leaves_no_memory_on_a_disk(
+    compose: dict[str, Any],
+) -> None:
+    for name, service in compose["services"].items():
+        assert service["mem_limit"], name
+        assert service["pids_limit"] > 0, name
+        assert service["ulimits"] == {"core": 0, "nofile": 65536}, name
+        assert "no-new-privileges:true" in service["security_opt"], name
+
+
+def test_nobody_logs_in_to_postgresql_as_its_superuser(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        for variable, value in service.get("environment", {}).items():
+            assert "postgres:f00dbabe@" not in str(value), (name, variable)
+
+
+async def test_each_role_owns_its_database_and_no_other(
+    postgres_url: str, deployments: Path
+) -> None:
+    """The script that the image of PostgreSQL runs at its first start, on a server of ours."""
+    folder = postgres_url.partition("host=")[2]
+    psql = own_binaries() / "psql"
+    done = await anyio.run_process(
+        [psql, "-v", "ON_ERROR_STOP=1", "--no-psqlrc", "-h", folder, "-U", "postgres",
+         "-f", deployments / "roles.sql", "postgres"],
+        env={"POSTGRES_PHANTOM_PASSWORD": "it's one", "POSTGRES_PREFECT_PASSWORD": "another"},
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    server = await asyncpg.connect(f"postgresql://postgres@/postgres?host={folder}")
+    try:
+        roles = await server.fetch(
+            "SELECT rolname, rolsuper, rolcreatedb, rolcreaterole FROM pg_roles"
+            " WHERE rolname IN ('phantom', 'prefect')"
+        )
+        assert {each["rolname"] for each in roles} == {"phantom", "prefect"}
+        assert not any(value is True for each in roles for value in each.values())
+        database = await Database.open(f"postgresql://phantom@/?host={folder}", PHANTOM_DATABASE)
+        await database.close()
+        prefect = await asyncpg.connect(f"postgresql://prefect@/prefect?host={folder}")
+        await prefect.execute("CREATE EXTENSION pg_trgm")
+        await prefect.close()
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await asyncpg.connect(f"postgresql://prefect@/phantom?host={folder}")
+    finally:
+        for name in ("phantom", "prefect"):
+            await server.execute(f"DROP DATABASE IF EXISTS {name}")
+            await server.execute(f"DROP ROLE IF EXISTS {name}")
+        await server.close()
 
 
 def test_playbooks_have_no_way_to_the_databases(compose: dict[str, Any]) -> None:

@@ -14,6 +14,10 @@ def instructions(deployments: Path) -> list[tuple[str, str]]:
     return [(line.split()[0], line.partition(" ")[2]) for line in lines if line and line[0] != "#"]
 
 
+def _runs(deployments: Path) -> list[str]:
+    return [rest for name, rest in instructions(deployments) if name == "RUN"]
+
+
 def test_everything_that_is_copied_is_there_and_reaches_the_daemon(deployments: Path) -> None:
     ignored = (deployments / "Dockerfile.dockerignore").read_text().splitlines()
     let_in = [line[1:] for line in ignored if line.startswith("!")]
@@ -30,13 +34,18 @@ def test_everything_that_is_copied_is_there_and_reaches_the_daemon(deployments: 
 
 
 def test_what_is_installed_is_locked(deployments: Path) -> None:
-    runs = " ".join(rest for name, rest in instructions(deployments) if name == "RUN")
+    runs = " ".join(_runs(deployments))
     locks = re.findall(r"--(?:constraint|requirement) (\S+)", runs)
     assert set(locks) == {
         "requirements/uv.txt",
-        "requirements/lock.txt",
-        "requirements/infrastructure.txt",
+        "requirements/build.txt",
+        "requirements/image.txt",
     }
+    installs = re.findall(r"pip install ([^&\n]*)", "\n".join(_runs(deployments)))
+    assert len(installs) == 3
+    for words in installs:
+        ours = "--offline" in words and "--no-deps" in words and words.split()[-1] == "dist/*.whl"
+        assert "--require-hashes" in words or ours, words
     for file in locks:
         pinned = [line for line in (ROOT / file).read_text().splitlines() if "==" in line]
         assert len(pinned) == (ROOT / file).read_text().count("==") - sum(

@@ -112,7 +112,8 @@ def test_secrets_are_referred_to_and_the_runtime_api_is_for_those_who_are_marked
         for name in ("runtime", "leases")
     }
     assert served["leases"] == Settings().lease_port
-    rules = manifests["NetworkPolicy", "soar-prefect-phantom"]["spec"]["ingress"]
+    policy = manifests["NetworkPolicy", "soar-prefect-phantom"]["spec"]
+    rules = policy["ingress"]
     marks = [
         each["podSelector"]["matchLabels"]
         for rule in rules
@@ -121,6 +122,48 @@ def test_secrets_are_referred_to_and_the_runtime_api_is_for_those_who_are_marked
     ]
     worker = yaml.safe_load((deployments / "helm" / "prefect-worker.yaml").read_text())["worker"]
     assert marks == [worker["podLabels"]]
+    runs = manifests["NetworkPolicy", "soar-prefect-phantom-runs"]["spec"]
+    assert runs["podSelector"]["matchLabels"] == worker["podLabels"]
+    assert runs["ingress"] == []
+
+
+@pytest.mark.parametrize("values", CASES.values(), ids=CASES)
+def test_no_rule_of_the_network_is_open_to_every_namespace(
+    tools: Path, chart: Path, values: list[str]
+) -> None:
+    manifests = render(tools, chart, values)
+    policies = [each["spec"] for (kind, _), each in manifests.items() if kind == "NetworkPolicy"]
+    assert len(policies) == (0 if "networkPolicy.enabled=false" in values else 2)
+    for policy in policies:
+        assert policy["policyTypes"] == ["Ingress", "Egress"]
+        assert policy["egress"]
+        for rule in policy["egress"]:
+            assert rule["to"]
+        peers = [
+            peer
+            for rule in [*policy["ingress"], *policy["egress"]]
+            for peer in [*rule.get("from", []), *rule.get("to", [])]
+        ]
+        assert peers
+        for peer in peers:
+            assert peer.get("namespaceSelector", {"named": True}) != {}
+            assert peer.get("podSelector", {"named": True}) != {}
+
+
+def test_prefect_and_the_database_are_reached_at_their_ports_alone(
+    tools: Path, chart: Path
+) -> None:
+    for url, port in (
+        ("http://prefect-server:4200/api", 4200),
+        ("https://prefect.example/api", 443),
+        ("http://prefect.example/api", 80),
+    ):
+        manifests = render(
+            tools, chart, [f"prefect.apiUrl={url}", "networkPolicy.databasePort=6432"]
+        )
+        egress = manifests["NetworkPolicy", "soar-prefect-phantom"]["spec"]["egress"]
+        ports = [each["port"] for rule in egress for each in rule["ports"]]
+        assert ports == [53, 53, port, 6432]
 
 
 TLS = "ingress.enabled=true", "ingress.tlsSecretName=soar-tls"
@@ -173,6 +216,8 @@ def notes(tools: Path, chart: Path, values: list[str]) -> str:
         ("settings.keep=1", "keep"),
         ("databaseSecret.key=", "key"),
         ("baseUrl=soar.example", "baseUrl"),
+        ("networkPolicy.workers=", "workers"),
+        ("networkPolicy.database=", "database"),
     ],
 )
 def test_values_that_mean_nothing_are_refused(

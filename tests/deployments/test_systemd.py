@@ -117,6 +117,15 @@ def test_a_unit_holds_no_secret_and_a_playbook_cannot_read_the_gateways(folder: 
     assert "PREFECT_PHANTOM_PLAYBOOKS" not in environment(folder, "gateway")
 
 
+def test_a_unit_takes_no_more_than_its_share_and_leaves_no_memory_on_a_disk(folder: Path) -> None:
+    for name in SERVICES:
+        unit = Unit(folder / f"prefect-phantom-{name}.service")
+        assert unit.values_of("LimitCORE") == ["0"]
+        assert int(unit.values_of("LimitNOFILE")[0]) > 4096
+        assert unit.values_of("MemoryMax")
+        assert unit.values_of("TasksMax")
+
+
 def test_the_target_starts_and_stops_all_of_them(folder: Path) -> None:
     target = (folder / "prefect-phantom.target").read_text()
     for name in SERVICES:

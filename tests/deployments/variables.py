@@ -17,7 +17,8 @@ INTEGRATIONS = Path(sys.prefix) / "infrastructure"
 OTHERS = frozenset(
     {
         *("PATH", "PYTHONUNBUFFERED"),
-        *("POSTGRES_PASSWORD", "POSTGRES_DB"),  # the image of PostgreSQL
+        "POSTGRES_PASSWORD",  # the image of PostgreSQL
+        *("POSTGRES_PHANTOM_PASSWORD", "POSTGRES_PREFECT_PASSWORD"),  # roles.sql
         "REDISCLI_AUTH",  # redis-cli
     }
 )
