@@ -11,11 +11,13 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 
 from flows.guardian.process_tree import FLOW_RUN, Tree
 from flows.runtime import Watch
 from flows.ticket import VARIABLE, hold, take
 from flows.undumpable import become_undumpable
+from flows.warm.reaper import become_reaper
 
 ENGINE = (sys.executable, "-P", "-m", "flows.engine")
 ASK_SECONDS = 2.0
@@ -27,6 +29,7 @@ class Run:
     """The engine's process, the leader of a session of its own. `code` is None while it lives."""
 
     def __init__(self, flow_run_id: str, ticket: str) -> None:
+        become_reaper()
         # What we wait for stays blocked here; the run begins with nothing blocked.
         signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
         environment = os.environ | {VARIABLE: ticket}
@@ -39,7 +42,7 @@ class Run:
         deadline = time.monotonic() + seconds
         while self.code is None and (left := deadline - time.monotonic()) > 0:
             heard = signal.sigtimedwait(HEARD, left)
-            self._collect(os.WNOHANG)
+            self._collect()
             if self.code is None and heard is not None and heard.si_signo == signal.SIGTERM:
                 return True
         return False
@@ -47,12 +50,17 @@ class Run:
     def stop(self, grace_seconds: float) -> None:
         """Ask the run and all it has started to end, and after the grace make them."""
         self.tree.end(grace_seconds)
-        self._collect(0)
+        self._collect(wait=True)
 
-    def _collect(self, options: int) -> None:
-        ended, status = os.waitpid(self.process_id, options)
-        if ended:
+    def _collect(self, *, wait: bool = False) -> None:
+        """Collect what has ended of the run: what it leaves behind becomes ours."""
+        if wait and self.code is None:
+            _, status = os.waitpid(self.process_id, 0)
             self.code = os.waitstatus_to_exitcode(status)
+        with suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+                if ended[0] == self.process_id:
+                    self.code = os.waitstatus_to_exitcode(ended[1])
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -15,6 +16,8 @@ from adapters.output import never_wait_for_output
 from adapters.prefect.job_templates import PoolType, WorkerMissing, job_template
 from adapters.prefect.worker import run_worker
 from adapters.settings import Settings
+from adapters.supervisor.home import Home
+from flows.ticket import ticket_key
 from flows.undumpable import become_undumpable
 
 app = App(name="worker", help="Run playbooks; settings come from the environment.")
@@ -42,8 +45,8 @@ def template(
     ],
     key_name: Annotated[
         str,
-        Parameter(help="Prefect's Secret block, or the cluster's Secret, with the runtime key."),
-    ] = "prefect-phantom-runtime-key",
+        Parameter(help="Prefect's Secret block, or the cluster's Secret, with the ticket key."),
+    ] = "prefect-phantom-ticket-key",
 ) -> None:
     """Print a base job template for a work pool whose runs Prefect's own worker starts."""
     try:
@@ -57,3 +60,24 @@ def template(
     except WorkerMissing as error:
         fail(str(error))
     sys.stdout.write(json.dumps(made, indent=2) + "\n")
+
+
+@app.command(name="ticket-key")
+def print_ticket_key(
+    *, home: Annotated[Path | None, Parameter(help="Folder of the installation.")] = None
+) -> None:
+    """Print the key that containers make tickets with; it opens less than the runtime key.
+
+    It is made of PREFECT_PHANTOM_RUNTIME_KEY, or else of the runtime key in the home.
+    """
+    settings = Settings() if home is None else Settings(home=home)
+    key = settings.runtime_key.get_secret_value() if settings.runtime_key else ""
+    if not key:
+        try:
+            key = Home(settings.home).runtime_key_file.read_text(encoding="ascii").strip()
+        except OSError as error:
+            fail(
+                f"There is no runtime key: set PREFECT_PHANTOM_RUNTIME_KEY, or name the home of an"
+                f" installation with --home ({error.strerror})"
+            )
+    sys.stdout.write(ticket_key(key) + "\n")

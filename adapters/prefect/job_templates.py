@@ -1,7 +1,9 @@
 """Prefect's own base job templates for containers, changed so that they run playbooks.
 
 A template is stored in Prefect and shown in its UI, so it holds no secret: it names the place where
-the runtime key lies, a Secret block for Docker and a Secret of the cluster for Kubernetes.
+the ticket key lies, a Secret block for Docker and a Secret of the cluster for Kubernetes. Prefect's
+worker starts the run by itself there, so nobody can make its ticket before; the key that makes it
+is told to what the container starts, and to no run.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import importlib.util
 import math
 from typing import Any, Literal, TypeAlias
 
+from flows.ticket import KEY_VARIABLE
+
 PoolType: TypeAlias = Literal["docker", "kubernetes"]
 Template: TypeAlias = dict[str, Any]
 
@@ -18,7 +22,7 @@ RUN_COMMAND = "python -P -m flows.contained"
 """What a container starts for its run, by the `python` on its PATH."""
 LABELS = {"prefect-phantom/part": "run"}
 FIELD = "value"
-"""Where in the cluster's Secret the runtime key lies."""
+"""Where in the cluster's Secret the ticket key lies."""
 KILL_SECONDS = 10
 """What the infrastructure allows a stopped run beyond the grace that it gets inside."""
 
@@ -38,7 +42,7 @@ def job_template(
 ) -> Template:
     """Prefect's default template of `pool_type`, for runs in containers of `image`.
 
-    `key_name` names the Secret block (Docker) or the cluster's Secret (Kubernetes) with the runtime
+    `key_name` names the Secret block (Docker) or the cluster's Secret (Kubernetes) with the ticket
     key. Everything that is not ours to decide stays a variable of the pool.
 
     Raises `WorkerMissing`.
@@ -72,18 +76,17 @@ def _for_docker(template: Template, environment: dict[str, str], key_name: str) 
     # Not as a default of the variable: whoever sets `env` of a deployment adds to these.
     template["job_configuration"]["env"] = {
         **environment,
-        "PREFECT_PHANTOM_RUNTIME_KEY": "{{ runtime_key }}",
+        KEY_VARIABLE: "{{ ticket_key }}",
     }
     variables = template["variables"]["properties"]
-    variables["runtime_key"] = {
-        "title": "Runtime Key",
+    variables["ticket_key"] = {
+        "title": "Ticket Key",
         "description": "The block that Prefect's worker reads when it starts a container.",
         "type": "string",
         "default": f"{{{{ prefect.blocks.secret.{key_name} }}}}",
     }
     variables["container_create_kwargs"]["default"] = {
         "restart_policy": {"Name": "no"},  # a run is never started twice
-        "init": True,  # collects what the run leaves behind
         "stop_signal": "SIGTERM",  # whatever the image says
     }
 
@@ -102,5 +105,5 @@ def _for_kubernetes(
     # A list in the manifest is kept beside what the pool and the deployments set as `env`.
     pod["containers"][0]["env"] = [
         *({"name": name, "value": value} for name, value in environment.items()),
-        {"name": "PREFECT_PHANTOM_RUNTIME_KEY", "valueFrom": reference},
+        {"name": KEY_VARIABLE, "valueFrom": reference},
     ]
