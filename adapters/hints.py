@@ -6,7 +6,7 @@ A worker listens to one gateway. What one gateway knows it tells the others, whi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +26,7 @@ class Hints:
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
-        self._listeners: dict[asyncio.Queue[dict[str, Any]], None] = {}
+        self._listeners: dict[asyncio.Queue[dict[str, Any]], str] = {}
         self._turn = 0
 
     def work(self) -> None:
@@ -41,16 +41,18 @@ class Hints:
         elif notice.startswith(STOP):
             self._publish({"stop": notice.removeprefix(STOP)})
 
-    def offer(self, flow_run: dict[str, Any]) -> None:
+    def offer(self, flow_run: dict[str, Any], lacking: Collection[str] = ()) -> None:
         """A flow run to take, as ``{id, deployment_id, name, parameters, tags}``.
 
         One worker after the other is offered one, and need not ask Prefect for it; the others are
-        told that there is work, in case that one has no slot free.
+        told that there is work, in case that one has no slot free. None is offered to workers
+        that are `lacking` its code.
         """
         self._turn += 1
-        for place, listener in enumerate(self._listeners):
-            chosen = self._turn % len(self._listeners) == place
-            self._put(listener, {"offer": flow_run} if chosen else {"work": True})
+        able = [queue for queue, worker in self._listeners.items() if worker not in lacking]
+        chosen = able[self._turn % len(able)] if able else None
+        for listener in self._listeners:
+            self._put(listener, {"offer": flow_run} if listener is chosen else {"work": True})
         self._tell(WORK)
 
     def stop(self, flow_run_id: UUID) -> None:
@@ -68,13 +70,13 @@ class Hints:
         if not listener.full():
             listener.put_nowait(hint)
 
-    async def listen(self, every: float) -> AsyncIterator[dict[str, Any]]:
-        """Every hint from now on; an empty one after `every` seconds of silence.
+    async def listen(self, worker: str, every: float) -> AsyncIterator[dict[str, Any]]:
+        """Every hint for `worker` from now on; an empty one after `every` seconds of silence.
 
         The first says that there is work, for what was missed before.
         """
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(BACKLOG)
-        self._listeners[queue] = None
+        self._listeners[queue] = worker
         try:
             yield {"work": True}
             while True:

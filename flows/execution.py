@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.exceptions import Abort
 from prefect.runtime import deployment, flow_run
-from prefect.states import Cancelled
+from prefect.states import Cancelled, Scheduled
 from pydantic import BaseModel
 
 from flows.body import call, checked_inputs, checked_outputs, in_scope, recorded_outputs
@@ -27,6 +29,8 @@ from flows.shown import show_summary
 from flows.task import perform_in_prefect
 from flows.visible import one_line, visible
 
+AGAIN_SECONDS = 5.0
+LONGEST_AGAIN_SECONDS = 300.0
 RUN_TAG = "playbook_run:"
 LONGEST_NAME = 80
 """How much of a container's name stands in that of a run."""
@@ -128,10 +132,22 @@ def _claimed(
         _announce(claim, definition, began_in_prefect=claim.playbook_run_id != playbook_run_id)
         return _carried_out(definition, attempt)
     except Superseded as superseded:
+        if superseded.begins_elsewhere:
+            _schedule_again(superseded)
+            raise Abort(str(superseded)) from superseded
         if superseded.held_elsewhere:
             # The flow run is the other process's: leave its state alone and go quietly.
             raise Abort(str(superseded)) from superseded
         return Cancelled(message=visible(str(superseded)))
+
+
+def _schedule_again(superseded: Superseded) -> None:
+    """Offer the flow run to other workers again: the oftener it came here, the later."""
+    seconds = min(AGAIN_SECONDS * 2**flow_run.run_count, LONGEST_AGAIN_SECONDS)
+    time = datetime.now(UTC) + timedelta(seconds=seconds)
+    later: State[None] = Scheduled(scheduled_time=time, message=str(superseded))
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(UUID(flow_run.id), later, force=True)
 
 
 def _carried_out(definition: Definition, attempt: Attempt) -> Any:  # noqa: ANN401 - the playbook's own

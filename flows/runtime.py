@@ -48,10 +48,14 @@ class RuntimeRefused(Exception):
 class Superseded(Exception):
     """This process may not go on: its run is over, cancelled or held by another process."""
 
-    def __init__(self, message: str, *, held_elsewhere: bool) -> None:
+    def __init__(
+        self, message: str, *, held_elsewhere: bool, begins_elsewhere: bool = False
+    ) -> None:
         super().__init__(message)
         self.held_elsewhere = held_elsewhere
         """Whether another process holds the run; if so its Prefect state is not ours to set."""
+        self.begins_elsewhere = begins_elsewhere
+        """Whether it is to begin on another worker, which has its code."""
 
 
 class Claim(BaseModel):
@@ -384,7 +388,11 @@ def _post(client: httpx.Client, path: str, token: str, body: dict[str, Any]) -> 
         message = f"{client.base_url} is no runtime API: it answers HTTP {answer.status_code}"
         raise RuntimeRefused(message) from error
     if answer.status_code == httpx.codes.CONFLICT:
-        raise Superseded(content["message"], held_elsewhere=content["held_elsewhere"])
+        raise Superseded(
+            content["message"],
+            held_elsewhere=content["held_elsewhere"],
+            begins_elsewhere=content.get("begins_elsewhere", False),
+        )
     if answer.is_error:
         raise RuntimeRefused(content["message"])
     return content

@@ -69,6 +69,7 @@ def _look(connection: Connection) -> Iterator[Finding]:
         yield from _prefect(health)
         yield from _workers(health)
         yield from _runs(health)
+        yield from look_at_reports(health)
         yield from _playbooks(playbooks)
         yield from (Finding(each.ok, each.sentence) for each in health.exposure)
 
@@ -191,6 +192,27 @@ def _runs(health: Health) -> Iterator[Finding]:
     ok = runs.oldest_seconds <= WAITING_SECONDS
     advice = "" if ok else ": see the workers, or give them more slots"
     yield Finding(ok, f"{counts}; the oldest waits for {runs.oldest_seconds:.0f} s{advice}.")
+
+
+def look_at_reports(health: Health) -> Iterator[Finding]:
+    """Whether the workers have the same playbooks."""
+    reports = health.playbook_reports
+    held = next((report for report in reports if report.holds), None)
+    if held is None:
+        yield Finding(ok=False, sentence="No worker has reported playbooks yet: see its log.")
+        return
+    for report in reports:
+        if report.digest != held.digest:
+            yield Finding(
+                ok=False,
+                sentence=f"Worker {report.worker} has other playbooks ({report.digest[:8]}) than"
+                f" worker {held.worker} ({held.digest[:8]}), whose report holds: runs go to those"
+                " that have the same. Give them the same files at the same path.",
+            )
+        for folder in report.empty_folders:
+            yield Finding(
+                ok=True, sentence=f"Worker {report.worker} finds no playbooks in {folder}."
+            )
 
 
 def _playbooks(playbooks: list[Playbook]) -> Iterator[Finding]:

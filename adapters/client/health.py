@@ -57,6 +57,16 @@ class ExposureFinding(BaseModel):
     sentence: str
 
 
+class PlaybookReport(BaseModel):
+    """What a worker has found of playbooks; of the one that `holds` runs are made."""
+
+    worker: str
+    digest: str
+    empty_folders: list[str]
+    holds: bool
+    report_time: datetime
+
+
 class Health(BaseModel):
     """All of it."""
 
@@ -66,3 +76,4 @@ class Health(BaseModel):
     runs: RunsHealth
     exposure: list[ExposureFinding] = []
     """What its listeners let others do; older gateways do not say."""
+    playbook_reports: list[PlaybookReport] = []

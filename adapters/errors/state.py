@@ -103,14 +103,21 @@ class AppsUnknown(Unavailable):
 class Superseded(PhantomError):
     """An attempt may not go on: the run is over, cancelled, or held by another process."""
 
-    def __init__(self, message: str, *, held_elsewhere: bool = False) -> None:
+    def __init__(
+        self, message: str, *, held_elsewhere: bool = False, begins_elsewhere: bool = False
+    ) -> None:
         super().__init__(message)
         self.held_elsewhere = held_elsewhere
+        self.begins_elsewhere = begins_elsewhere
 
     @property
     def fields(self) -> dict[str, object]:
-        """Whether another process holds the run, so that its Prefect state is not this one's."""
-        return {"held_elsewhere": self.held_elsewhere}
+        """Whether another process holds the run, so that its Prefect state is not this one's.
+
+        And, if so, that it is to begin on another worker, which has its code.
+        """
+        elsewhere = {"begins_elsewhere": True} if self.begins_elsewhere else {}
+        return {"held_elsewhere": self.held_elsewhere, **elsewhere}
 
 
 class OtherFlowRun(Superseded):

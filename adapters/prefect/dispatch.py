@@ -24,7 +24,7 @@ from adapters.prefect.outage import is_outage
 from adapters.prefect.turns import REQUEST_LABEL
 from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store import dispatch_queue, playbooks
+from adapters.store import dispatch_queue, playbook_reports, playbooks
 from adapters.store.database import Database
 from adapters.store.dispatch_queue import QueuedRun
 from adapters.store.playbooks import Playbook
@@ -154,6 +154,7 @@ class Dispatcher:
             if flow_run_id is not None:
                 created[run.id] = flow_run_id
                 await dispatch_queue.record(self.database, {run.id: flow_run_id})
+        lacking = await playbook_reports.lacking(self.database, playbook.id)
         for run, body in zip(runs, bodies, strict=True):
             if run.id in created:
                 logger.info(
@@ -163,7 +164,7 @@ class Dispatcher:
                     | {"flow_run_id": created[run.id]},
                 )
                 offered = {"id": str(created[run.id]), "deployment_id": str(deployment_id)}
-                self.hints.offer({**body, **offered})
+                self.hints.offer({**body, **offered}, lacking)
         self.reconcile.notify()
 
     async def _create_one(

@@ -88,6 +88,12 @@ class GatewayClient:
         answer = await self._post("playbooks", {"digest": digest}, patience=3)
         return bool(answer["known"])
 
+    async def lacking(self, deployment_ids: Iterable[UUID]) -> set[UUID]:
+        """Those deployments of which this worker has other code than it should."""
+        ids = [str(deployment_id) for deployment_id in deployment_ids]
+        answer = await self._post("lacking", {"deployment_ids": ids}, patience=1)
+        return {UUID(text) for text in answer["deployment_ids"]}
+
     async def hints(self) -> AsyncIterator[dict[str, Any]]:
         """Hints as they come, until the connection breaks.
 

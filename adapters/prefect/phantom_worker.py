@@ -172,11 +172,22 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             work_queue_names=list(self._work_queues) or None,
         )
         new = [entry.flow_run for entry in answer if entry.flow_run.id not in self._turns.taken]
-        due = [flow_run for flow_run in new if self._is_due(flow_run)]
+        due = await self._with_code([flow_run for flow_run in new if self._is_due(flow_run)])
         taken = self._turns.found(due, max(0, self._free()))
         for flow_run in taken:
             self._start(self._carry_out(flow_run))
         return taken
+
+    async def _with_code(self, flow_runs: list[FlowRun]) -> list[FlowRun]:
+        """Those whose code this worker has as it should be; the others are left to others."""
+        deployments = {each.deployment_id for each in flow_runs if each.deployment_id is not None}
+        if not deployments:
+            return flow_runs
+        # Without an answer a run is claimed at the gateway later, which then looks at it, too.
+        with suppress(httpx.HTTPError, GatewayRefused):
+            lacking = await self._gateway.lacking(deployments)
+            return [each for each in flow_runs if each.deployment_id not in lacking]
+        return flow_runs
 
     def _is_due(self, flow_run: FlowRun) -> bool:
         """Whether to take it now; a little too early is looked at again at its time."""

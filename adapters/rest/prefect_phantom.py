@@ -13,11 +13,20 @@ from adapters.rest.gateway import Gateway
 from adapters.rest.openapi.operation import Operation
 from adapters.rest.responses import answer
 from adapters.rest.times import timestamp
-from adapters.store import measures, schema
+from adapters.store import measures, playbook_reports, schema
 from adapters.store.workers import KnownWorker
 
 
-@Operation(answer={"database": {}, "prefect": {}, "workers": [], "runs": {}, "exposure": []})
+@Operation(
+    answer={
+        "database": {},
+        "prefect": {},
+        "workers": [],
+        "runs": {},
+        "playbook_reports": [],
+        "exposure": [],
+    }
+)
 async def health(request: Request) -> Response:
     """``/rest/prefect_phantom/health``: what only the gateway can see of itself and its parts."""
     gateway = Gateway.of(request)
@@ -36,6 +45,10 @@ async def health(request: Request) -> Response:
                     gateway.settings,
                     password_in_use=await is_in_use(gateway.database, gateway.settings),
                 )
+            ],
+            "playbook_reports": [
+                asdict(report) | {"report_time": timestamp(report.report_time)}
+                for report in await playbook_reports.read_all(gateway.database)
             ],
         }
     )

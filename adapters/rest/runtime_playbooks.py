@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from uuid import UUID
 
 from pydantic import Field, JsonValue
 from starlette.requests import Request
@@ -48,6 +49,10 @@ class _Report(RuntimeMessage):
     """Left out by a worker that says no more than that it still has them."""
 
 
+class _Deployments(RuntimeMessage):
+    deployment_ids: list[UUID] = Field(max_length=MOST_PLAYBOOKS)
+
+
 async def _report(request: Request) -> Response:
     """A worker has found these playbooks; `known` tells whether the gateway has all it needs."""
     message = await read(request, _Report)
@@ -69,4 +74,16 @@ async def _report(request: Request) -> Response:
     return answer({"known": True})
 
 
-ROUTES = [runtime_route("workers/{name}/playbooks", key, _report)]
+async def _lacking(request: Request) -> Response:
+    """Which of the deployments a worker must leave to others, since it has other code of them."""
+    message = await read(request, _Deployments)
+    lacked = await playbook_reports.lacked(
+        request.app.state.database, request.path_params["name"], message.deployment_ids
+    )
+    return answer({"deployment_ids": [str(each) for each in lacked]})
+
+
+ROUTES = [
+    runtime_route("workers/{name}/playbooks", key, _report),
+    runtime_route("workers/{name}/lacking", key, _lacking),
+]

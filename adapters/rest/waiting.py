@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from adapters.rest.times import timestamp
 from adapters.store.dispatch_status import MOST_AHEAD, Waiting
 
@@ -14,7 +16,11 @@ def waiting_reason(waiting: Waiting, work_pool: str) -> str:
         return f'Work pool "{work_pool}" is paused'
     if waiting.workers == 0:
         return f'No worker of work pool "{work_pool}" is online'
+    if waiting.lacking and not waiting.having:
+        return f"No worker has the newest code of its playbook: not {_names(waiting.lacking)}"
     parts = []
+    if waiting.lacking:
+        parts.append(f"Only {_names(waiting.having)} has the newest code of its playbook")
     if waiting.slots is not None and waiting.busy >= waiting.slots:
         parts.append(
             f'The one slot of work pool "{work_pool}" is busy'
@@ -28,6 +34,10 @@ def waiting_reason(waiting: Waiting, work_pool: str) -> str:
             "It is being handed to Prefect" if waiting.queued else "A worker is to take it next"
         )
     return "; ".join(parts)
+
+
+def _names(workers: Sequence[str]) -> str:
+    return f"worker {' and '.join(workers)}"
 
 
 def _ahead(count: int) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     LargeBinary,
     Row,
     Select,
+    Text,
     any_,
     bindparam,
     func,
@@ -29,6 +30,7 @@ from adapters.store import run_log
 from adapters.store.database import Database
 from adapters.store.leases import FROM_NOW
 from adapters.store.measures import RUNS_ACCEPTED
+from adapters.store.playbook_reports import is_lacking
 from adapters.store.playbook_runs import finish
 from adapters.store.prepared import Prepared
 from adapters.store.run_log import Line
@@ -42,6 +44,7 @@ CANCELLED = "Playbook run {id} was cancelled"
 REMOVED = (
     "Playbook run {id} has been removed; start the playbook once more, without the tag of that run"
 )
+OTHER_CODE = "Worker {worker} has other code of playbook {playbook} than it should"
 HELD = "Playbook run {id} is held by another process"
 STALE = "This attempt is no longer the run's current one"
 
@@ -105,7 +108,8 @@ async def claim(
     """Give the run to the process that asks, if it may have it, and with it the `token`.
 
     Raises:
-        Superseded: the run has ended, is cancelled, or is held by another process.
+        Superseded: the run has ended, is cancelled, is held by another process, or is to be left
+            to a worker that has its code.
         OtherFlowRun: the run is another flow run's; this one may be `copied` from that.
         NotReady: the dispatcher has not yet recorded the flow run.
         ContainerNotFound, PlaybookNotFound, Invalid: a run that began in Prefect cannot be made.
@@ -128,13 +132,16 @@ async def _claim(
     row = await _lock(connection, request)
     if row is None:
         run_id = await _insert(connection, request, repositories)
-        row = (await connection.execute(_run().where(runs.c.id == run_id))).one()
+        row = (await connection.execute(_run(request).where(runs.c.id == run_id))).one()
     if row.end_time is not None:
         raise Superseded(OVER.format(id=row.id))
     if row.cancel_time is not None:
         raise Superseded(CANCELLED.format(id=row.id))
     if row.claim_id not in {None, request.claim_id}:
         raise Superseded(HELD.format(id=row.id), held_elsewhere=True)
+    if row.is_lacking and row.deployment_id == request.deployment_id:
+        message = OTHER_CODE.format(worker=request.worker, playbook=row.playbook)
+        raise Superseded(message, begins_elsewhere=True)
     attempt = row.attempt if row.claim_id == request.claim_id else row.attempt + 1
     await connection.execute(
         update(runs)
@@ -165,14 +172,17 @@ async def _claim(
     )
 
 
-def _run() -> Select[Any]:
+def _run(request: ClaimRequest) -> Select[Any]:
     name = (playbooks.c.repository + "/" + playbooks.c.name).label("playbook")
-    return select(runs, name).join(playbooks, playbooks.c.id == runs.c.playbook_id)
+    lacking = is_lacking(literal(request.worker, Text)).label("is_lacking")
+    return select(runs, name, playbooks.c.deployment_id, lacking).join(
+        playbooks, playbooks.c.id == runs.c.playbook_id
+    )
 
 
 async def _lock(connection: AsyncConnection, request: ClaimRequest) -> Row[Any] | None:
     """The locked row of the request, or None for a run that began in Prefect and is new."""
-    locked = _run().with_for_update(of=runs)
+    locked = _run(request).with_for_update(of=runs)
     of_flow_run = locked.where(runs.c.flow_run_id == request.flow_run_id)
     if request.playbook_run_id is None:
         return (await connection.execute(of_flow_run)).one_or_none()

@@ -29,6 +29,10 @@ class Waiting:
     slots: int | None
     paused: bool | None
     unreachable_time: datetime | None
+    having: list[str]
+    """Workers that have the code of its playbook as the report that holds."""
+    lacking: list[str]
+    """Workers that have other code of it."""
 
 
 # The order has PostgreSQL walk the queue's index from the run on; any 1000 rows would do, and for a
@@ -57,9 +61,29 @@ _READ = Prepared(
              WHERE work_pool = :work_pool
                AND seen_time >= now() - make_interval(secs => :offline_seconds))
           ) AS slots,
-          status.workers, status.paused, status.unreachable_time
+          status.workers, status.paused, status.unreachable_time,
+          coalesce(code.having, '{}') AS having, coalesce(code.lacking, '{}') AS lacking
         FROM playbook_runs AS run
         LEFT JOIN dispatch_status AS status ON status.work_pool = :work_pool
+        LEFT JOIN LATERAL (
+          SELECT array_agg(worker) FILTER (WHERE has_it) AS having,
+            array_agg(worker) FILTER (WHERE NOT has_it) AS lacking
+          FROM (
+            SELECT report.worker, EXISTS (
+              SELECT FROM reported_playbooks AS reported
+              WHERE reported.worker = report.worker
+                AND (reported.repository, reported.name, reported.entrypoint, reported.digest)
+                  = (playbook.repository, playbook.name, playbook.entrypoint, playbook.digest)
+                AND reported.folder IS NOT DISTINCT FROM playbook.folder
+            ) AS has_it
+            FROM playbook_reports AS report JOIN playbooks AS playbook
+              ON playbook.id = run.playbook_id AND playbook.digest <> '' AND playbook.error = ''
+            WHERE report.digest <> '' AND (
+              report.lasting OR report.seen_time >= now() - make_interval(secs => :offline_seconds)
+            )
+            ORDER BY report.worker
+          ) AS told
+        ) AS code ON true
         WHERE run.id = :playbook_run_id
         """
     ).bindparams(

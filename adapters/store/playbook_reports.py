@@ -11,8 +11,26 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,9 +38,14 @@ from adapters.repositories import Repositories
 from adapters.store import found_playbooks
 from adapters.store.database import Database
 from adapters.store.found_playbooks import FoundPlaybook
+from adapters.store.prepared import Prepared
 from adapters.store.tables import playbook_reports as reports
+from adapters.store.tables import playbooks
 from adapters.store.tables import reported_playbooks as reported
 from adapters.store.workers import FORGOTTEN, OFFLINE_SECONDS
+
+NOTHING = ""
+"""The digest of a worker that has yet to say what it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +110,13 @@ async def keep(database: Database, report: Report, repositories: Repositories) -
         await connection.execute(delete(reports).where(*others, old))
 
 
+async def expect(database: Database, worker: str) -> None:
+    """Note that a worker begins whose report is to come: until then it is given no run."""
+    row = upsert(reports).values(worker=worker, digest=NOTHING)
+    async with database.begin() as connection:
+        await connection.execute(row.on_conflict_do_nothing())
+
+
 async def renew(database: Database, worker: str, digest: str) -> bool:
     """Note that a worker is there with these contents; False when they are not known."""
     query = update(reports).where(reports.c.worker == worker, reports.c.digest == digest)
@@ -109,6 +139,49 @@ async def settle(database: Database, repositories: Repositories) -> str | None:
         return worker
 
 
+def is_lacking(worker: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a worker has said what it has, and that is not the code of a row of playbooks."""
+    other = reports.alias()
+    has_it = (
+        (reported.c.worker == worker)
+        & (reported.c.repository == playbooks.c.repository)
+        & (reported.c.name == playbooks.c.name)
+        & (reported.c.entrypoint == playbooks.c.entrypoint)
+        & reported.c.folder.is_not_distinct_from(playbooks.c.folder)
+        & (reported.c.digest == playbooks.c.digest)
+    )
+    has_reported = exists().where(other.c.worker == worker)
+    # A row without a digest was stored by a version that knew none.
+    return (playbooks.c.digest != "") & has_reported & ~exists().where(has_it)
+
+
+_LACKING = Prepared(
+    select(reports.c.worker)
+    .join(playbooks, true())
+    .where(
+        playbooks.c.id == bindparam("of_playbook", type_=BigInteger),
+        is_lacking(reports.c.worker),
+    )
+)
+_LACKED = Prepared(
+    select(playbooks.c.deployment_id).where(
+        playbooks.c.deployment_id == any_(bindparam("deployment_ids", type_=ARRAY(Uuid))),
+        is_lacking(bindparam("of_worker", type_=Text)),
+    )
+)
+
+
+async def lacking(database: Database, playbook_id: int) -> set[str]:
+    """The workers that have other code of a playbook than the report which holds."""
+    return {row["worker"] for row in await database.fetch_all(_LACKING, of_playbook=playbook_id)}
+
+
+async def lacked(database: Database, worker: str, deployment_ids: Sequence[UUID]) -> list[UUID]:
+    """Those of the deployments whose code this worker does not have as the report that holds."""
+    rows = await database.fetch_all(_LACKED, of_worker=worker, deployment_ids=list(deployment_ids))
+    return [row["deployment_id"] for row in rows]
+
+
 async def read_all(database: Database) -> list[KnownReport]:
     """The reports of workers that are there, and the one that holds, by their workers' names."""
     columns = (reports.c[name] for name in KnownReport.__dataclass_fields__)
@@ -119,7 +192,8 @@ async def read_all(database: Database) -> list[KnownReport]:
 
 def _stands() -> ColumnElement[bool]:
     online = text(f"now() - interval '{OFFLINE_SECONDS} seconds'")
-    return reports.c.lasting | (reports.c.seen_time >= online)
+    here = reports.c.lasting | (reports.c.seen_time >= online)
+    return here & (reports.c.digest != NOTHING)
 
 
 async def _choose(connection: AsyncConnection) -> str | None:

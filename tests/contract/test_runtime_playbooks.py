@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from sqlalchemy import text
 
 from adapters.repositories import Repositories
-from adapters.store import playbook_reports, playbooks
+from adapters.store import dispatch_status, playbook_reports, playbooks
 from adapters.store.database import Database
 from tests.runtime_key import KEY
 
@@ -161,6 +163,138 @@ async def test_a_playbook_comes_back_with_its_id(database: Database, report) -> 
     await report("one", "d1", playbook("hunt"))
     assert (await row()).id == first.id
     assert ((await row()).gone_time, (await row()).error) == (None, "")
+
+
+@pytest.fixture
+async def hunt(database: Database, report) -> playbooks.Playbook:
+    """A playbook with a deployment, of which worker one has old code and worker two the newest."""
+    await report("one", "d1", playbook("hunt"))
+    await report("two", "d2", playbook("hunt"))
+    (row,) = await playbooks.read_all(database)
+    await playbooks.record_deployment(
+        database, row.id, uuid4(), digest="registered", isolation="fork"
+    )
+    return await playbooks.read(database, row.id)
+
+
+@pytest.fixture
+def accepted(client: httpx.AsyncClient, container: int) -> Callable[[], Awaitable[int]]:
+    """Accepts a run of local/hunt; returns its id."""
+
+    async def accepted() -> int:
+        body = {"container_id": container, "playbook_id": "local/hunt", "run": True}
+        return int((await client.post("/rest/playbook_run", json=body)).json()["playbook_run_id"])
+
+    return accepted
+
+
+async def test_a_worker_is_told_which_runs_to_leave_to_others(
+    ask: Ask, database: Database, hunt: playbooks.Playbook
+) -> None:
+    async def lacking(worker: str) -> list[str]:
+        ids = [str(hunt.deployment_id), str(uuid4())]
+        answer = await ask(f"workers/{worker}/lacking", KEY, {"deployment_ids": ids})
+        told: list[str] = answer.json()["deployment_ids"]
+        return told
+
+    assert await lacking("one") == [str(hunt.deployment_id)]
+    assert await lacking("two") == []
+    assert await lacking("never heard of, such as Prefect's own") == []
+    assert await playbook_reports.lacking(database, hunt.id) == {"one"}
+
+
+async def test_a_worker_that_begins_leaves_runs_to_others_until_it_has_reported(
+    ask: Ask, database: Database, hunt: playbooks.Playbook, report, shelf
+) -> None:
+    await ask("workers/three/started", KEY, {})
+    assert await playbook_reports.lacking(database, hunt.id) == {"one", "three"}
+    assert await shelf() == {"hunt": "d2"}
+    await report("three", "d2", playbook("hunt"))
+    assert await playbook_reports.lacking(database, hunt.id) == {"one"}
+
+
+async def test_the_same_code_at_another_path_is_not_the_same(
+    database: Database, hunt: playbooks.Playbook, report
+) -> None:
+    await report("three", "d2", playbook("hunt", folder="/srv/elsewhere"))
+    await report("four", "d4", playbook("more"))
+    await report("two", "d5", playbook("hunt"))
+    assert await playbook_reports.lacking(database, hunt.id) == {"one", "three", "four"}
+
+
+@pytest.mark.attack(
+    "a worker with old code of a playbook takes its run from Prefect all the same",
+    "its claim is refused, and the run begins where the newest code is",
+)
+async def test_a_run_is_claimed_only_where_the_newest_code_is(
+    ask: Ask, hunt: playbooks.Playbook, accepted, change
+) -> None:
+    run_id, flow_run_id = await accepted(), str(uuid4())
+    await change(run_id, dispatch_time=datetime.now(UTC), flow_run_id=UUID(flow_run_id))
+    message = {
+        "claim_id": str(uuid4()), "flow_run_id": flow_run_id, "playbook": "hunt",
+        "deployment_id": str(hunt.deployment_id), "playbook_run_id": run_id, "container_id": 1,
+        "scope": "all", "inputs": None, "hostname": "h", "process_id": 7, "process_start": 1.5,
+    }  # fmt: skip
+    refused = await ask("claim", KEY, {**message, "worker": "one"})
+    assert refused.status_code == 409, refused.text
+    assert refused.json()["begins_elsewhere"] is True
+    assert refused.json()["message"] == (
+        "Worker one has other code of playbook local/hunt than it should"
+    )
+    taken = await ask("claim", KEY, {**message, "worker": "two"})
+    assert taken.json()["playbook_run_id"] == run_id
+
+
+async def test_a_flow_run_that_began_in_prefect_gets_no_row_where_the_code_is_old(
+    ask: Ask, client: httpx.AsyncClient, hunt: playbooks.Playbook, container: int
+) -> None:
+    message = {
+        "claim_id": str(uuid4()), "flow_run_id": str(uuid4()), "playbook": "hunt",
+        "deployment_id": str(hunt.deployment_id), "playbook_run_id": None,
+        "container_id": container, "scope": "all", "inputs": None, "hostname": "h",
+        "process_id": 7, "process_start": 1.5,
+    }  # fmt: skip
+    refused = await ask("claim", KEY, {**message, "worker": "one"})
+    assert refused.json()["begins_elsewhere"] is True
+    rows = (await client.get(f"/rest/playbook_run?_filter_playbook={hunt.id}")).json()
+    assert rows["count"] == 0
+    assert (await ask("claim", KEY, {**message, "worker": "two"})).status_code == 200
+
+
+async def test_a_run_that_waits_says_who_has_its_code(
+    database: Database, hunt: playbooks.Playbook, accepted, read, gone
+) -> None:
+    await dispatch_status.note_reached(database, "phantom", workers=2, slots=None, paused=False)
+    run_id = await accepted()
+    assert hunt.digest == "d2"
+    assert (await read(run_id))["misc"]["waiting"] == (
+        "Only worker two has the newest code of its playbook"
+    )
+    async with database.begin() as connection:
+        # As between the moment when a worker is gone and the next look at that.
+        await connection.execute(
+            text("UPDATE playbook_reports SET seen_time = 'epoch' WHERE worker = 'two'")
+        )
+    assert (await read(run_id))["misc"]["waiting"] == (
+        "No worker has the newest code of its playbook: not worker one"
+    )
+    await gone("two")
+    assert (await read(run_id))["misc"]["waiting"] == "It is being handed to Prefect"
+
+
+async def test_health_tells_what_each_worker_has(
+    client: httpx.AsyncClient, hunt: playbooks.Playbook, report
+) -> None:
+    await report("late", "d0", empty_folders=[FOLDER])
+    told = (await client.get("/rest/prefect_phantom/health")).json()["playbook_reports"]
+    assert hunt.digest == "d2"
+    assert [(each["worker"], each["digest"], each["holds"]) for each in told] == [
+        ("late", "d0", False),
+        ("one", "d1", False),
+        ("two", "d2", True),
+    ]
+    assert told[0]["empty_folders"] == [FOLDER]
 
 
 @pytest.mark.parametrize(

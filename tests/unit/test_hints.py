@@ -18,8 +18,10 @@ def hints() -> Hints:
     return Hints(lambda _: None)
 
 
-async def _listening(hints: Hints, every: float = 60) -> AsyncIterator[dict[str, Any]]:
-    listener = hints.listen(every)
+async def _listening(
+    hints: Hints, every: float = 60, worker: str = "one"
+) -> AsyncIterator[dict[str, Any]]:
+    listener = hints.listen(worker, every)
     assert await anext(listener) == WORK
     return listener
 
@@ -76,3 +78,14 @@ async def test_one_who_went_away_is_offered_nothing(hints: Hints) -> None:
     for number in range(2):
         hints.offer({"id": number})
         assert await anext(second) == {"offer": {"id": number}}
+
+
+async def test_an_offer_goes_to_none_that_lacks_its_code(hints: Hints) -> None:
+    old = await _listening(hints, worker="old")
+    new = await _listening(hints, worker="new")
+    for number in range(3):
+        hints.offer({"id": number}, {"old"})
+        assert await anext(new) == {"offer": {"id": number}}
+        assert await anext(old) == WORK
+    hints.offer({"id": 3}, {"old", "new"})
+    assert [await anext(old), await anext(new)] == [WORK, WORK]

@@ -1,0 +1,51 @@
+"""What ``doctor`` makes of what the gateway says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from adapters.cli import doctor
+from adapters.client.health import Health, PlaybookReport
+
+
+def health(*reports: PlaybookReport) -> Health:
+    return Health.model_construct(playbook_reports=list(reports))
+
+
+def report(worker: str, digest: str, *folders: str, holds: bool = False) -> PlaybookReport:
+    return PlaybookReport(
+        worker=worker,
+        digest=digest * 64,
+        empty_folders=list(folders),
+        holds=holds,
+        report_time=datetime.now(UTC),
+    )
+
+
+def told(*reports: PlaybookReport) -> list[tuple[bool, str]]:
+    return [(each.ok, each.sentence) for each in doctor.look_at_reports(health(*reports))]
+
+
+def test_workers_with_the_same_playbooks_are_nothing_to_tell() -> None:
+    assert told(report("one", "a", holds=True), report("two", "a")) == []
+
+
+def test_two_workers_with_different_playbooks_are_both_named() -> None:
+    ((ok, sentence),) = told(report("one", "a"), report("two", "b", holds=True))
+    assert not ok
+    assert sentence.startswith(
+        "Worker one has other playbooks (aaaaaaaa) than worker two (bbbbbbbb), whose report holds"
+    )
+
+
+def test_a_folder_without_playbooks_is_told() -> None:
+    findings = told(report("one", "a", "/srv/playbooks", holds=True))
+    assert findings == [(True, "Worker one finds no playbooks in /srv/playbooks.")]
+
+
+@pytest.mark.parametrize("reports", [(), (report("one", "a"),)])
+def test_without_a_report_that_holds_it_says_so(reports: tuple[PlaybookReport, ...]) -> None:
+    ((ok, sentence),) = told(*reports)
+    assert (ok, sentence) == (False, "No worker has reported playbooks yet: see its log.")
