@@ -32,6 +32,8 @@ from adapters.prefect.copies import is_copy
 from adapters.prefect.deployments import Deployments
 from adapters.prefect.dispatch import Dispatcher
 from adapters.prefect.events import Events
+from adapters.prefect.gone_playbooks import GonePlaybooks
+from adapters.prefect.kept_deployments import KeptDeployments
 from adapters.prefect.outage import prefect_dependency
 from adapters.prefect.reconcile import Reconciler
 from adapters.prefect.repositories import Repositories
@@ -128,6 +130,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             database=database,
             settings=settings,
             deployments=deployments,
+            gone=GonePlaybooks(database=database, client=client, reconcile=reconcile),
             reported=reported,
             dispatch=dispatch,
         )
@@ -178,6 +181,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             notices=notices,
             prefect=functools.partial(read_condition, client, settings.work_pool),
             keeper=assets,
+            deployments=KeptDeployments(client),
             traced=tracing.begin(),
             announce=announcer.tell,
             names=host_names(settings, settings.host),

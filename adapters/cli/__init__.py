@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import cyclopts
 
-from adapters.cli import activation, asset, container, playbook, role, run, token, user
+from adapters.cli import activation, asset, container, forgetting, playbook, role, run, token, user
 from adapters.cli.arguments import move_secrets
 
 app = cyclopts.App(
@@ -24,6 +24,7 @@ app.command("adapters.cli.restore:restore", help="Make a home from the file of a
 app.command("adapters.cli.doctor:doctor", help="Check every part and say what to do.")
 playbook.app.command(activation.activate)
 playbook.app.command(activation.deactivate)
+playbook.app.command(forgetting.forget)
 app.command(playbook.app)
 app.command(run.app)
 app.command(container.app)

@@ -56,6 +56,8 @@ def json_object(_: object, tokens: Sequence[Token]) -> dict[str, Any]:
 
 
 def _state(playbook: Playbook) -> Text:
+    if playbook.gone:
+        return Text("gone", style="yellow")
     if playbook.error:
         return Text("broken", style="red")
     if playbook.disabled:
@@ -69,10 +71,17 @@ def _names(fields: Sequence[Any]) -> list[str]:
 
 
 @app.command(name="list")
-def list_(*, as_json: AsJson = False, connection: Connection = DEFAULT) -> None:
+def list_(
+    *,
+    gone: Annotated[
+        bool, Parameter(negative=(), help="Those whose file is gone, instead of the others.")
+    ] = False,
+    as_json: AsJson = False,
+    connection: Connection = DEFAULT,
+) -> None:
     """List the playbooks, with their ids."""
     with connection.open() as phantom:
-        playbooks = list(phantom.iterate(Playbook))
+        playbooks = list(phantom.iterate(Playbook, gone=True if gone else None))
         if as_json:
             Console().print_json(
                 data=[
@@ -194,12 +203,17 @@ def set_id(
 
 
 def find(phantom: Phantom, name: str) -> int:
-    """Id of the one playbook of this name. Ends the command when there is none, or several."""
-    found = [
-        playbook
-        for playbook in phantom.iterate(Playbook)
-        if name in (playbook.full_name, playbook.name, str(playbook.id))
-    ]
+    """Id of the one playbook of this name, or else of one whose file is gone.
+
+    Ends the command when there is none, or several.
+    """
+    found: list[Playbook] = []
+    for gone in (None, True):
+        found = found or [
+            playbook
+            for playbook in phantom.iterate(Playbook, gone=gone)
+            if name in (playbook.full_name, playbook.name, str(playbook.id))
+        ]
     if not found:
         fail(f'Playbook "{name}" not found')
     if len(found) > 1:

@@ -15,6 +15,7 @@ from adapters.cli.connection import fail
 from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
 from adapters.prefect.playbook_reports import CannotFindPlaybooks, Report, find
 from adapters.settings import Settings
+from flows.visible import one_line
 
 
 def report(
@@ -47,7 +48,7 @@ def report(
         fail(f"The gateway was not told: {error}")
     broken = [each for each in found.playbooks if each["error"]]
     for each in broken:
-        print(f"{each['repository']}/{each['name']}: {each['error']}")
+        print(one_line(f"{each['repository']}/{each['name']}: {each['error']}"))
     print(f"Reported {len(found.playbooks) - len(broken)} playbooks, digest {found.digest}.")
     return 1 if broken else 0
 

@@ -43,6 +43,18 @@ class Role(_Answer):
     permissions: list[str] = []
 
 
+class Forgotten(_Answer):
+    """What goes with a playbook that is forgotten, or would go with it."""
+
+    id: int
+    forgotten: bool
+    schedules: list[str]
+    playbook_runs: list[int]
+    """Runs that wait, and end failed."""
+    kept: bool
+    """Whether earlier runs go on to name it."""
+
+
 class Token(_Answer):
     """A token of an automation user, without the secret."""
 
@@ -143,6 +155,13 @@ def change_playbook(playbook_id: int, *, active: bool, cancel_runs: bool) -> Cal
     body = {"active": active, "cancel_runs": cancel_runs}
     path = f"/rest/playbook/{playbook_id}"
     return Call(method="POST", path=path, body=body, parse=Done.model_validate)
+
+
+def forget_playbook(playbook_id: int, *, preview: bool) -> Call[Forgotten]:
+    """Forget a playbook whose file is gone; `preview` only says what would go with it."""
+    body = {"forget": True, "preview": preview}
+    path = f"/rest/playbook/{playbook_id}"
+    return Call(method="POST", path=path, body=body, parse=Forgotten.model_validate)
 
 
 def create_asset(body: Json) -> Call[Made]:

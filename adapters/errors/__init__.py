@@ -28,7 +28,7 @@
     ├── KeyReused                an Idempotency-Key came with two different requests
     ├── NameTaken                a second worker of one name (runtime API only)
     ├── Unavailable              the database does not answer
-    │   └── PrefectUnavailable  AppsUnknown   nor Prefect, where secrets of assets are kept
+    │   └── PrefectUnavailable  AppsUnknown  PlaybookStays   nor Prefect, where it is needed
     └── Superseded               a stale or refused attempt of a run (runtime API only)
         └── OtherFlowRun         it asks for a run that is another flow run's
 
@@ -107,6 +107,7 @@ from adapters.errors.state import (
     NameTaken,
     NotReady,
     OtherFlowRun,
+    PlaybookStays,
     PrefectUnavailable,
     RunsRefer,
     Superseded,
@@ -153,6 +154,7 @@ __all__ = [
     "PhantomError",
     "PlaybookNotFound",
     "PlaybookRunNotFound",
+    "PlaybookStays",
     "PrefectUnavailable",
     "Refused",
     "RequestTooSlow",

@@ -89,6 +89,15 @@ class PrefectUnavailable(Unavailable):
         )
 
 
+class PlaybookStays(Unavailable):
+    """Prefect does not say or do what forgetting a playbook needs (HTTP 503). Nothing is gone."""
+
+    def __init__(self) -> None:
+        PhantomError.__init__(
+            self, "Prefect, which has the playbook's deployment, does not answer; try again later"
+        )
+
+
 class AppsUnknown(Unavailable):
     """Which settings are secret is not known yet (HTTP 503). Nothing was stored."""
 

@@ -109,9 +109,12 @@ class Dispatcher:
             if not self._reachable or not isinstance(error, PREFECT_ERRORS):
                 raise
             logger.exception("Runs of playbook %s are tried again in a while", playbook_id)
-            self._resting[playbook_id] = asyncio.get_running_loop().time() + REST_SECONDS
+            self._rest(playbook_id)
         else:
             self._reachable = True
+
+    def _rest(self, playbook_id: int) -> None:
+        self._resting[playbook_id] = asyncio.get_running_loop().time() + REST_SECONDS
 
     async def _create(
         self,
@@ -121,6 +124,9 @@ class Dispatcher:
         traceparents: Mapping[int, str],
     ) -> None:
         ids = [run.id for run in runs]
+        if playbook.may_come_back:
+            self._rest(playbook.id)
+            return
         if not playbook.startable:
             await dispatch_queue.refuse(self.database, ids, playbook.error)
             unmade.difference_update(ids)

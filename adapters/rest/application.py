@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.announcement import Announcement
 from adapters.asset_keeper import AssetKeeper
 from adapters.condition import PrefectCondition
+from adapters.deployment_keeper import DeploymentKeeper
 from adapters.errors import EndpointNotFound
 from adapters.permissions import Permission
 from adapters.rest import (
@@ -98,6 +99,7 @@ def create_application(
     notices: Notices,
     prefect: Callable[[], Awaitable[PrefectCondition]],
     keeper: AssetKeeper,
+    deployments: DeploymentKeeper,
     traced: bool = False,
     announce: Callable[[Announcement], None] = unheard,
     names: Collection[str] | None = None,
@@ -105,7 +107,8 @@ def create_application(
     """The application that serves the contract from `database`.
 
     `dispatch` is notified of accepted runs, `reconcile` of cancels, and `stop` is told of the flow
-    run to end. `prefect` asks Prefect how it is, and `keeper` keeps there what assets have.
+    run to end. `prefect` asks Prefect how it is, and `keeper` keeps there what assets have,
+    `deployments` what playbooks have.
     `traced` says whether spans are sent. `announce` is told of new containers and artifacts, and
     must not wait. `names` are those by which it may be asked; None is any.
     Whoever calls this opens and closes the database and runs the two loops and `notices`.
@@ -115,6 +118,7 @@ def create_application(
     rates = Rates(settings.rate_limit)
     gateway = Gateway(
         *(database, settings, dispatch, reconcile, stop, credentials, prefect, rates, keeper),
+        deployments,
         announce,
     )
     # Starlette's own application would add three layers, for errors that `Failures` answers.

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from adapters.announcement import Announcement
 from adapters.asset_keeper import AssetKeeper
 from adapters.condition import PrefectCondition
+from adapters.deployment_keeper import DeploymentKeeper
 from adapters.errors import PermissionMissing
 from adapters.permissions import Permission
 from adapters.rest.rates import Rates
@@ -45,6 +46,8 @@ class Gateway:
     """How many requests callers have sent."""
     keeper: AssetKeeper
     """Keeps secrets and limits of assets in Prefect."""
+    deployments: DeploymentKeeper
+    """Knows and deletes the deployments of playbooks in Prefect."""
     announce: Callable[[Announcement], None] = unheard
     """Tells Prefect what was made, without waiting for it."""
 

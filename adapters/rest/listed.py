@@ -64,6 +64,16 @@ async def _users(request: Request) -> Response:
     return await USERS.index_of(request, further)
 
 
+@Operation(shape=Shape.LIST, resource=PLAYBOOKS.resource)
+async def _playbooks(request: Request) -> Response:
+    """List of playbook: what can be started.
+
+    Those whose file is gone are in it only when it is asked for them, by `gone` or their id.
+    """
+    asked = request.query_params.keys() & {"_filter_gone", "_exclude_gone", "_filter_id"}
+    return await PLAYBOOKS.index_of(request, [] if asked else [playbook.PRESENT])
+
+
 def _fields(lists: Lists) -> Route:
     path = f"/rest/{lists.resource.name}/{{id}}/{{field}}"
     return FieldRoute(path, lists.resource.fields, (VIEW, lists.field))
@@ -129,7 +139,7 @@ ROUTES = [
         delete=(EDIT, artifact.remove),
     ),
     _fields(ARTIFACTS),
-    resource("/rest/playbook", get=(VIEW, PLAYBOOKS.index)),
+    resource("/rest/playbook", get=(VIEW, _playbooks)),
     resource("/rest/playbook/{id}", get=(VIEW, PLAYBOOKS.show), post=(ADMINISTER, playbook.change)),
     _fields(PLAYBOOKS),
     resource("/rest/asset", get=(VIEW, ASSETS.index), post=(ADMINISTER, asset.create)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import AlreadyFinished, PlaybookNotFound, PlaybookRunNotFound
+from adapters.errors import AlreadyFinished, NotRequested, PlaybookNotFound, PlaybookRunNotFound
 from adapters.permissions import Permission
 from adapters.rest.body import read_object
 from adapters.rest.cancel import cancel
@@ -15,25 +15,39 @@ from adapters.rest.openapi.operation import Operation
 from adapters.rest.openapi.schemas import FLAG, IDENTIFIER
 from adapters.rest.path_identifier import path_identifier
 from adapters.rest.responses import answer
-from adapters.store import playbook_runs, playbooks
+from adapters.store import forgotten_playbooks, playbook_runs, playbooks
+from adapters.store.listing.request import Condition, Given
 
 CHANGEABLE = ("active", "cancel_runs")
+PRESENT = Condition("gone", Given("false", content=False))
+"""Of what is listed: that its file is there."""
 DONE = {"message": "Operation successful", "success": True}
 """The vendor's answer."""
 
 
 @Operation(
-    body={"active": FLAG, "cancel_runs": FLAG, "id": IDENTIFIER},
+    body={
+        "active": FLAG,
+        "cancel_runs": FLAG,
+        "id": IDENTIFIER,
+        "forget": FLAG,
+        "preview": FLAG,
+    },
     sent={"active": False, "cancel_runs": True},
     answer=DONE,
     optional=["message"],
 )
 async def change(request: Request) -> Response:
-    """Make a playbook active or not, cancel its runs, or give it another id (ours)."""
+    """Make a playbook active or not, cancel its runs; give it another id, or forget it (ours).
+
+    Only one whose file is gone is forgotten; `preview` answers what would go with it.
+    """
     playbook_id = path_identifier(request, PlaybookNotFound)
     fields = Fields(await read_object(request))
     if "id" in fields.body:
         return await _set_id(request, playbook_id, fields)
+    if "forget" in fields.body:
+        return await _forget(request, playbook_id, fields)
     fields.refuse_others(CHANGEABLE, "playbook")
     active = fields.flag("active")
     cancels = fields.flag("cancel_runs")
@@ -54,6 +68,33 @@ async def _cancel_runs(request: Request, playbook_id: int) -> None:
             await cancel(request, run_id)
         except (AlreadyFinished, PlaybookRunNotFound):
             continue  # meanwhile, which is just as good
+
+
+async def _forget(request: Request, playbook_id: int, fields: Fields) -> Response:
+    """Delete the playbook's deployment with its schedules, end what waits, delete its row."""
+    fields.refuse_others(["forget", "preview"], "playbook that is forgotten")
+    if not fields.asks("forget"):
+        raise NotRequested("forget", updating=True)
+    gateway, preview = Gateway.of(request), bool(fields.flag("preview"))
+    gone = await forgotten_playbooks.read(gateway.database, playbook_id)
+    schedules = []
+    if gone.deployment_id is not None:
+        schedules = await gateway.deployments.schedules(gone.deployment_id)
+        if not preview:
+            await gateway.deployments.delete(gone.deployment_id)
+    if not preview:
+        await forgotten_playbooks.forget(gateway.database, gone)
+        gateway.reconcile.notify()
+    return answer(
+        {
+            "success": True,
+            "id": gone.id,
+            "forgotten": not preview,
+            "schedules": schedules,
+            "playbook_runs": gone.waiting,
+            "kept": gone.has_runs,
+        }
+    )
 
 
 async def _set_id(request: Request, playbook_id: int, fields: Fields) -> Response:

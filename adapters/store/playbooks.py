@@ -9,7 +9,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Row, Text, bindparam, func, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    Float,
+    Row,
+    Text,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,6 +34,10 @@ from adapters.store.tables import playbooks
 LARGEST_ID = 2**63 - 1
 LARGEST_PLAYBOOK = 2**31 - 1
 """Largest id that can be given to a playbook; clients keep ids in 32 bits."""
+GONE_SECONDS = 10
+"""A file that is gone for less may be about to be moved, or its folder to be mounted."""
+PAUSED = "paused"
+"""Stands for the digest of what is registered while a playbook's deployment is paused."""
 logger = logging.getLogger("prefect_phantom.playbooks")
 
 
@@ -52,6 +68,7 @@ class Playbook:
     digest: str
     earlier_code: bool
     gone_time: datetime | None
+    gone_seconds: float | None
     paused_schedules: list[UUID] | None
     paused_before: bool
 
@@ -60,8 +77,17 @@ class Playbook:
         """Whether its runs can be carried out."""
         return not self.error or self.earlier_code
 
+    @property
+    def may_come_back(self) -> bool:
+        """Whether its file is gone only since a moment."""
+        return self.gone_seconds is not None and self.gone_seconds < GONE_SECONDS
 
-_columns = [playbooks.c[name] for name in Playbook.__dataclass_fields__]
+
+_gone_seconds = cast(func.extract("epoch", func.now() - playbooks.c.gone_time), Float)
+_columns = [
+    _gone_seconds.label(name) if name == "gone_seconds" else playbooks.c[name]
+    for name in Playbook.__dataclass_fields__
+]
 
 
 def _playbook(row: Row[Any]) -> Playbook:
@@ -96,6 +122,14 @@ async def read_all(database: Database) -> list[Playbook]:
     query = select(*_columns).order_by(playbooks.c.repository, playbooks.c.name)
     async with database.read() as connection:
         return [_playbook(row) for row in await connection.execute(query)]
+
+
+async def read_gone(database: Database) -> list[Playbook]:
+    """The playbooks that are gone, and those that are paused in Prefect since they were."""
+    is_it = or_(playbooks.c.gone_time.is_not(None), playbooks.c.paused_schedules.is_not(None))
+    async with database.read() as connection:
+        rows = await connection.execute(select(*_columns).where(is_it).order_by(playbooks.c.id))
+        return [_playbook(row) for row in rows]
 
 
 async def read_version(database: Database) -> object:
@@ -201,6 +235,33 @@ async def record_deployment(
                 registered_digest=digest,
                 registered_isolation=isolation,
             )
+        )
+
+
+async def note_paused(
+    database: Database, playbook_id: int, schedules: Sequence[UUID], *, before: bool, done: bool
+) -> None:
+    """Remember what is paused in Prefect while a playbook is gone: what was active before."""
+    async with database.begin() as connection:
+        await connection.execute(
+            update(playbooks)
+            .where(playbooks.c.id == playbook_id, playbooks.c.gone_time.is_not(None))
+            .values(
+                paused_schedules=list(schedules),
+                paused_before=before,
+                # What is registered says that it is gone: it is written anew when it comes back.
+                registered_digest=PAUSED if done else "",
+            )
+        )
+
+
+async def note_resumed(database: Database, playbook_id: int) -> None:
+    """Nothing is paused any more for a playbook that was gone."""
+    async with database.begin() as connection:
+        await connection.execute(
+            update(playbooks)
+            .where(playbooks.c.id == playbook_id)
+            .values(paused_schedules=None, paused_before=False)
         )
 
 

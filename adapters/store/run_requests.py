@@ -29,6 +29,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import ContainerNotFound, Invalid
@@ -139,6 +140,21 @@ async def insert_run(
     inputs.check(f"{playbook.repository}/{playbook.name}", playbook.input_schema, request.inputs)
     values["inputs_checked"] = True
     return int((await connection.execute(_INSERT_RUN, values)).scalar_one())
+
+
+async def insert_refused(
+    connection: AsyncConnection, request: RunRequest, flow_run_id: UUID
+) -> int | None:
+    """The row of a run that began in Prefect and cannot be carried out; nothing else is checked.
+
+    None where its container does not exist, or another run has its flow run.
+    """
+    values = {**_values(request, [], flow_run_id), "inputs_checked": True}
+    with suppress(IntegrityError):
+        async with connection.begin_nested():
+            made = (await connection.execute(_INSERT_RUN, values)).scalar_one_or_none()
+            return None if made is None else int(made)
+    return None
 
 
 def _values(

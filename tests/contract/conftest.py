@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from adapters.announcement import Announcement
 from adapters.condition import PrefectCondition
-from adapters.errors import PrefectUnavailable
+from adapters.errors import PlaybookStays, PrefectUnavailable
 from adapters.hints import Hints
 from adapters.permissions import ADMINISTRATOR, AUTOMATION
 from adapters.rest.application import create_application
@@ -134,6 +134,29 @@ def keeper() -> Keeper:
     return Keeper()
 
 
+class KeptDeployments:
+    """Has what Prefect would of playbooks, of which there is none behind the contract here."""
+
+    def __init__(self) -> None:
+        self.known: dict[UUID, list[str]] = {}
+        self.away = False
+
+    async def schedules(self, deployment_id: UUID) -> list[str]:
+        if self.away:
+            raise PlaybookStays
+        return self.known.get(deployment_id, [])
+
+    async def delete(self, deployment_id: UUID) -> None:
+        if self.away:
+            raise PlaybookStays
+        self.known.pop(deployment_id, None)
+
+
+@pytest.fixture(scope="module")
+def deployments() -> KeptDeployments:
+    return KeptDeployments()
+
+
 @pytest.fixture(scope="module")
 def build(
     database: Database,
@@ -143,6 +166,7 @@ def build(
     ask_prefect: Callable[[], Awaitable[PrefectCondition]],
     announced: list[Announcement],
     keeper: Keeper,
+    deployments: KeptDeployments,
 ) -> Callable[[Settings], ASGIApp]:
     """Makes an application with other settings."""
     return lambda settings: create_application(
@@ -155,6 +179,7 @@ def build(
         prefect=ask_prefect,
         announce=announced.append,
         keeper=keeper,
+        deployments=deployments,
     )
 
 

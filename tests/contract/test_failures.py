@@ -83,7 +83,7 @@ async def test_a_fault_of_ours_is_logged_with_the_incident_that_is_shown(
 
 
 async def test_without_a_database_nothing_is_accepted(
-    settings, credentials, ask_prefect, keeper, tmp_path
+    settings, credentials, ask_prefect, keeper, deployments, tmp_path
 ):
     gone = Database(database_url(f"postgresql://postgres@/?host={tmp_path}", "phantom"))
     signal = Signal()
@@ -96,6 +96,7 @@ async def test_without_a_database_nothing_is_accepted(
         notices=Notices(gone),
         prefect=ask_prefect,
         keeper=keeper,
+        deployments=deployments,
     )
     transport = httpx.ASGITransport(application)
     headers = {"ph-auth-token": credentials.token}

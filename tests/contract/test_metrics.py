@@ -267,7 +267,7 @@ async def test_with_a_token_it_is_shown_to_who_has_that(build, connect):
 
 
 async def test_without_a_database_the_page_says_so_and_still_counts(
-    dispatch, reconcile, ask_prefect, keeper, settings, scrape
+    dispatch, reconcile, ask_prefect, keeper, deployments, settings, scrape
 ):
     assert (await scrape()).value("prefect_phantom_database_up") == 1
     nowhere = Database(database_url("postgresql://postgres@127.0.0.1:1", "none"))
@@ -280,6 +280,7 @@ async def test_without_a_database_the_page_says_so_and_still_counts(
         notices=Notices(nowhere),
         prefect=ask_prefect,
         keeper=keeper,
+        deployments=deployments,
     )
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:

@@ -297,6 +297,101 @@ async def test_health_tells_what_each_worker_has(
     assert told[0]["empty_folders"] == [FOLDER]
 
 
+async def test_a_playbook_that_is_gone_is_not_listed_and_a_start_of_it_is_accepted(
+    client: httpx.AsyncClient, report, hunt: playbooks.Playbook, accepted
+) -> None:
+    async def listed(query: str = "") -> list[str]:
+        answer = await client.get(f"/rest/playbook?page_size=0{query}")
+        return [each["name"] for each in answer.json()["data"]]
+
+    await report("two", "d3", playbook("more"))
+    assert await listed() == ["more"]
+    assert await listed("&_filter_gone=True") == ["hunt"]
+    assert await listed(f"&_filter_id={hunt.id}") == ["hunt"]
+    assert await listed("&_filter_id__gt=0") == ["more"]
+    shown = (await client.get(f"/rest/playbook/{hunt.id}")).json()
+    assert (shown["gone"], shown["passed_validation"]) == (True, False)
+    assert await accepted() > 0
+
+
+async def test_automation_leaves_out_what_is_gone_and_says_why(
+    client: httpx.AsyncClient, report
+) -> None:
+    await report("one", "d1", playbook("hunt", labels=["rare"]))
+    (row,) = (await client.get("/rest/playbook")).json()["data"]
+    await client.post(f"/rest/playbook/{row['id']}", json={"active": True})
+    await report("one", "d2", playbook("more"))
+    new = {"name": "c", "label": "rare", "artifacts": [{"name": "a"}]}
+    container_id = (await client.post("/rest/container", json=new)).json()["id"]
+    audit = (await client.get("/rest/audit?sort=id&order=desc&page_size=5")).text
+    said = f"local/hunt did not start by itself on container {container_id}"
+    assert f"{said}: it is no longer in its repository" in audit
+
+
+@pytest.fixture
+async def gone_hunt(hunt: playbooks.Playbook, report, accepted, deployments) -> tuple[int, int]:
+    """The ids of a playbook that is gone, and of a run that waits for it."""
+    assert hunt.deployment_id is not None
+    deployments.known[hunt.deployment_id] = ["nightly: cron 0 0 * * *"]
+    run_id = await accepted()
+    await report("two", "d3", playbook("more"))
+    return hunt.id, run_id
+
+
+async def test_forgetting_a_playbook_names_what_goes_with_it_and_deletes_it(
+    client: httpx.AsyncClient, gone_hunt: tuple[int, int], deployments, read
+) -> None:
+    playbook_id, run_id = gone_hunt
+    path = f"/rest/playbook/{playbook_id}"
+    preview = (await client.post(path, json={"forget": True, "preview": True})).json()
+    going = {"schedules": ["nightly: cron 0 0 * * *"], "playbook_runs": [run_id], "kept": True}
+    assert preview == {"success": True, "id": playbook_id, "forgotten": False, **going}
+    assert (await read(run_id))["status"] == "running"
+    assert deployments.known
+    done = (await client.post(path, json={"forget": True})).json()
+    assert done == {"success": True, "id": playbook_id, "forgotten": True, **going}
+    run = await read(run_id)
+    assert run["status"] == "failed"
+    assert "The playbook local/hunt was forgotten" in run["message"]
+    assert deployments.known == {}
+    shown = (await client.get(path)).json()
+    assert (shown["gone"], shown["deployment_id"]) == (True, None)
+
+
+async def test_one_that_no_run_refers_to_is_gone_for_good(
+    client: httpx.AsyncClient, report
+) -> None:
+    await report("one", "d1", playbook("hunt"))
+    (row,) = (await client.get("/rest/playbook")).json()["data"]
+    await report("one", "d2", playbook("more"))
+    path = f"/rest/playbook/{row['id']}"
+    assert (await client.post(path, json={"forget": True})).json()["kept"] is False
+    assert (await client.get(path)).status_code == 404
+
+
+async def test_a_playbook_whose_file_is_there_is_not_forgotten(
+    client: httpx.AsyncClient, hunt: playbooks.Playbook
+) -> None:
+    answer = await client.post(f"/rest/playbook/{hunt.id}", json={"forget": True})
+    assert (answer.status_code, answer.json()["message"]) == (
+        400,
+        "Playbook local/hunt is in its repository; take its file away first",
+    )
+
+
+async def test_without_prefect_nothing_is_forgotten(
+    client: httpx.AsyncClient, gone_hunt: tuple[int, int], deployments, read
+) -> None:
+    playbook_id, run_id = gone_hunt
+    deployments.away = True
+    try:
+        answer = await client.post(f"/rest/playbook/{playbook_id}", json={"forget": True})
+    finally:
+        deployments.away = False
+    assert answer.status_code == 503
+    assert (await read(run_id))["status"] == "running"
+
+
 @pytest.mark.parametrize(
     "message",
     [

@@ -153,6 +153,129 @@ async def test_a_playbook_that_comes_back_has_its_id_again(save, errors):
     assert await errors() == {"a": "", "b": GONE}
 
 
+async def test_what_was_only_the_name_of_a_broken_file_is_forgotten_with_it(save, errors):
+    await save(broken("two"))
+    await save(found("a", file="two"))
+    assert await errors() == {"a": ""}
+
+
+def ambiguous(name: str, *files: str) -> str:
+    paths = " and ".join(f"/p/{file}.py" for file in files)
+    return f'{paths} define one playbook "{name}": give each a name of its own'
+
+
+@pytest.fixture
+def rows(database):
+    """Error, entrypoint and whether it can be started, of all known playbooks by name."""
+
+    async def rows() -> dict[str, tuple[str, str | None, bool]]:
+        return {
+            row.name: (row.error, row.entrypoint, row.startable)
+            for row in await playbooks.read_all(database)
+        }
+
+    return rows
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+async def test_a_second_file_with_a_name_takes_nothing_over(save, rows, reverse):
+    first = await save(found("enrich"))
+    both = [found("enrich"), found("enrich", file="another")]
+    ids = await save(*(reversed(both) if reverse else both))
+    error = ambiguous("enrich", "another", "enrich")
+    assert await rows() == {
+        "enrich": (error, "enrich.py:enrich", True),
+        "another": (error, "another.py", False),
+    }
+    assert ids["local/enrich"] == first["local/enrich"]
+
+
+async def test_what_ran_before_goes_on_with_its_changes(database, save):
+    ids = await save(found("enrich"))
+    await save(
+        found("enrich", description="new", digest="d2"),
+        found("enrich", file="another", digest="d2"),
+    )
+    row = await playbooks.read(database, ids["local/enrich"])
+    assert (row.description, row.digest, row.startable) == ("new", "d2", True)
+
+
+async def test_when_one_of_two_is_renamed_both_are_whole(save, rows):
+    first = await save(found("enrich"))
+    await save(found("enrich"), found("enrich", file="another"))
+    ids = await save(found("enrich"), found("other", file="another"))
+    assert await rows() == {
+        "enrich": ("", "enrich.py:enrich", True),
+        "other": ("", "another.py:other", True),
+    }
+    assert ids["local/enrich"] == first["local/enrich"]
+
+
+async def test_when_the_first_of_two_is_taken_away_the_other_has_the_name_and_its_id(save, rows):
+    first = await save(found("enrich"))
+    await save(found("enrich"), found("enrich", file="another"))
+    ids = await save(found("enrich", file="another"))
+    assert await rows() == {"enrich": ("", "another.py:enrich", True)}
+    assert ids == first
+
+
+async def test_of_two_new_files_with_one_name_none_has_it(save, rows):
+    await save(found("enrich", file="one"), found("enrich", file="two"))
+    error = ambiguous("enrich", "one", "two")
+    assert await rows() == {"one": (error, "one.py", False), "two": (error, "two.py", False)}
+
+
+async def test_a_name_is_one_in_all_folders_of_a_repository(save, rows):
+    await save(found("enrich"))
+    there = FoundPlaybook("local", "enrich", folder="/q", entrypoint="enrich.py:enrich")
+    await save(found("enrich"), there)
+    error = (
+        '/p/enrich.py and /q/enrich.py define one playbook "enrich": give each a name of its own'
+    )
+    assert await rows() == {
+        "enrich": (error, "enrich.py:enrich", True),
+        "enrich.py": (error, "enrich.py", False),
+    }
+
+
+async def test_the_same_name_in_two_repositories_is_two_playbooks(save, rows):
+    await save(found("enrich"), found("enrich", "examples"))
+    assert await rows() == {"enrich": ("", "enrich.py:enrich", True)}
+
+
+async def test_two_functions_of_one_file_may_not_share_a_name_either(save, rows):
+    one, other = (
+        FoundPlaybook("local", "enrich", folder="/p", entrypoint=f"two.py:{name}")
+        for name in ("a", "b")
+    )
+    await save(one)
+    await save(one, other)
+    error = '/p/two.py:a and /p/two.py:b define one playbook "enrich": give each a name of its own'
+    assert await rows() == {
+        "enrich": (error, "two.py:a", True),
+        "two": (error, "two.py", False),
+    }
+
+
+async def test_a_broken_file_named_like_a_playbook_of_another_one_takes_nothing_over(save, rows):
+    await save(found("enrich", file="another"))
+    await save(broken("enrich"), found("enrich", file="another"))
+    assert await rows() == {
+        "enrich": ("", "another.py:enrich", True),
+        "enrich.py": ("It does not import: boom", "enrich.py", False),
+    }
+
+
+async def test_a_file_that_does_not_import_at_the_moment_keeps_its_name(save, rows):
+    first = await save(found("enrich"))
+    ids = await save(broken("enrich"), found("enrich", file="another"))
+    assert await rows() == {
+        "enrich": ("It does not import: boom", "enrich.py:enrich", False),
+        "another": (ambiguous("enrich", "another", "enrich"), "another.py", False),
+    }
+    assert ids["local/enrich"] == first["local/enrich"]
+
+
 async def test_two_replicas_that_start_at_once_store_each_playbook_once(save):
     one, other = await asyncio.gather(save(found("a"), found("b")), save(found("a"), found("b")))
     assert one == other == {"local/a": 1, "local/b": 2}

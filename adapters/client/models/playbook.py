@@ -28,6 +28,8 @@ class Playbook(Item):
     """Its deployment in Prefect."""
     error: str = ""
     """Why it does not import; empty for one that does."""
+    gone: bool = False
+    """Whether its file is no longer in its repository."""
 
     @property
     def full_name(self) -> str:

@@ -61,6 +61,7 @@ PLAYBOOK = Resource(
         "repository": text("repository"),
         "description": text("description"),
         "error": text("error"),
+        "gone": Field(Kind.BOOLEAN, lambda row: row.c.gone_time.is_not(None)),
         "deployment_id": Field(Kind.TEXT, lambda row: cast(row.c.deployment_id, Text)),
     },
     related={

@@ -1,0 +1,279 @@
+"""Playbooks whose file is gone, against a real Prefect: paused, refused, and as they were again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.states import Crashed, Scheduled
+from sqlalchemy import func, select, text, update
+
+from adapters.hints import Hints
+from adapters.prefect.deployments import Deployments
+from adapters.prefect.gone_playbooks import GonePlaybooks
+from adapters.prefect.reconcile import Reconciler
+from adapters.prefect.repositories import Repositories
+from adapters.settings import Settings
+from adapters.signal import Signal
+from adapters.store import (
+    new_containers,
+    playbook_reports,
+    playbooks,
+    refused_starts,
+    run_requests,
+)
+from adapters.store.containers import ContainerFields
+from adapters.store.database import Database
+from adapters.store.found_playbooks import FoundPlaybook
+from adapters.store.playbook_reports import Report
+from adapters.store.run_requests import RunRequest
+from adapters.store.tables import playbook_runs as runs
+from adapters.store.tables import playbooks as table
+
+pytestmark = pytest.mark.anyio
+
+
+class Loop:
+    """The loop that registers, as a gateway has it, one round at a time."""
+
+    def __init__(self, database: Database, client: PrefectClient) -> None:
+        self.database, self.client = database, client
+        # Nobody works in this pool, so that nothing begins.
+        self.settings = Settings(work_pool="nobody-works-here")
+        self.repository = uuid4().hex
+        self.contents = 0
+
+    async def found(self, *names: str) -> None:
+        """A worker has these, and the gateway has looked at that; a gone one is so for a while."""
+        self.contents += 1
+        rows = [
+            FoundPlaybook(
+                self.repository, name, "/p", f"{name}.py:{name}", description="Look", digest="d"
+            )
+            for name in names
+        ]
+        report = Report(worker="one", digest=f"d{self.contents}", playbooks=rows)
+        await playbook_reports.keep(self.database, report, self.settings.known_repositories())
+        async with self.database.begin() as connection:
+            before = timedelta(minutes=1)
+            await connection.execute(
+                update(table).values(
+                    gone_time=table.c.gone_time - before, update_time=table.c.update_time - before
+                )
+            )
+        await self.look()
+
+    async def look(self) -> None:
+        """One round."""
+        signal = Signal()
+        deployments = Deployments(
+            database=self.database, client=self.client, settings=self.settings
+        )
+        await Repositories(
+            database=self.database,
+            settings=self.settings,
+            deployments=deployments,
+            gone=GonePlaybooks(database=self.database, client=self.client, reconcile=signal),
+            reported=signal,
+            dispatch=signal,
+        ).refresh()
+        await Reconciler(
+            database=self.database,
+            client=self.client,
+            settings=self.settings,
+            signal=signal,
+            hints=Hints(lambda _: None),
+        ).sweep()
+
+    async def row(self, name: str = "hunt") -> playbooks.Playbook:
+        """The playbook of this name."""
+        rows = await playbooks.read_all(self.database)
+        (found,) = [r for r in rows if (r.repository, r.name) == (self.repository, name)]
+        return found
+
+    async def deployment(self, name: str = "hunt") -> DeploymentResponse:
+        """Its deployment."""
+        deployment_id = (await self.row(name)).deployment_id
+        assert deployment_id is not None
+        return await self.client.read_deployment(deployment_id)
+
+
+@pytest.fixture
+async def loop(database: Database, prefect: PrefectClient) -> AsyncIterator[Loop]:
+    async with database.begin() as connection:
+        await connection.execute(text("TRUNCATE playbooks, playbook_reports CASCADE"))
+    loop = Loop(database, prefect)
+    await loop.found("hunt", "other")
+    yield loop
+    for row in await playbooks.read_all(database):
+        if row.deployment_id is not None:
+            await prefect.delete_deployment(row.deployment_id)
+
+
+@pytest.fixture
+async def scheduled(loop: Loop, prefect: PrefectClient) -> dict[str, UUID]:
+    """Two schedules of the playbook, of which somebody has made one inactive."""
+    deployment = await loop.deployment()
+    every = CronSchedule(cron="0 0 1 1 *")
+    made = await prefect.create_deployment_schedules(
+        deployment.id, [(every, True), (CronSchedule(cron="0 0 2 2 *"), False)]
+    )
+    return {"active": made[0].id, "inactive": made[1].id}
+
+
+async def active(loop: Loop) -> dict[UUID, bool]:
+    return {each.id: each.active for each in (await loop.deployment()).schedules}
+
+
+@pytest.fixture
+async def container(database: Database) -> int:
+    new = ContainerFields(name="c", label="events")
+    container_id, _ = await new_containers.create(database, new)
+    return container_id
+
+
+async def test_a_playbook_that_is_gone_is_paused_with_its_schedules_and_says_so(
+    loop: Loop, scheduled: dict[str, UUID]
+) -> None:
+    await loop.found("other")
+    deployment = await loop.deployment()
+    assert deployment.paused is True
+    assert await active(loop) == dict.fromkeys(scheduled.values(), False)
+    assert (deployment.description or "").startswith(
+        f"The playbook is no longer in the repository {loop.repository}. The deployment is paused"
+    )
+    assert (await loop.deployment("other")).paused is False
+
+
+async def test_it_is_as_it_was_when_its_file_is_back(
+    loop: Loop, scheduled: dict[str, UUID]
+) -> None:
+    before = await loop.row()
+    await loop.found("other")
+    await loop.look()
+    await loop.found("hunt", "other")
+    deployment, row = await loop.deployment(), await loop.row()
+    assert (deployment.id, row.id) == (before.deployment_id, before.id)
+    assert (deployment.paused, deployment.description) == (False, "Look")
+    assert await active(loop) == {scheduled["active"]: True, scheduled["inactive"]: False}
+    assert (row.paused_schedules, row.error) == (None, "")
+
+
+async def test_what_somebody_had_paused_stays_paused(
+    loop: Loop, prefect: PrefectClient, scheduled: dict[str, UUID]
+) -> None:
+    await prefect.pause_deployment((await loop.deployment()).id)
+    await loop.found("other")
+    await loop.found("hunt", "other")
+    assert (await loop.deployment()).paused is True
+    assert await active(loop) == {scheduled["active"]: True, scheduled["inactive"]: False}
+
+
+async def test_a_pause_that_broke_in_the_middle_forgets_no_schedule(
+    loop: Loop, prefect: PrefectClient, scheduled: dict[str, UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def breaks(*_: object, **__: object) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prefect, "update_deployment", breaks)
+        with pytest.raises(ConnectionError):
+            await loop.found("other")
+    assert not any((await active(loop)).values())
+    await loop.look()
+    await loop.found("hunt", "other")
+    assert await active(loop) == {scheduled["active"]: True, scheduled["inactive"]: False}
+
+
+async def test_a_file_that_is_gone_for_a_moment_pauses_nothing(loop: Loop) -> None:
+    report = Report(worker="one", digest="none", playbooks=[])
+    await playbook_reports.keep(loop.database, report, loop.settings.known_repositories())
+    await loop.look()
+    assert (await loop.row()).may_come_back
+    assert (await loop.deployment()).paused is False
+
+
+async def refused(loop: Loop, prefect: PrefectClient, flow_run_id: UUID) -> Any:
+    """The row of a flow run, after two rounds, and its state in Prefect."""
+    await loop.look()
+    await loop.look()
+    async with loop.database.read() as connection:
+        query = select(runs).where(runs.c.flow_run_id == flow_run_id)
+        row = (await connection.execute(query)).one_or_none()
+    return row, (await prefect.read_flow_run(flow_run_id)).state
+
+
+async def test_a_start_in_prefect_of_one_that_is_gone_has_a_row_that_says_why(
+    loop: Loop, prefect: PrefectClient, container: int
+) -> None:
+    await loop.found("other")
+    flow_run = await prefect.create_flow_run_from_deployment(
+        (await loop.deployment()).id, parameters={"container_id": container}
+    )
+    row, state = await refused(loop, prefect, flow_run.id)
+    reason = f"The playbook is no longer in the repository {loop.repository}"
+    assert (row.status, row.message, row.container_id) == ("failed", reason, container)
+    assert (state.type.value, state.message) == ("FAILED", reason)
+    assert f"playbook_run:{row.id}" in (await prefect.read_flow_run(flow_run.id)).tags
+
+
+async def test_one_that_a_worker_had_let_crash_has_its_row_as_well(
+    loop: Loop, prefect: PrefectClient, container: int
+) -> None:
+    await loop.found("other")
+    flow_run = await prefect.create_flow_run_from_deployment(
+        (await loop.deployment()).id, parameters={"container_id": container}
+    )
+    await prefect.set_flow_run_state(flow_run.id, Crashed(message="no file"), force=True)
+    row, state = await refused(loop, prefect, flow_run.id)
+    assert (row.status, row.settled, state.type.value) == ("failed", True, "CRASHED")
+
+
+async def test_a_start_that_can_have_no_row_does_not_stand_in_prefect_for_ever(
+    loop: Loop, prefect: PrefectClient
+) -> None:
+    await loop.found("other")
+    flow_run = await prefect.create_flow_run_from_deployment(
+        (await loop.deployment()).id, parameters={"container_id": 2**40}
+    )
+    row, state = await refused(loop, prefect, flow_run.id)
+    assert (row, state.type.value) == (None, "FAILED")
+
+
+async def test_a_run_that_waits_in_prefect_ends_with_the_reason(
+    loop: Loop, prefect: PrefectClient, container: int
+) -> None:
+    deployment = await loop.deployment()
+    flow_run = await prefect.create_flow_run_from_deployment(deployment.id, parameters={})
+    request = RunRequest(container_id=container, playbook=(await loop.row()).id, scope="all")
+    run_id = await run_requests.accept(loop.database, request, repositories=[])
+    async with loop.database.begin() as connection:
+        await connection.execute(
+            update(runs)
+            .where(runs.c.id == run_id)
+            .values(flow_run_id=flow_run.id, dispatch_time=func.now())
+        )
+    await loop.found("other")
+    row, state = await refused(loop, prefect, flow_run.id)
+    assert (row.id, row.status) == (run_id, "failed")
+    assert "no longer in the repository" in row.message
+    assert state.type.value == "FAILED"
+
+
+async def test_what_is_scheduled_for_later_is_left_alone(
+    loop: Loop, prefect: PrefectClient, container: int
+) -> None:
+    await loop.found("other")
+    later = Scheduled(scheduled_time=datetime.now(UTC) + timedelta(hours=1))
+    flow_run = await prefect.create_flow_run_from_deployment(
+        (await loop.deployment()).id, parameters={"container_id": container}, state=later
+    )
+    row, state = await refused(loop, prefect, flow_run.id)
+    assert (row, state.type.value) == (None, "SCHEDULED")
+    assert await refused_starts.known(loop.database, [flow_run.id]) == set()
