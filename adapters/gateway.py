@@ -155,8 +155,7 @@ async def _serve(database: Database, settings: Settings) -> None:
         watch = WorkPoolWatch(database=database, client=client, settings=settings)
         events = Events(hints=hints, reconciler=reconciler)
         announcer = Announcer(client=client, settings=settings)
-        apps = Apps()
-        assets = PrefectAssets(database=database, client=client, apps=apps)
+        assets = PrefectAssets(database=database, client=client, apps=Apps(database))
         needs = [prefect_dependency(client, logger), database_dependency(database, logger)]
         loops = [
             asyncio.create_task(keep("repositories", repositories.run, needs)),
@@ -168,7 +167,6 @@ async def _serve(database: Database, settings: Settings) -> None:
             asyncio.create_task(keep("notices", notices.run, needs)),
             asyncio.create_task(keep("retention", retention.run, needs)),
             asyncio.create_task(keep("announcements", announcer.run, needs)),
-            asyncio.create_task(keep("apps", apps.run, needs)),
             asyncio.create_task(keep("assets", assets.run, needs)),
             asyncio.create_task(keep("leases", lease_process.run)),
         ]

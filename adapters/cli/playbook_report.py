@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 from adapters.cli.connection import fail
 from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
-from adapters.prefect.playbook_reports import CannotFindPlaybooks, Report, find
+from adapters.prefect.playbook_reports import CannotFindPlaybooks, Report, find, find_app_secrets
 from adapters.settings import Settings
 from flows.visible import one_line
 
@@ -57,7 +58,7 @@ async def _tell(settings: Settings, name: str) -> Report:
     key = settings.runtime_key.get_secret_value() if settings.runtime_key else ""
     gateway = GatewayClient(url=settings.runtime_url or "", key=key, worker=name)
     try:
-        found = await find(settings)
+        found = replace(await find(settings), app_secrets=await find_app_secrets())
         await gateway.found_playbooks({**found.message, "lasting": True})
     finally:
         await gateway.close()

@@ -9,8 +9,9 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from adapters.settings import Settings
 from flows import playbooks as shipped
 from flows.contents import digest_of, files_of, signature
 
+APP_FOLDERS = "PREFECT_PHANTOM_APPS"
+"""Where further apps are; see `flows.apps`."""
 ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PREFECT_HOME")
 """All that playbook files may see while they are looked at: no secret of the worker."""
 SHIPPED = Path(shipped.__path__[0]).resolve()
@@ -28,7 +31,7 @@ logger = logging.getLogger("prefect_phantom.playbooks")
 
 
 class CannotFindPlaybooks(Exception):
-    """The program that looks for playbooks has failed as a whole."""
+    """The program that looks for playbooks, or apps, has failed as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Report:
     digest: str
     playbooks: list[dict[str, Any]]
     empty_folders: list[str]
+    app_secrets: dict[str, list[str]] | None = None
+    """What the apps here declare secret, once that was looked at."""
 
     @property
     def message(self) -> dict[str, Any]:
@@ -46,6 +51,7 @@ class Report:
             "digest": self.digest,
             "playbooks": self.playbooks,
             "empty_folders": self.empty_folders,
+            "app_secrets": self.app_secrets,
         }
 
 
@@ -59,6 +65,7 @@ class PlaybookReports:
         """Set while the gateway knows what this worker has."""
         self._seen: object = None
         self._report: Report | None = None
+        self._app_secrets: dict[str, list[str]] | None = None
 
     async def run(self) -> None:
         """Run until cancelled: what goes wrong in a round is logged, and tried again."""
@@ -79,7 +86,8 @@ class PlaybookReports:
         """
         present = await asyncio.to_thread(signature, [SHIPPED, *self.settings.playbooks])
         if self._report is None or present != self._seen:
-            self._report = await find(self.settings)
+            found = await find(self.settings)
+            self._report = replace(found, app_secrets=self._app_secrets)
             self._seen = present
             known = False
         else:
@@ -88,6 +96,11 @@ class PlaybookReports:
             self.known.clear()
             await self.gateway.found_playbooks(self._report.message)
         self.known.set()
+        if self._report.app_secrets is None:
+            # Afterwards, since nobody waits for it to be ready.
+            secrets = self._app_secrets = self._app_secrets or await find_app_secrets()
+            self._report = replace(self._report, app_secrets=secrets)
+            await self.gateway.found_playbooks(self._report.message)
 
 
 async def find(settings: Settings) -> Report:
@@ -97,27 +110,11 @@ async def find(settings: Settings) -> Report:
         CannotFindPlaybooks: the program that does so has failed.
     """
     folders = [folder.expanduser().resolve() for folder in settings.playbooks]
-    program = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "flows.discovery"),
-        *("--seconds", str(settings.playbook_import_seconds)),
-        *(str(folder) for folder in folders),
-        env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
+    seconds = ("--seconds", str(settings.playbook_import_seconds))
+    digests, playbooks = await asyncio.gather(
+        asyncio.to_thread(_digests, [SHIPPED, *folders]),
+        _told("flows.discovery", *seconds, *(str(folder) for folder in folders)),
     )
-    try:
-        digests, (output, _) = await asyncio.gather(
-            asyncio.to_thread(_digests, [SHIPPED, *folders]), program.communicate()
-        )
-    finally:
-        if program.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(program.pid, signal.SIGKILL)
-    if program.returncode:
-        message = f"Looking for playbooks failed with exit code {program.returncode}"
-        raise CannotFindPlaybooks(message)
-    playbooks = [json.loads(line) for line in output.splitlines()]
     for playbook in playbooks:
         playbook["digest"] = digests[playbook["folder"] or str(SHIPPED)]
     empty = [str(folder) for folder in folders if not files_of(folder)]
@@ -129,6 +126,41 @@ async def find(settings: Settings) -> Report:
         for folder, digest in digests.items()
     )
     return Report(hashlib.sha256("\n".join(whole).encode()).hexdigest(), playbooks, empty)
+
+
+async def find_app_secrets() -> dict[str, list[str]]:
+    """Which settings the apps declare secret, by the names of the apps.
+
+    Raises:
+        CannotFindPlaybooks: the program that imports the apps has failed.
+    """
+    secrets: dict[str, list[str]] = {}
+    for app in await _told("flows.apps", further=[APP_FOLDERS]):
+        secrets[app["app"]] = app["secrets"]
+        if app["error"]:
+            logger.warning("App %s: %s", app["app"], app["error"])
+    return secrets
+
+
+async def _told(module: str, *arguments: str, further: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The lines of a program that imports what others have written; it sees no secret."""
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", module, *arguments),
+        env={name: os.environ[name] for name in (*ENVIRONMENT, *further) if name in os.environ},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        output, _ = await program.communicate()
+    finally:
+        if program.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(program.pid, signal.SIGKILL)
+    if program.returncode:
+        message = f"{module} failed with exit code {program.returncode}"
+        raise CannotFindPlaybooks(message)
+    return [json.loads(line) for line in output.splitlines()]
 
 
 def _digests(folders: list[Path]) -> dict[str, str]:

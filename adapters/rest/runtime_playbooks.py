@@ -45,6 +45,7 @@ class _Report(RuntimeMessage):
     digest: str = Field(min_length=1, max_length=255)
     lasting: bool = False
     empty_folders: Sequence[str] = ()
+    app_secrets: dict[str, list[str]] | None = Field(default=None, max_length=MOST_PLAYBOOKS)
     playbooks: list[_Found] | None = Field(default=None, max_length=MOST_PLAYBOOKS)
     """Left out by a worker that says no more than that it still has them."""
 
@@ -67,6 +68,7 @@ async def _report(request: Request) -> Response:
         playbooks=[FoundPlaybook(**dict(each)) for each in message.playbooks],
         empty_folders=message.empty_folders,
         lasting=message.lasting,
+        app_secrets=message.app_secrets,
     )
     repositories = await asyncio.to_thread(state.settings.known_repositories)
     await playbook_reports.keep(state.database, report, repositories)

@@ -7,7 +7,8 @@ one goes on to hold.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -60,6 +61,8 @@ class Report:
     playbooks: Sequence[FoundPlaybook]
     empty_folders: Sequence[str] = ()
     lasting: bool = False
+    app_secrets: Mapping[str, Sequence[str]] | None = None
+    """What the apps there declare secret, by their names; None says nothing new of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,7 @@ async def keep(database: Database, report: Report, repositories: Repositories) -
         "lasting": report.lasting,
         "empty_folders": list(report.empty_folders),
         "seen_time": func.now(),
+        **({} if report.app_secrets is None else {"app_secrets": dict(report.app_secrets)}),
     }
     row = upsert(reports).values(worker=report.worker, **said)
     since = func.coalesce(
@@ -180,6 +184,20 @@ async def lacked(database: Database, worker: str, deployment_ids: Sequence[UUID]
     """Those of the deployments whose code this worker does not have as the report that holds."""
     rows = await database.fetch_all(_LACKED, of_worker=worker, deployment_ids=list(deployment_ids))
     return [row["deployment_id"] for row in rows]
+
+
+async def app_secrets(database: Database) -> dict[str, set[str]] | None:
+    """What any worker's apps declare secret, by their names; None before one has said so."""
+    query = select(reports.c.app_secrets).where(reports.c.app_secrets.is_not(None))
+    async with database.read() as connection:
+        told = list((await connection.execute(query)).scalars())
+    if not told:
+        return None
+    secrets: defaultdict[str, set[str]] = defaultdict(set)
+    for each in told:
+        for app, names in each.items():
+            secrets[app].update(names)
+    return dict(secrets)
 
 
 async def read_all(database: Database) -> list[KnownReport]:

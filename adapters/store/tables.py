@@ -157,10 +157,12 @@ playbook_reports = Table(
     flag("holds"),
     time("report_time"),
     time("seen_time"),
+    Column("app_secrets", JSONB(none_as_null=True)),
 )
 """What each worker has found. ``report_time`` is since when it has these contents, ``seen_time``
 when it last said so; one that is ``lasting`` says so once. ``holds`` marks what ``playbooks`` was
-made of."""
+made of. ``app_secrets`` is ``{app: [setting]}``, what the apps there declare secret, and
+null until the worker has said so."""
 
 reported_playbooks = Table(
     "reported_playbooks",

@@ -11,6 +11,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from adapters.errors import AppsUnknown
+from adapters.prefect import apps
 from adapters.repositories import Repositories
 from adapters.store import dispatch_status, playbook_reports, playbooks
 from adapters.store.database import Database
@@ -149,6 +151,21 @@ async def test_a_report_of_somebody_who_does_not_stay_holds_until_the_next(
     await report("one", "d3", playbook("hunt"))
     await gone("one")
     assert await shelf() == {"hunt": "d3"}
+
+
+async def test_what_any_workers_apps_declare_secret_is_secret(
+    database: Database, report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apps, "WAIT_SECONDS", 0.0)
+    await report("one", "d1", playbook("hunt"))
+    with pytest.raises(AppsUnknown):
+        await apps.Apps(database).secrets_of("Desk")
+    await report("one", "d1", playbook("hunt"), app_secrets={"Desk": ["pin"], "Whois": []})
+    await report("two", "d1", playbook("hunt"), app_secrets={"Desk": ["badge"]})
+    # A worker that starts again says so later, and what it said before stands.
+    await report("two", "d1", playbook("hunt"))
+    assert await apps.Apps(database).secrets_of("Desk") == {"pin", "badge"}
+    assert await apps.Apps(database).secrets_of("None") == set()
 
 
 async def test_a_playbook_comes_back_with_its_id(database: Database, report) -> None:

@@ -323,7 +323,7 @@ async def test_a_slot_that_a_server_lost_is_free_again_and_a_lost_limit_is_made_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("adapters.prefect.assets.LOST_SECONDS", 0.0)
-    keeper = PrefectAssets(database=database, client=prefect, apps=Apps())
+    keeper = PrefectAssets(database=database, client=prefect, apps=Apps(database))
     lost, used, gone = (make(system, "Worked", action_limit=2) for _ in range(3))
     taken = GlobalConcurrencyLimitUpdate(active_slots=1)
     limit = await limit_of(prefect, lost)
