@@ -130,10 +130,10 @@ async def _serve(database: Database, settings: Settings) -> None:
             database=database,
             settings=settings,
             deployments=deployments,
-            gone=GonePlaybooks(database=database, client=client, reconcile=reconcile),
             reported=reported,
             dispatch=dispatch,
         )
+        gone = GonePlaybooks(database=database, client=client, reconcile=reconcile)
         dispatcher = Dispatcher(
             database=database,
             client=client,
@@ -159,6 +159,7 @@ async def _serve(database: Database, settings: Settings) -> None:
         needs = [prefect_dependency(client, logger), database_dependency(database, logger)]
         loops = [
             asyncio.create_task(keep("repositories", repositories.run, needs)),
+            asyncio.create_task(keep("gone playbooks", gone.run, needs)),
             asyncio.create_task(keep("dispatch", dispatcher.run, needs)),
             asyncio.create_task(keep("reconcile", reconciler.run, needs)),
             asyncio.create_task(keep("work pool", watch.run, needs)),

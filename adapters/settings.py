@@ -66,7 +66,8 @@ class Settings(BaseSettings):
     playbooks: Annotated[list[Path], NoDecode] = []
     """The worker's folders of the repository ``local``; in the environment separated by ``:``."""
     apps: Annotated[list[Path], NoDecode] = []
-    """Folders of apps beside those that ship and are installed; separated as ``playbooks`` are."""
+    """The worker's folders of apps beside those that ship and are installed; separated as
+    ``playbooks`` are."""
     repositories: Annotated[list[str], NoDecode] = ["local", "examples"]
     """Repositories in the order in which a bare playbook name is looked up."""
     playbook_ids: Path | None = None

@@ -5,6 +5,7 @@ Nothing is deleted: with a deployment its schedules would go, and the runs that 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,13 +29,23 @@ from prefect.states import Failed
 from adapters.signal import Signal
 from adapters.store import refused_starts
 from adapters.store.database import Database
-from adapters.store.playbooks import PAUSED, Playbook, note_paused, note_resumed, read_gone
+from adapters.store.playbooks import (
+    PAUSED,
+    Playbook,
+    note_paused,
+    note_pausing,
+    note_resumed,
+    read_gone,
+    settling,
+)
 from adapters.store.refused_starts import RefusedStart
 from flows.visible import visible
 
 NOT_BEGUN = [StateType.SCHEDULED, StateType.PENDING]
 DIED = [StateType.CRASHED, StateType.FAILED]
 PAGE = 200
+LOOK_SECONDS = 5.0
+SETTLE_SECONDS = 60.0
 logger = logging.getLogger("prefect_phantom.deployments")
 
 
@@ -46,14 +57,27 @@ class GonePlaybooks:
         self.client = client
         self.reconcile = reconcile
 
+    async def run(self) -> None:
+        """Run until cancelled. An error ends this round and is the caller's to report."""
+        while True:
+            await self.settle()
+            await asyncio.sleep(LOOK_SECONDS)
+
     async def settle(self) -> None:
-        """Pause what is gone, resume what is back and registered, and end what cannot begin."""
-        for playbook in await read_gone(self.database):
-            if playbook.startable:
-                await self.resume(playbook)
-            elif playbook.gone_time is not None and not playbook.may_come_back:
-                await self.pause(playbook)
-        await self.refuse_starts()
+        """Pause what is gone, resume what is back, and end what cannot begin."""
+        if not await read_gone(self.database) and not await refused_starts.read_playbooks(
+            self.database
+        ):
+            return
+        async with asyncio.timeout(SETTLE_SECONDS), settling(self.database) as mine:
+            if not mine:
+                return  # another gateway does it
+            for playbook in await read_gone(self.database):
+                if playbook.startable:
+                    await self.resume(playbook)
+                elif playbook.gone_time is not None and not playbook.may_come_back:
+                    await self.pause(playbook)
+            await self.refuse_starts()
 
     async def pause(self, playbook: Playbook) -> None:
         """Pause the playbook's deployment and the schedules that are active, and say so there.
@@ -63,12 +87,12 @@ class GonePlaybooks:
         if playbook.deployment_id is None or playbook.registered_digest == PAUSED:
             return
         deployment = await self._read(playbook.deployment_id)
-        schedules, before = playbook.paused_schedules, playbook.paused_before
+        schedules = playbook.paused_schedules
         if schedules is None:
             found = [] if deployment is None else deployment.schedules
             schedules = [schedule.id for schedule in found if schedule.active]
             before = deployment is not None and deployment.paused
-            await note_paused(self.database, playbook.id, schedules, before=before, done=False)
+            await note_pausing(self.database, playbook.id, schedules, before=before)
         if deployment is not None:
             await self.client.pause_deployment(deployment.id)
             await self._set_active(deployment, schedules, active=False)
@@ -78,7 +102,7 @@ class GonePlaybooks:
                 deployment.id, DeploymentUpdate(description=description)
             )
             logger.warning("%s/%s is paused: %s", playbook.repository, playbook.name, said)
-        await note_paused(self.database, playbook.id, schedules, before=before, done=True)
+        await note_paused(self.database, playbook.id)
 
     async def resume(self, playbook: Playbook) -> None:
         """Put deployment and schedules back to what they were when they were paused for this."""
@@ -89,6 +113,9 @@ class GonePlaybooks:
             await self._set_active(deployment, playbook.paused_schedules, active=True)
             if not playbook.paused_before:
                 await self.client.resume_deployment(deployment.id)
+            await self.client.update_deployment(
+                deployment.id, DeploymentUpdate(description=playbook.description)
+            )
             logger.info("%s/%s is back", playbook.repository, playbook.name)
         await note_resumed(self.database, playbook.id)
 

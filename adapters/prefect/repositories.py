@@ -6,7 +6,6 @@ import asyncio
 import logging
 
 from adapters.prefect.deployments import Deployments
-from adapters.prefect.gone_playbooks import GonePlaybooks
 from adapters.settings import Settings
 from adapters.signal import Signal
 from adapters.store import playbook_reports, playbooks
@@ -29,14 +28,12 @@ class Repositories:
         database: Database,
         settings: Settings,
         deployments: Deployments,
-        gone: GonePlaybooks,
         reported: Signal,
         dispatch: Signal,
     ) -> None:
         self.database = database
         self.settings = settings
         self.deployments = deployments
-        self.gone = gone
         self.reported = reported
         self.dispatch = dispatch
         self._registered: object = None
@@ -58,4 +55,3 @@ class Repositories:
             self.dispatch.notify()
             await self.deployments.register_all()
             self._registered = version
-        await self.gone.settle()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,6 +35,7 @@ from adapters.store.tables import playbooks
 LARGEST_ID = 2**63 - 1
 LARGEST_PLAYBOOK = 2**31 - 1
 """Largest id that can be given to a playbook; clients keep ids in 32 bits."""
+SETTLING_LOCK = 0x50485047  # "PHPG": held by the gateway that pauses and resumes deployments
 GONE_SECONDS = 10
 """A file that is gone for less may be about to be moved, or its folder to be mounted."""
 PAUSED = "paused"
@@ -238,20 +240,33 @@ async def record_deployment(
         )
 
 
-async def note_paused(
-    database: Database, playbook_id: int, schedules: Sequence[UUID], *, before: bool, done: bool
+@asynccontextmanager
+async def settling(database: Database) -> AsyncIterator[bool]:
+    """Whether this gateway is the one that pauses and resumes deployments, as long as it does."""
+    query = text("SELECT pg_try_advisory_xact_lock(:lock)")
+    async with database.begin() as connection:
+        yield bool((await connection.execute(query, {"lock": SETTLING_LOCK})).scalar())
+
+
+async def note_pausing(
+    database: Database, playbook_id: int, schedules: Sequence[UUID], *, before: bool
 ) -> None:
-    """Remember what is paused in Prefect while a playbook is gone: what was active before."""
+    """Remember what was active in Prefect before it is paused for a playbook that is gone."""
+    async with database.begin() as connection:
+        await connection.execute(
+            update(playbooks)
+            .where(playbooks.c.id == playbook_id)
+            .values(paused_schedules=list(schedules), paused_before=before)
+        )
+
+
+async def note_paused(database: Database, playbook_id: int) -> None:
+    """All of it is paused. What is registered is to be written anew when it comes back."""
     async with database.begin() as connection:
         await connection.execute(
             update(playbooks)
             .where(playbooks.c.id == playbook_id, playbooks.c.gone_time.is_not(None))
-            .values(
-                paused_schedules=list(schedules),
-                paused_before=before,
-                # What is registered says that it is gone: it is written anew when it comes back.
-                registered_digest=PAUSED if done else "",
-            )
+            .values(registered_digest=PAUSED)
         )
 
 

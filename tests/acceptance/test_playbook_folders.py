@@ -148,6 +148,28 @@ def test_runs_go_to_the_worker_with_the_newest_code_and_back_when_it_is_gone(
 
 
 @pytest.mark.long
+def test_what_an_image_tells_holds_until_the_next_report(
+    own: System, run: Callable[[], tuple[str, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "which.py").write_text(WHICH.format("three "))
+    key = (own.home / "runtime.key").read_text().strip()
+    environment = own.worker_environment() | {"PREFECT_PHANTOM_RUNTIME_KEY": key}
+    words = ["playbook", "report", "--playbooks", str(tmp_path), "--name", "image"]
+    done = subprocess.run(
+        [PROGRAM, *words], env=environment, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.startswith("Reported 5 playbooks, digest ")
+    waiting = own.start("which", inputs={"file": str(tmp_path / "out")})
+    said = own.run_when(waiting, lambda run: "newest code" in (run["misc"]["waiting"] or ""))
+    assert "Only worker image has the newest code" in said["misc"]["waiting"]
+    (own.playbooks / "which.py").write_text(WHICH.format("four "))
+    assert own.ended(waiting)["status"] == "success"
+    assert (tmp_path / "out").read_text() == "four "
+    (own.playbooks / "which.py").write_text(WHICH.format("one "))
+    _until(lambda: run()[0] == "one")
+
+
+@pytest.mark.long
 def test_a_file_that_goes_and_comes_back(
     own: System, run: Callable[[], tuple[str, str]], tmp_path: Path
 ) -> None:

@@ -79,10 +79,11 @@ class Loop:
             database=self.database,
             settings=self.settings,
             deployments=deployments,
-            gone=GonePlaybooks(database=self.database, client=self.client, reconcile=signal),
             reported=signal,
             dispatch=signal,
         ).refresh()
+        gone = GonePlaybooks(database=self.database, client=self.client, reconcile=signal)
+        await gone.settle()
         await Reconciler(
             database=self.database,
             client=self.client,
