@@ -47,7 +47,7 @@ async def test_a_ticket_renews_the_lease_of_its_run_and_tells_of_its_end(ask, ha
     assert (await ask("claim", ticket, message)).status_code == 200
     for path in ("workers/w1/lease", "refused"):
         answer = await ask(path, ticket, {"flow_run_ids": [mine]})
-        assert answer.json() == {"stop": []}
+        assert answer.json()["stop"] == []
     ended = {"flow_run_id": mine, "process_id": message["process_id"], "code": 3}
     assert (await ask("workers/w1/exited", ticket, ended)).status_code == 200
     assert (await read(message["playbook_run_id"]))["status"] == "failed"
