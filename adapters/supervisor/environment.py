@@ -129,7 +129,7 @@ def gateway_environment(installation: Installation) -> dict[str, str]:
         "PREFECT_PHANTOM_RUNTIME_PORT": str(installation.ports.runtime),
         "PREFECT_PHANTOM_RUNTIME_URL": installation.runtime_url,
         "PREFECT_PHANTOM_RUNTIME_KEY": installation.runtime_key,
-        "PREFECT_PHANTOM_DATABASE_URL": installation.database_server,
+        "PREFECT_PHANTOM_DATABASE_URL": installation.phantom_database_url,
         "PREFECT_PHANTOM_SAMPLE_DATA": str(settings.sample_data).lower(),
         "PREFECT_PHANTOM_CERTIFICATE": str((settings.certificate or home.certificate).resolve()),
         "PREFECT_PHANTOM_CERTIFICATE_KEY": str(

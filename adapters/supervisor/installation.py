@@ -11,12 +11,13 @@ from typing import Self
 
 from sqlalchemy.engine import URL
 
-from adapters.settings import PREFECT_DATABASE, Settings
+from adapters.settings import PHANTOM_DATABASE, PREFECT_DATABASE, Settings
 from adapters.store.database import database_url
 from adapters.supervisor.account import Account
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.home import Home
 from adapters.supervisor.port import free_ports, require_free
+from adapters.supervisor.roles import as_role
 
 LOOPBACK = "127.0.0.1"
 
@@ -105,10 +106,20 @@ class Installation:
         return f"{self.prefect_url}/api" if own else self.surroundings["PREFECT_API_URL"]
 
     @property
+    def phantom_database_url(self) -> str:
+        """The server as the gateway reaches it."""
+        return self._as_role(PHANTOM_DATABASE)
+
+    @property
     def prefect_database_url(self) -> str:
         """Database of our Prefect server, with its password if it has one."""
-        url: URL = database_url(self.database_server, PREFECT_DATABASE)
+        url: URL = database_url(self._as_role(PREFECT_DATABASE), PREFECT_DATABASE)
         return url.render_as_string(hide_password=False)
+
+    def _as_role(self, role: str) -> str:
+        """On the embedded server each part has a role; one of the user's has what its URL says."""
+        embedded = self.settings.database_url is None
+        return as_role(self.database_server, role) if embedded else self.database_server
 
 
 def _reached(host: str) -> str:

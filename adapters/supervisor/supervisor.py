@@ -25,6 +25,7 @@ from adapters.supervisor.leftover import end_leftovers
 from adapters.supervisor.part import Definition, Part, Report, State
 from adapters.supervisor.pipes import Pipes
 from adapters.supervisor.postgres import Postgres
+from adapters.supervisor.roles import give_to_its_role
 
 STOP_SECONDS = 10.0
 """All is over within this, and the grace of runs on top."""
@@ -119,6 +120,9 @@ class Supervisor:
             await create_database(server, PHANTOM_DATABASE)
             if own_prefect:
                 await create_database(server, PREFECT_DATABASE)
+            if self._settings.database_url is None:
+                for name in [PHANTOM_DATABASE, *([PREFECT_DATABASE] if own_prefect else [])]:
+                    await give_to_its_role(server, name)
             if await has_administrator(server):
                 return None
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError) as error:
