@@ -7,13 +7,8 @@ import functools
 import gc
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Literal
 
-import uvicorn
 from prefect.client.orchestration import get_client
-from starlette.types import ASGIApp
 
 from adapters.administrator import GuessablePassword, prepare_administrator
 from adapters.exposure import is_loopback, refusals
@@ -21,6 +16,7 @@ from adapters.guessable import SHORTEST_KEY, objection
 from adapters.hints import Hints
 from adapters.host_names import host_names
 from adapters.lease_server.process import LeaseProcess
+from adapters.listeners import listen, listeners
 from adapters.loop import keep
 from adapters.parent import stop_after_parent
 from adapters.permissions import ADMINISTRATOR
@@ -40,7 +36,6 @@ from adapters.prefect.repositories import Repositories
 from adapters.prefect.work_pool_watch import WorkPoolWatch
 from adapters.private_program import forget_secrets
 from adapters.rest.application import create_application
-from adapters.rest.protocol import Protocol
 from adapters.rest.runtime import create_runtime_application
 from adapters.retention import Retention
 from adapters.sample.data import insert_sample_data
@@ -201,77 +196,8 @@ async def _serve(database: Database, settings: Settings) -> None:
         # What exists by now stays: looking at it in each collection would cost a sixth of the CPU.
         gc.collect()
         gc.freeze()
-        await _listen(
-            [
-                _server(
-                    contract,
-                    settings,
-                    settings.host,
-                    settings.port,
-                    http=Protocol,
-                    secure=not settings.http,
-                ),
-                _server(
-                    runtime,
-                    settings,
-                    settings.runtime_host,
-                    settings.runtime_port,
-                    http="httptools",  # runs and workers are ours, and their results may be long
-                    secure=False,
-                ),
-            ],
-            stop,
-        )
+        await listen(listeners(contract, runtime, settings), stop)
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
     lease_process.close()
-
-
-async def _listen(servers: Sequence[uvicorn.Server], stop: asyncio.Event) -> None:
-    """Serve until `stop` is set or a server ends, which it does when it cannot have its port."""
-    serving = [asyncio.create_task(server.serve()) for server in servers]
-    waiting = asyncio.create_task(stop.wait())
-    await asyncio.wait({waiting, *serving}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    for server in servers:
-        server.should_exit = True
-    await asyncio.gather(*serving)
-
-
-class _Server(uvicorn.Server):
-    """A server among several in one process: the process handles signals, not each server."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _server(
-    application: ASGIApp,
-    settings: Settings,
-    host: str,
-    port: int,
-    *,
-    http: type[asyncio.Protocol] | Literal["httptools"],
-    secure: bool,
-) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            application,
-            host=host,
-            port=port,
-            http=http,
-            ws="none",
-            loop="uvloop",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            # Whom a proxy speaks for is read by `Proxies`.
-            proxy_headers=False,
-            timeout_graceful_shutdown=3,
-            ssl_certfile=settings.certificate if secure else None,
-            ssl_keyfile=settings.certificate_key if secure else None,
-        )
-    )

@@ -100,6 +100,12 @@ class Settings(BaseSettings):
     rate_limit: float = Field(default=2000.0, ge=0)
     """Requests a second that each token or user and each address may send to one gateway, for half
     a minute at once after a pause; 0 is no limit."""
+    connections: int = Field(default=2000, gt=0)
+    """Most connections at once to the REST contract of one gateway. When there are more, the one
+    that has waited longest for its client is closed for a new one. Where the system allows fewer
+    open files, fewer."""
+    connections_per_address: int = Field(default=500, gt=0)
+    """Most of them from one address, which trusted proxies may exceed; half of all at most."""
     login_failures: int = Field(default=10, gt=0)
     """Failed logins of a user at an address after which more are refused; ten times as many for
     all users at an address together."""

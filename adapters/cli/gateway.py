@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uvloop
 
+from adapters import descriptors
 from adapters.gateway import run_gateway
 from adapters.log import log_to_stderr
 from adapters.output import never_wait_for_output
@@ -16,4 +17,5 @@ def gateway() -> None:
     become_undumpable()
     never_wait_for_output()
     log_to_stderr()
+    descriptors.raise_limit()
     uvloop.run(run_gateway(Settings()))

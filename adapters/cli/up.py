@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from pydantic import ValidationError
 
+from adapters import descriptors
 from adapters.cli.connection import fail
 from adapters.output import never_wait_for_output
 from adapters.settings import Settings
@@ -56,6 +57,7 @@ def up(
         "database_url": database_url,
     }
     never_wait_for_output()
+    descriptors.raise_limit()
     with Progress() as progress:
         try:
             settings = Settings(

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from adapters import descriptors
 from adapters.cli.connection import fail
 from adapters.log import log_to_stderr
 from adapters.output import never_wait_for_output
@@ -29,6 +30,7 @@ def worker() -> None:
     become_undumpable()
     never_wait_for_output()
     log_to_stderr()
+    descriptors.raise_limit()
     sys.exit(asyncio.run(run_worker(Settings())))
 
 

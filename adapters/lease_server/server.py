@@ -8,23 +8,25 @@ import json
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import uvicorn
 import uvloop
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
+from adapters import descriptors
 from adapters.log import log_to_stderr
 from adapters.output import never_wait_for_output
-from adapters.rest.protocol import Protocol
+from adapters.rest.connections import Connections
+from adapters.rest.listener import Listener
 from adapters.rest.runtime_leases import create_lease_application
 from adapters.settings import Settings
 from adapters.store.database import Database
 
 DATABASE_CONNECTIONS = 2
+MOST_CONNECTIONS = 5000
+RESERVED_DESCRIPTORS = 50
+"""For all but those who connect."""
 
 
 def main(descriptor: int) -> None:
@@ -41,14 +43,6 @@ def main(descriptor: int) -> None:
     uvloop.run(_serve(socket.socket(fileno=descriptor), orders))
 
 
-class _Server(uvicorn.Server):
-    """A server that leaves signals to the process."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def _serve(listening: socket.socket, orders: dict[str, Any]) -> None:
     database = Database(make_url(orders["database"]), pool_size=DATABASE_CONNECTIONS)
     application = create_lease_application(
@@ -57,19 +51,8 @@ async def _serve(listening: socket.socket, orders: dict[str, Any]) -> None:
         address=orders["address"],
         names=orders["names"],
     )
-    listener = _Server(
-        uvicorn.Config(
-            application,
-            http=Protocol,
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=1,
-        )
-    )
+    most = max(1, min(MOST_CONNECTIONS, descriptors.raise_limit() - RESERVED_DESCRIPTORS))
+    listener = Listener(application, Connections(most, most))
 
     def stop() -> None:
         listener.should_exit = True

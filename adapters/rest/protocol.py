@@ -1,58 +1,85 @@
 """HTTP on a connection, for clients who are slow on purpose or send heads without an end.
 
-uvicorn waits for ever for the first byte, for the rest of a head and for the rest of a body, and
-keeps all of a head that it is sent. `Limits` judges heads that are complete.
+uvicorn waits for ever for the first byte, for the rest of a head and for the rest of a body, keeps
+all of a head that it is sent, and takes bodies of any size that were refused. `Limits` judges heads
+that are complete.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import httptools
+import uvicorn
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from adapters.errors import HeadTooLarge, Invalid, PhantomError, RequestTooSlow
 from adapters.rest.answer_headers import ALWAYS
+from adapters.rest.connections import Place
 from adapters.rest.failures import status_of
 from adapters.rest.limits import HEAD_BYTES
 from adapters.rest.responses import failure
 
 REQUEST_SECONDS = 30.0
-"""How long a client may take for a request, from its first byte or the connection's begin on."""
+"""How long a client may take for a request, from its first byte or the connection's begin on, and
+for each `STEADY_BYTES` of its body."""
+STEADY_BYTES = 1024 * 1024
+UNREAD_BYTES = 4 * 1024 * 1024
+"""What is taken of a body after its request was answered; a client that sends on may not read the
+answer of a connection that was closed under its hands."""
 ANSWER_SECONDS = 30.0
 """How long a client may take none of the answer before the connection is cut."""
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's protocol with an end to its patience. Checked on 0.54."""
+    """uvicorn's protocol with an end to its patience, at a `Place`. Checked on 0.54."""
 
     _late: asyncio.TimerHandle | None = None
     _stuck: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _body_bytes = 0
     _in_head = False
+    _in_body = False
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        loop: asyncio.AbstractEventLoop,
+        *,
+        place: Place,
+    ) -> None:
+        super().__init__(config, server_state, app_state, loop)
+        self.place = place
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
+        self.place.close = transport.abort
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._arrived()
         self._unstuck()
+        self.place.leave()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless the head has become too long without an end."""
-        if self._late is None and (self.cycle is None or self.cycle.response_complete):
+        """Read on, unless the head or a body that was refused has become too long."""
+        if self._late is None and self._is_answered():
             self._expect()  # idle until now, or sent blank lines only
         super().data_received(data)
-        if not self._in_head:
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > 2 * HEAD_BYTES and not self.transport.is_closing():
-            self._refuse(HeadTooLarge(f"{HEAD_BYTES} bytes"))
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > 2 * HEAD_BYTES and not self.transport.is_closing():
+                self._refuse(HeadTooLarge(f"{HEAD_BYTES} bytes"))
+        elif self._in_body and self._body_bytes > UNREAD_BYTES and self._is_answered():
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         """Begin a request, which may come before the one before it is answered."""
@@ -63,9 +90,17 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is there."""
-        self._in_head = False
+        self._in_head, self._in_body, self._body_bytes = False, True, 0
         self._take_host_of_target()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body; a long one has time for each of its parts."""
+        before, self._body_bytes = self._body_bytes, self._body_bytes + len(body)
+        if before // STEADY_BYTES != self._body_bytes // STEADY_BYTES and not self._is_answered():
+            self._arrived()
+            self._expect()
+        super().on_body(body)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP."""
@@ -73,22 +108,43 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is there."""
+        self._in_body = False
         self._arrived()
         super().on_message_complete()
+        if self._is_answered():
+            self._expect()  # the next one: this one was refused before all of it was there
+        else:
+            self.place.serve()
+
+    def on_response_complete(self) -> None:
+        """The answer is there, so that the client has its turn."""
+        super().on_response_complete()
+        if "user" in self.cycle.scope:
+            self.place.is_known = True
+        if self._is_answered():
+            self.place.wait()
 
     def pause_writing(self) -> None:
         """The client takes nothing of the answer just now."""
         super().pause_writing()
         self._unstuck()
         self._stuck = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
+        self.place.wait()
 
     def resume_writing(self) -> None:
         """It goes on."""
         self._unstuck()
         super().resume_writing()
+        if not self._in_body and not self._is_answered():
+            self.place.serve()
+
+    def _is_answered(self) -> bool:
+        """Whether no request is under way, or one whose answer is complete."""
+        return self.cycle is None or self.cycle.response_complete
 
     def _expect(self) -> None:
         self._late = self.loop.call_later(REQUEST_SECONDS, self._give_up)
+        self.place.wait()
 
     def _arrived(self) -> None:
         if self._late is not None:
@@ -121,7 +177,8 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse(self, error: PhantomError) -> None:
         """Answer in the failed envelope, when no answer has begun, and close the connection."""
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+        begun = self._in_body if self._is_answered() else self.cycle.response_started
+        if not begun:
             status = status_of(error)
             response = failure(str(error), status, {"Connection": "close"})
             lines = [b"HTTP/1.1 %d " % status, b"\r\n"]

@@ -26,6 +26,8 @@ from flows.ticket import flow_run_of, ticket_key
 Credential: TypeAlias = Callable[[Request], Awaitable[None]]
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 PURPOSE = b"token of an attempt:"
+SENDER = "a run or a worker"
+"""Who is known to have sent a request; that somebody is keeps its connection open."""
 LOOKED_UP_AT_ONCE = 2
 """Of tokens without our signature, so that those who make them up hold few connections."""
 
@@ -37,6 +39,7 @@ def runtime_route(
 
     async def judged(request: Request) -> Response:
         await credential(request)
+        request.scope["user"] = SENDER
         return await handler(request)
 
     return Route(f"/runtime/{path}", judged, methods=[method])

@@ -6,11 +6,11 @@ import asyncio
 
 import httpx
 import pytest
-import uvicorn
 from pydantic import SecretStr
 
 from adapters.hints import Hints
-from adapters.rest.protocol import Protocol
+from adapters.rest.connections import Connections
+from adapters.rest.listener import Listener
 from adapters.rest.runtime import create_runtime_application
 from adapters.settings import Settings
 from tests.runtime_key import KEY
@@ -105,9 +105,7 @@ async def test_the_runtime_api_is_stored_by_nobody_its_streams_included(
 
 @pytest.mark.parametrize("sent", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000])
 async def test_what_is_no_request_is_answered_in_the_same_way(application, sent):
-    server = uvicorn.Server(
-        uvicorn.Config(application, port=0, http=Protocol, log_config=None, lifespan="off")
-    )
+    server = Listener(application, Connections(9, 9), host="127.0.0.1")
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)

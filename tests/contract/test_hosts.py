@@ -7,14 +7,14 @@ import socket
 
 import httpx
 import pytest
-import uvicorn
 from pydantic import SecretStr
 
 from adapters import host_names as names_module
 from adapters.hints import Hints
 from adapters.host_names import host_names
 from adapters.rest.application import create_application
-from adapters.rest.protocol import Protocol
+from adapters.rest.connections import Connections
+from adapters.rest.listener import Listener
 from adapters.rest.runtime import create_runtime_application
 from adapters.settings import Settings
 from adapters.store.notices import Notices
@@ -99,9 +99,7 @@ async def test_the_runtime_api_refuses_other_names_too(database, dispatch, recon
 
 @pytest.mark.attack("the same by a request target that names another host", "403")
 async def test_the_host_of_an_absolute_target_counts(application, credentials):
-    server = uvicorn.Server(
-        uvicorn.Config(application, port=0, http=Protocol, log_config=None, lifespan="off")
-    )
+    server = Listener(application, Connections(9, 9), host="127.0.0.1")
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)

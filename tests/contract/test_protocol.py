@@ -14,8 +14,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from adapters.rest import protocol
+from adapters.rest.connections import Connections
 from adapters.rest.limits import HEAD_BYTES, MOST_HEADERS
-from adapters.rest.protocol import Protocol
+from adapters.rest.listener import Listener
 
 pytestmark = pytest.mark.anyio
 
@@ -60,8 +61,7 @@ async def served(application: ASGIApp) -> AsyncIterator[Connection]:
     """A connection to a server of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # soon full
-    config = uvicorn.Config(application, log_config=None, lifespan="off", http=Protocol, ws="none")
-    server = uvicorn.Server(config)
+    server = Listener(application, Connections(100, 100), host="127.0.0.1", port=0)
     serving = asyncio.create_task(server.serve([listener]))
     while not server.started:
         await asyncio.sleep(0.01)

@@ -1,0 +1,187 @@
+"""Our decision: how many connections a listener has, and how long it waits, is bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+import pytest
+import trustme
+
+from adapters.rest import listener, protocol
+from adapters.rest.connections import LEAVING, Connections
+from adapters.rest.listener import Listener
+
+pytestmark = pytest.mark.anyio
+
+SOON = 0.2
+LONG = 30.0
+Connect: TypeAlias = Callable[..., Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+MOST = 20
+GET = b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n"
+REFUSED = b"POST /refused HTTP/1.1\r\nHost: gateway\r\nContent-Length: 10000000\r\n\r\n"
+OK = b"HTTP/1.1 200 "
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    """The loop on which the gateway runs."""
+    return "asyncio", {"use_uvloop": True}
+
+
+async def application(scope, receive, send):
+    """Refuses some bodies unread, reads others, and never ends a stream."""
+    refused = scope["path"] == "/refused"
+    more = not refused
+    while more:
+        message = await receive()
+        more = message.get("more_body", False)
+    status = 401 if refused else 200
+    streamed = scope["path"] == "/stream"
+    headers = [] if streamed else [(b"content-length", b"2")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"ok", "more_body": streamed})
+    if streamed:
+        await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def listening(**tls) -> AsyncIterator[tuple[Listener, Connect]]:
+    """A listener at work, and how to connect to it, which sends something at once."""
+    bound = socket.create_server(("127.0.0.1", 0))
+    server = Listener(application, Connections(MOST, MOST), host="127.0.0.1", port=0, **tls)
+    serving = asyncio.create_task(server.serve([bound]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    writers = []
+
+    async def connect(sent: bytes = b"", **options):
+        reader, writer = await asyncio.open_connection(*bound.getsockname(), **options)
+        writers.append(writer)
+        writer.write(sent)
+        return reader, writer
+
+    try:
+        yield server, connect
+    finally:
+        for writer in writers:
+            writer.transport.abort()
+        server.should_exit = server.force_exit = True
+        for task in list(server.server_state.tasks):
+            task.cancel()
+        await serving
+
+
+async def ends(reader: asyncio.StreamReader) -> bytes:
+    """All that comes until the connection is closed, however."""
+    received = b""
+    async with asyncio.timeout(LONG):
+        while True:
+            try:
+                part = await reader.read(1000)
+            except ConnectionError:
+                return received
+            if not part:
+                return received
+            received += part
+
+
+@pytest.mark.attack("1,100 connections that send nothing, or half a head", "others are answered")
+@pytest.mark.parametrize("sent", [b"", GET[:20], REFUSED, GET], ids=["none", "head", "body", "all"])
+async def test_who_holds_more_connections_than_there_are_keeps_nobody_out(sent):
+    async with listening() as (server, connect):
+        held = []
+        for _ in range(3 * MOST):
+            held.append(await connect(sent))
+            reader, _ = await connect(GET)
+            async with asyncio.timeout(LONG):
+                assert (await reader.readuntil(b"ok")).startswith(OK)
+            assert len(server.connections) <= MOST + LEAVING
+
+
+async def test_who_is_being_served_is_not_closed_for_those_who_wait():
+    async with listening() as (server, connect):
+        stream, _ = await connect(GET.replace(b"/ ", b"/stream "))
+        assert (await stream.readuntil(b"ok")).startswith(OK)
+        held = [await connect() for _ in range(3 * MOST)]
+        first, _ = held[0]
+        assert await ends(first) == b""
+        assert not stream.at_eof()
+        assert len(server.connections) <= MOST + LEAVING
+
+
+@pytest.mark.attack("a TLS connection that says nothing", "closed after 30 s; counts before that")
+async def test_a_handshake_that_does_not_come_is_not_waited_for(tmp_path, monkeypatch):
+    authority = trustme.CA()
+    issued = authority.issue_cert("gateway")
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
+    files = {"certificate": str(tmp_path / "both.pem")}
+    monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", SOON)
+    async with listening(**files) as (_, connect):
+        silent, _ = await connect()
+        assert await ends(silent) == b""
+    monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", 10 * LONG)
+    async with listening(**files) as (server, connect):
+        held = [await connect() for _ in range(2 * MOST)]
+        first, _ = held[0]
+        assert await ends(first) == b""
+        context = ssl.create_default_context()
+        authority.configure_trust(context)
+        reader, _ = await connect(GET, ssl=context, server_hostname="gateway")
+        async with asyncio.timeout(LONG):
+            assert (await reader.readuntil(b"ok")).startswith(OK)
+        assert len(server.connections) <= MOST + LEAVING
+
+
+@pytest.mark.attack("a refused body that goes on and on", "not taken further than 4 MB")
+async def test_a_body_that_was_refused_is_not_taken_for_ever():
+    async with listening() as (_, connect):
+        reader, writer = await connect(REFUSED.replace(b"10000000", b"10000000000"))
+        assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 401 ")
+        async with asyncio.timeout(LONG):
+            while not writer.is_closing():
+                writer.write(b"x" * 65536)
+                await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("rest", [0, 10_000_000], ids=["half", "all"])
+async def test_a_connection_whose_body_was_refused_is_closed_in_time(rest, monkeypatch):
+    monkeypatch.setattr(protocol, "REQUEST_SECONDS", SOON)
+    monkeypatch.setattr(protocol, "UNREAD_BYTES", 2 * rest)
+    async with listening() as (_, connect):
+        reader, _ = await connect(REFUSED + b"x" * rest)
+        answers = await ends(reader)
+        assert answers.startswith(b"HTTP/1.1 401 ")
+        assert answers.count(b"HTTP/1.1") == (2 if rest else 1)
+
+
+async def test_a_stream_has_no_end_because_of_the_time(monkeypatch):
+    monkeypatch.setattr(protocol, "REQUEST_SECONDS", SOON)
+    async with listening() as (_, connect):
+        stream, _ = await connect(GET.replace(b"/ ", b"/stream "))
+        assert (await stream.readuntil(b"ok")).startswith(OK)
+        silent, _ = await connect()
+        assert (await ends(silent)).startswith(b"HTTP/1.1 408 ")
+        assert not stream.at_eof()
+
+
+async def test_a_long_body_has_time_for_each_of_its_parts(monkeypatch):
+    monkeypatch.setattr(protocol, "STEADY_BYTES", 1000)
+    async with listening() as (server, connect), asyncio.timeout(LONG):
+        head = b"POST / HTTP/1.1\r\nHost: gateway\r\nContent-Length: 2500\r\n\r\n"
+        reader, writer = await connect(head)
+        while not server.server_state.connections:
+            await asyncio.sleep(0.01)
+        (connection,) = server.server_state.connections
+        for _ in range(2):
+            before = connection._late
+            writer.write(b"x" * 1000)
+            while connection._late is before:
+                await asyncio.sleep(0.01)
+        writer.write(b"x" * 500)
+        assert (await reader.readuntil(b"ok")).startswith(OK)
+        assert connection._late is None
