@@ -167,9 +167,9 @@ def build(
     announced: list[Announcement],
     keeper: Keeper,
     deployments: KeptDeployments,
-) -> Callable[[Settings], ASGIApp]:
-    """Makes an application with other settings."""
-    return lambda settings: create_application(
+) -> Callable[..., ASGIApp]:
+    """Makes an application with other settings, and perhaps with names of its own."""
+    return lambda settings, names=None: create_application(
         database=database,
         settings=settings,
         dispatch=dispatch,
@@ -180,6 +180,7 @@ def build(
         announce=announced.append,
         keeper=keeper,
         deployments=deployments,
+        names=names,
     )
 
 

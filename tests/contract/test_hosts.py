@@ -7,17 +7,15 @@ import socket
 
 import httpx
 import pytest
+import uvicorn
 from pydantic import SecretStr
 
 from adapters import host_names as names_module
 from adapters.hints import Hints
 from adapters.host_names import host_names
-from adapters.rest.application import create_application
-from adapters.rest.connections import Connections
-from adapters.rest.listener import Listener
+from adapters.rest.protocol import Protocol
 from adapters.rest.runtime import create_runtime_application
 from adapters.settings import Settings
-from adapters.store.notices import Notices
 from tests.runtime_key import KEY
 
 pytestmark = pytest.mark.anyio
@@ -42,12 +40,8 @@ SETTINGS = Settings(
 
 
 @pytest.fixture(scope="module")
-def application(database, dispatch, reconcile, ask_prefect, keeper):
-    return create_application(
-        database=database, settings=SETTINGS, dispatch=dispatch, reconcile=reconcile,
-        stop=lambda _: None, notices=Notices(database), prefect=ask_prefect, keeper=keeper,
-        names=host_names(SETTINGS, SETTINGS.host),
-    )  # fmt: skip
+def application(build):
+    return build(SETTINGS, host_names(SETTINGS, SETTINGS.host))
 
 
 @pytest.mark.parametrize("host", OWN)
@@ -99,7 +93,9 @@ async def test_the_runtime_api_refuses_other_names_too(database, dispatch, recon
 
 @pytest.mark.attack("the same by a request target that names another host", "403")
 async def test_the_host_of_an_absolute_target_counts(application, credentials):
-    server = Listener(application, Connections(9, 9), host="127.0.0.1")
+    server = uvicorn.Server(
+        uvicorn.Config(application, port=0, http=Protocol, log_config=None, lifespan="off")
+    )
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
