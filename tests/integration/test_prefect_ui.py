@@ -164,8 +164,10 @@ def test_what_a_run_shows_is_text_in_both_uis(system: System, page: Page, tmp_pa
         url = f"{system.prefect_url}/artifacts/filter"
         artifacts = httpx.post(url, json=wanted, auth=(user, password)).json()
     old = ui(system).removesuffix("/v2")
-    page.goto(old)
-    page.evaluate("key => localStorage.setItem('prefect-password', key)", system.prefect_auth)
+    page.goto(f"{old}/login")
+    page.get_by_placeholder("admin:pass").fill(system.prefect_auth)
+    page.get_by_role("button", name="Login").click()
+    page.wait_for_url("**/dashboard**")
     for root in (old, ui(system)):
         for artifact in artifacts:
             page.goto(f"{root}/artifacts/artifact/{artifact['id']}")
