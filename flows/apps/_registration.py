@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import ipaddress
 import re
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any
 
 from asyncwhois.parse import TLDBaseKeys
@@ -17,6 +15,8 @@ from flows import ActionFailure, ActionResult
 
 Facts = dict[str, Any]
 IpAddress = Annotated[str, Field(description="An IPv4 or IPv6 address")]
+LONGEST = 10_000
+"""In characters: a URL may stand for its domain."""
 Domain = Annotated[
     str,
     Field(description="A domain, a host in it, or a URL; its registered domain is looked up"),
@@ -39,6 +39,8 @@ def registered_domain(domain: str) -> str:
         ActionFailure: there is none in it.
 
     """
+    if len(domain) > LONGEST:
+        raise ActionFailure(f'"{domain[:50]}..." is not a domain name')
     found = _extract()(domain.strip()).top_domain_under_public_suffix
     try:
         wire = found.encode("idna").decode().lower()
@@ -54,15 +56,6 @@ def registered_domain(domain: str) -> str:
 def _extract() -> TLDExtract:
     # The suffix list that comes with the library: no download, nothing written. Read once, lazily.
     return TLDExtract(cache_dir=None, suffix_list_urls=())
-
-
-def facts(parsed: Mapping[Any, Any]) -> Facts:
-    """What an answer held, in values that JSON knows; absent facts are left out."""
-    return {
-        key.value: value.isoformat() if isinstance(value, datetime) else value
-        for key, value in parsed.items()
-        if value
-    }
 
 
 def lines(*told: tuple[str, str | None]) -> str:

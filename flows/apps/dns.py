@@ -15,6 +15,8 @@ from flows.apps._deadline import is_address
 from flows.apps._networks import AddressRefused, NetworkSettings, Reach
 
 APP = "DNS"
+LONGEST = 1_000
+"""In characters. A name has at most 255; the library reads much longer ones for seconds."""
 
 
 class Settings(NetworkSettings):
@@ -116,6 +118,8 @@ def lookup_ip(
 def _records(asset: Asset[Settings], name: str, kind: str) -> tuple[list[str], str]:
     """The records in the order of the answer, and the name that they stand at."""
     server = _server(asset.settings)
+    if len(name) > LONGEST:
+        raise ActionFailure(f'"{name[:50]}..." is not a domain name')
     try:
         answer = _resolver(asset).resolve(name, kind)
     except dns.rdatatype.UnknownRdatatype:

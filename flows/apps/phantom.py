@@ -23,6 +23,8 @@ ContainerId = Annotated[
 ]
 JsonText = str | dict[str, Any] | None
 """An object, or a JSON text of one, which Phantom's app takes."""
+LONGEST_ROW = 100_000
+"""In characters: a longer text is one value."""
 LONGEST_SLEEP = 24 * 60 * 60
 """In seconds."""
 
@@ -242,7 +244,7 @@ def _tags(given: str | list[str]) -> list[str]:
 def _row(given: object) -> list[case.Cell]:
     """A row: a list of values, or its text as Phantom's app takes it, or one value alone."""
     value = given
-    if isinstance(given, str):
+    if isinstance(given, str) and len(given) <= LONGEST_ROW:
         with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
             value = ast.literal_eval(given)
     cells = value if isinstance(value, list | tuple) else [value]

@@ -6,19 +6,18 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from asyncwhois.parse import convert_whodap_keys
 from pydantic import AnyHttpUrl, Field
-from whodap.response import DomainResponse
 
 from flows import ActionFailure, ActionResult, Asset, action
+from flows.apps._deadline import Deadline
 from flows.apps._exchange import Answer, WebSettings, exchange
+from flows.apps._killable import WorkFailed, in_time
 from flows.apps._registration import (
     Domain,
     Facts,
     IpAddress,
     address,
     domain_result,
-    facts,
     lines,
     registered_domain,
 )
@@ -26,6 +25,8 @@ from flows.apps._registration import (
 APP = "RDAP"
 REDIRECTS = 5
 """How many are followed: the usual server sends on to the registry in charge."""
+SMALL = 100_000
+"""In bytes. Reading takes as long as an answer is large, a second for a million."""
 
 
 class Settings(WebSettings):
@@ -64,7 +65,7 @@ def whois_ip(asset: Asset[Settings], ip: IpAddress) -> ActionResult:
     found = _object(answer, "ip network")
     try:
         return _network_result(str(asked), found)
-    except (TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError, RecursionError):
         raise _not_rdap(answer) from None
 
 
@@ -83,10 +84,20 @@ def whois_domain(asset: Asset[Settings], domain: Domain) -> ActionResult:
     registered = registered_domain(domain)
     answer = _ask(asset.settings, f"domain/{registered}", registered)
     found = _object(answer, "domain")
+    seconds = asset.settings.timeout_seconds
     try:
-        parsed = DomainResponse.from_json(answer.body).to_whois_dict()
-        known = facts(convert_whodap_keys(parsed))
-    except (TypeError, ValueError, KeyError, AttributeError):
+        known = in_time(
+            Deadline(seconds),
+            "rdap_answer.read_domain",
+            answer.text,
+            size=len(answer.body),
+            small=SMALL,
+        )
+    except TimeoutError:
+        raise ActionFailure(
+            f"The answer of {answer.server} could not be read within {seconds:g} seconds"
+        ) from None
+    except WorkFailed:
         raise _not_rdap(answer) from None
     return domain_result(registered, known, found)
 

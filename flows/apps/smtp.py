@@ -29,6 +29,11 @@ READY = 220
 """What a mail server says before it is spoken to, and before TLS begins."""
 HEADER_NAME = re.compile(r"[!-9;-~]+")
 """As RFC 5322 has it: anything else, such as a line break, would be one more header."""
+LONGEST_HEADER = 998
+"""In characters, as long as a line may be. Python's library reads longer ones for seconds."""
+PLAIN_ADDRESSES = re.compile(r"[A-Za-z0-9@,. +_-]*")
+MOST_ADDRESSES = 20_000
+"""In characters."""
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 Addresses = Annotated[
@@ -246,8 +251,14 @@ def _reply(settings: Settings, code: int, text: bytes | str) -> str:
 
 def _addresses(given: str | list[str]) -> list[str]:
     texts = [given] if isinstance(given, str) else given
+    if sum(map(len, texts)) > MOST_ADDRESSES:
+        raise ActionFailure(f"The addresses have more than {MOST_ADDRESSES} characters")
+    try:
+        named = getaddresses([text for text in texts if text.strip()])
+    except RecursionError:
+        raise ActionFailure("The addresses are no list of email addresses") from None
     found = []
-    for name, address in getaddresses([text for text in texts if text.strip()]):
+    for name, address in named:
         local, _, domain = address.rpartition("@")
         if not local or not domain or not address.isprintable() or " " in address:
             raise ActionFailure(f'"{address or name or given}" is not an email address')
@@ -271,6 +282,8 @@ def _email(own: dict[str, str], further: dict[str, str], body: str) -> EmailMess
     for name, value in headers.values():
         if not HEADER_NAME.fullmatch(name):
             raise ActionFailure(f'"{one_line(name)}" is not the name of a header')
+        if len(value) > (MOST_ADDRESSES if PLAIN_ADDRESSES.fullmatch(value) else LONGEST_HEADER):
+            raise ActionFailure(f'The header "{name}" is too long')
         try:
             if value:
                 email[name] = _one_line(value)

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from asyncwhois.errors import GeneralError, NotFoundError
+from asyncwhois.errors import GeneralError
 from asyncwhois.parse import IPBaseKeys
-from asyncwhois.parse_rir import (
-    AFRINICParser,
-    APNICParser,
-    ARINParser,
-    LACNICParser,
-    RIPEParser,
-    RIRParser,
-)
-from asyncwhois.parse_tld import DomainParser
 from asyncwhois.query import DomainQuery, NumberQuery, Query
 from pydantic import Field
 
 from flows import ActionFailure, ActionResult, Asset, action
 from flows.apps._deadline import Deadline
+from flows.apps._killable import WorkFailed, in_time
 from flows.apps._networks import NetworkSettings
 from flows.apps._registration import (
     Domain,
-    Facts,
     IpAddress,
     address,
     domain_result,
-    facts,
     lines,
     registered_domain,
 )
@@ -68,6 +57,23 @@ class _Connection(Query):
         self.find_authoritative_server = not settings.host
         self.server_asked = ""
         self._deadline = Deadline(settings.timeout_seconds, settings.networks)
+        self._seconds = settings.timeout_seconds
+
+    def read(self, how: str, answer: str, *further: str) -> Any:  # noqa: ANN401 - see there
+        """What `_work.whois_answer` reads in an answer, in what is left of the time."""
+        try:
+            return in_time(
+                self._deadline, f"whois_answer.{how}", answer, *further, size=len(answer)
+            )
+        except TimeoutError:
+            raise ActionFailure(
+                f"The answer of the WHOIS server {self.server_asked} could not be read within "
+                f"{self._seconds:g} seconds"
+            ) from None
+        except WorkFailed as failure:
+            raise ActionFailure(
+                f"The answer of the WHOIS server {self.server_asked} cannot be read: {failure}"
+            ) from None
 
     @contextmanager
     def _create_connection(
@@ -106,29 +112,6 @@ class _DomainQuery(_Connection, DomainQuery):
     pass
 
 
-def _own(parser: type[RIRParser]) -> RIRParser:
-    """Make a parser with expressions of its own.
-
-    The library keeps one dictionary for all registries, which each parser that is made rewrites:
-    after an answer of RIPE, those of ARIN would be read by RIPE's expressions.
-    """
-    own: type[RIRParser] = type(
-        parser.__name__, (parser,), {"reg_expressions": dict(RIRParser.reg_expressions)}
-    )
-    return own()
-
-
-# Registry, how its answers are known, and who reads them. By the answer, not by the address as in
-# the library: blocks move between registries, and a server of one's own answers for all.
-_REGISTRIES = [
-    ("ripe", re.compile(r"^source: *RIPE", re.MULTILINE), _own(RIPEParser)),
-    ("apnic", re.compile(r"^source: *APNIC", re.MULTILINE), _own(APNICParser)),
-    ("afrinic", re.compile(r"^source: *AFRINIC", re.MULTILINE), _own(AFRINICParser)),
-    ("lacnic", re.compile(r"^(inetrev|ownerid): ", re.MULTILINE), _own(LACNICParser)),
-    ("arin", re.compile(r"^NetRange: ", re.MULTILINE), _own(ARINParser)),
-]
-
-
 @action("test connectivity", app=APP, type="test")
 def test_connectivity(asset: Asset[Settings]) -> ActionResult:
     """Ask the server for a well-known domain; any answer will do.
@@ -152,8 +135,9 @@ def whois_ip(asset: Asset[Settings], ip: IpAddress) -> ActionResult:
 
     """
     asked = address(ip)
-    answers = _ask(_NumberQuery(), asked, asset.settings)
-    registry, found = _read(answers[-1])
+    query = _NumberQuery()
+    answers = _ask(query, asked, asset.settings)
+    registry, found = query.read("read_network", answers[-1])
     if not found:
         raise ActionFailure(f"Nothing found: the WHOIS server has no record of {asked}")
     summary = {
@@ -185,12 +169,9 @@ def whois_domain(asset: Asset[Settings], domain: Domain) -> ActionResult:
 
     """
     registered = registered_domain(domain)
-    answers = _ask(_DomainQuery(), registered, asset.settings)
-    try:
-        parsed = DomainParser().parse(answers[-1], registered.rpartition(".")[2])
-    except NotFoundError:
-        parsed = {}
-    found = facts(parsed)
+    query = _DomainQuery()
+    answers = _ask(query, registered, asset.settings)
+    found = query.read("read_domain", answers[-1], registered.rpartition(".")[2])
     if not found:
         raise ActionFailure(f"Nothing found: the WHOIS server has no record of {registered}")
     return domain_result(registered, found, "\n".join(answers))
@@ -213,11 +194,3 @@ def _ask(query: _NumberQuery | _DomainQuery, term: Any, settings: Settings) -> l
         ) from error
     except GeneralError:
         raise ActionFailure(f"No WHOIS server is in charge of {term}") from None
-
-
-def _read(answer: str) -> tuple[str, Facts]:
-    """Return the registry that the answer comes from, and what it says; no facts when unknown."""
-    for registry, mark, parser in _REGISTRIES:
-        if mark.search(answer):
-            return registry, facts(parser.parse(answer))
-    return "", {}

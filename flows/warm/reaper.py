@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 
 SET_NAME = 15
 SET_CHILD_SUBREAPER = 36
+_KEPT: list[Callable[[], None]] = []
+
+
+def keep_until_end(end: Callable[[], None]) -> None:
+    """Have `end` called when a run has ended: it ends what was kept running for it."""
+    _KEPT.append(end)
+
+
+def end_kept() -> None:
+    """End what was kept running for the run."""
+    for end in _KEPT:
+        end()
 
 
 def become_reaper() -> None:

@@ -27,7 +27,7 @@ from flows.runtime import certificate_authorities
 from flows.ticket import hold
 from flows.warm.client import RunClient
 from flows.warm.outbox import Outbox
-from flows.warm.reaper import name_process
+from flows.warm.reaper import end_kept, name_process
 
 SUSPENDED = 75
 """Exit code of a run that is to go on another time; Prefect's state says so too."""
@@ -86,6 +86,7 @@ def execute(flow: prefect.Flow[..., Any], request: dict[str, Any]) -> int:
         code = end.code if isinstance(end.code, int) else 1
         return SUSPENDED if engine.state.is_paused() else code
     finally:
+        end_kept()
         outbox.flush()
         tracing.flush(tracing.RUN_SECONDS)
         sys.stdout.flush()

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 
 from flows import ActionFailure
@@ -62,6 +64,24 @@ def test_a_text_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch)
         extract_iocs.function(REPORT * 10_000)
     assert str(failure.value) == "The text takes longer than 0.2 seconds"
     assert time.monotonic() - began < 3
+
+
+@pytest.mark.attack(
+    "a text whose every character costs a library time: 20,000 opening brackets",
+    "given up when the time is over, and its process ended",
+)
+@pytest.mark.parametrize("look", [extract_iocs, refang_iocs], ids=lambda it: it.name)
+@pytest.mark.parametrize("thread", [False, True])
+def test_a_hostile_text_is_given_up(look, thread, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ioc, "SECONDS", 1)
+
+    def try_it() -> None:
+        with pytest.raises(ActionFailure, match="The text takes longer than 1 seconds"):
+            look.function("(" * 20_000)
+
+    with ThreadPoolExecutor() as threads:
+        threads.submit(try_it).result() if thread else try_it()
+    assert not [child for child in psutil.Process().children() if "_work" in str(child.cmdline())]
 
 
 @pytest.mark.parametrize("look", [extract_iocs, defang_iocs, refang_iocs], ids=lambda it: it.name)

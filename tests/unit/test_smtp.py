@@ -286,6 +286,10 @@ WRONG_NAME = '"X-A Bcc: b@example.com X-B" is not the name of a header'
         ({"subject": "one\x85Bcc: b@example.com"}, 'The header "Subject" is not one line of text'),
         ({"subject": "\x1b[2J"}, 'The header "Subject" is not one line of text'),
         ({"to": "a\x00b@example.com"}, '"a\x00b@example.com" is not an email address'),
+        ({"from_": "\u00e9 a" * 4_000 + " <a@x.example>"}, 'The header "From" is too long'),
+        ({"headers": {"X-A": "?" * 999}}, 'The header "X-A" is too long'),
+        ({"to": "(" * 10_000}, "The addresses are no list of email addresses"),
+        ({"to": "a@x.example," * 2_000}, "The addresses have more than 20000 characters"),
         ({"headers": "[1]"}, "The headers are not the JSON text of an object"),
         (
             {"from_": "a@x.example, b@x.example"},

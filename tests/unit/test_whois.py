@@ -306,6 +306,20 @@ def test_an_answer_without_end_is_cut_off() -> None:
         whois_ip.function(server.asset(), "192.0.2.1")
 
 
+@pytest.mark.attack(
+    "an answer of a WHOIS server that its reader is busy with for minutes",
+    "given up when the asset's time is over",
+)
+def test_an_answer_that_takes_too_long_to_read_is_given_up() -> None:
+    with responder(lambda it: it.wfile.write(b"\n" * 250_000)) as server:
+        with pytest.raises(ActionFailure) as failure:
+            whois_domain.function(server.asset(timeout_seconds=1), "example.hk")
+        assert str(failure.value) == (
+            f"The answer of the WHOIS server 127.0.0.1:{server.port} could not be read within "
+            "1 seconds"
+        )
+
+
 def test_letters_cut_in_two_on_the_way_arrive_whole() -> None:
     def in_two(handler: StreamRequestHandler) -> None:
         text = "Domain Name: EXAMPLE.COM\nRegistrant City: München\n".encode()
