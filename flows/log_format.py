@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from flows.visible import visible
+
 SETTING = "PREFECT_PHANTOM_LOG_FORMAT"
 PART = "PREFECT_PHANTOM_PART"
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -33,6 +35,21 @@ def about_process(**fields: object) -> None:
     """Say what all lines of this process are about from now on, instead of what was said before."""
     _process.clear()
     _process.update({name: value for name, value in fields.items() if value is not None})
+
+
+class TextFormatter(logging.Formatter):
+    """A record as one line, and its traceback; nothing that was sent can forge or hide a line."""
+
+    def __init__(self) -> None:
+        super().__init__(TEXT)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return visible(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        """Return the line without its traceback."""
+        return super().formatMessage(record).replace("\n", "\\n")
 
 
 class JsonFormatter(logging.Formatter):
@@ -59,7 +76,7 @@ class JsonFormatter(logging.Formatter):
 
 def formatter() -> logging.Formatter:
     """The formatter that the setting asks for."""
-    return JsonFormatter() if _is_json() else logging.Formatter(TEXT)
+    return JsonFormatter() if _is_json() else TextFormatter()
 
 
 def log_ours() -> None:

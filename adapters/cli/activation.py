@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.text import Text
 
 from adapters.cli.connection import DEFAULT, AsJson, Connection
 from adapters.cli.playbook import Name, find
 from adapters.client import administration
+from adapters.terminal import Console, Text
 
 
 def activate(

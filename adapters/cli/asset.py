@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from adapters.cli import pairs
 from adapters.cli.connection import DEFAULT, AsJson, Connection, fail
@@ -20,6 +18,7 @@ from adapters.cli.pictures import fact_grid, moment
 from adapters.client import Container, Phantom, administration
 from adapters.client.models.asset import Asset
 from adapters.secret_names import is_secret_setting, secret_within
+from adapters.terminal import Console, Text
 
 app = App(name="asset", help="List assets, make, change, test and delete them.")
 

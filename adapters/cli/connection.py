@@ -17,6 +17,7 @@ from cyclopts import Parameter
 from adapters.client import Phantom, PhantomClientError
 from adapters.settings import Settings
 from adapters.supervisor.home import Home
+from flows.visible import visible
 
 HOME: Path = Settings.model_fields["home"].default
 
@@ -113,7 +114,7 @@ def fail(sentence: str, code: int = 1) -> NoReturn:
     Raises:
         SystemExit: always, with `code`.
     """
-    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.write(f"{visible(sentence)}\n")
     raise SystemExit(code)
 
 

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from adapters.cli import pairs
 from adapters.cli.connection import DEFAULT, AsJson, Connection, fail
 from adapters.cli.pictures import fact_grid, moment, print_runs
 from adapters.client import Artifact, Container, Note, PlaybookRun
 from adapters.client.pages import PAGE_SIZE
+from adapters.terminal import Console, Text
 
 app = App(name="container", help="Make containers, and look at them.")
 

@@ -12,11 +12,10 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 from cryptography import x509
-from rich.console import Console
-from rich.text import Text
 
 from adapters.cli.connection import DEFAULT, AsJson, Connection, ConnectionMissing
 from adapters.client import Health, Phantom, PhantomClientError, Playbook
+from adapters.terminal import Console, Text
 
 ANSWER_SECONDS = 10.0
 CLOCK_SECONDS = 10.0

@@ -6,13 +6,12 @@ import sys
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.text import Text
 
 from adapters.cli.connection import DEFAULT, AsJson, Connection, fail
 from adapters.cli.playbook import Name, find
 from adapters.client import administration
 from adapters.client.administration import Forgotten
+from adapters.terminal import Console, Text
 from flows.visible import visible
 
 

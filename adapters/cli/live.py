@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import deque
 from datetime import UTC, datetime
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
-from rich.text import Text
 
 from adapters.cli.pictures import log_text, moment, run_facts, run_picture, status_text
 from adapters.client import (
@@ -22,6 +21,7 @@ from adapters.client import (
     PlaybookRun,
     RunChanged,
 )
+from adapters.terminal import Console, Text
 
 TAIL = 8
 """Lines of the log that are seen of a run that goes on."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Column, Table
-from rich.text import Text
 
 from adapters.client import ActionRun, LogLine, PlaybookRun
+from adapters.terminal import Console, Text
 
 COLORS = {"success": "green", "failed": "red", "running": "yellow"}
 FACTS = (

@@ -8,9 +8,7 @@ from itertools import islice
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter, Token
-from rich.console import Console
 from rich.table import Column, Table
-from rich.text import Text
 
 from adapters.cli.connection import DEFAULT, AsJson, Connection, fail
 from adapters.cli.live import follow
@@ -18,6 +16,7 @@ from adapters.cli.pairs import check as check_pairs
 from adapters.cli.pairs import read as read_pairs
 from adapters.cli.pictures import fact_grid, print_runs
 from adapters.client import Phantom, Playbook, PlaybookRun, Scope
+from adapters.terminal import Console, Text
 
 app = App(name="playbook", help="Write playbooks, try them, list those of a gateway, start them.")
 # Imported when they are called: Prefect would double the time of every other command.

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from adapters.cli.connection import DEFAULT, AsJson, Connection, fail
 from adapters.client import Phantom, administration
 from adapters.client.administration import Role
+from adapters.terminal import Console, Text
 
 app = App(name="role", help="List roles, make, change and delete them.")
 

@@ -9,14 +9,13 @@ from itertools import islice
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
-from rich.console import Console
-from rich.text import Text
 
 from adapters.cli.connection import DEFAULT, AsJson, Connection
 from adapters.cli.live import follow as follow_run
 from adapters.cli.pictures import log_text, print_runs, run_picture
 from adapters.client import LogLine, LogWritten, PlaybookRun
 from adapters.client.pages import PAGE_SIZE
+from adapters.terminal import Console, Text
 
 app = App(name="run", help="Look at playbook runs, follow them, cancel them.")
 

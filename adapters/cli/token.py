@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from adapters.cli.connection import DEFAULT, AsJson, Connection, fail
 from adapters.cli.user import Networks, Roles, find
 from adapters.client import administration
+from adapters.terminal import Console, Text
 
 app = App(name="token", help="Make and revoke credentials for programs that call the gateway.")
 

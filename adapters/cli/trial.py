@@ -10,15 +10,15 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from pydantic import BaseModel
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
-from rich.text import Text
 
 from adapters.cli.connection import AsJson, fail
 from adapters.cli.pictures import COLORS
 from adapters.cli.playbook import json_object
+from adapters.terminal import Console, Text
 from flows.trial import Progress, Sample, Trial, TrialAsset, TrialRun, start
 from flows.trial.loading import load
 

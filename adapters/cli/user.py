@@ -7,13 +7,12 @@ import sys
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from adapters.cli.connection import DEFAULT, AsJson, Connection, fail
 from adapters.client import Phantom, administration
 from adapters.client.administration import User
+from adapters.terminal import Console, Text
 
 app = App(name="user", help="List users, make and change them.")
 

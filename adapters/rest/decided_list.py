@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,6 +25,9 @@ from adapters.store.decided_lists import Cell, ListChange, Rows
 CHANGEABLE = ("name", "content", "append_rows", "delete_rows", "update_rows")
 ROWS = "a list of rows, which are lists of texts, numbers, booleans and nulls"
 FORMATS = ("csv", "json")
+FORMULA = re.compile(r"\s*[=+@\uff1d\uff0b\uff20\t\r\n-]|\s*\uff0d")
+"""How a text begins that spreadsheets calculate, and so may be made to send."""
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 TABLE = {"description": ROWS, "type": ["array", "null"]}
 BODY = {"name": optional(INDEXED), "content": TABLE}
 
@@ -96,6 +100,8 @@ async def remove(request: Request) -> Response:
 async def formatted_content(request: Request) -> Response:
     """The rows as CSV, or as JSON with `_output_format=json`.
 
+    A text in CSV that a spreadsheet would take for a formula has an apostrophe before it.
+
     `_fs` and `_rs` are what stands between fields and after rows (sent by published clients).
     """
     query = request.query_params
@@ -111,7 +117,8 @@ async def formatted_content(request: Request) -> Response:
     if form == "json":
         return answer({"content": content})
     text = io.StringIO()
-    csv.writer(text, delimiter=separator, lineterminator=end).writerows(content)
+    rows = ([_harmless(cell) for cell in row] for row in content)
+    csv.writer(text, delimiter=separator, lineterminator=end).writerows(rows)
     return Response(text.getvalue(), media_type="text/csv")
 
 
@@ -182,3 +189,9 @@ def _numbers(fields: Fields) -> list[int]:
     if None in numbers:
         raise BadField("delete_rows", given, "a list of numbers of rows")
     return [number for number in numbers if number is not None]
+
+
+def _harmless(cell: Cell) -> Cell:
+    if isinstance(cell, str) and FORMULA.match(cell) and not NUMBER.fullmatch(cell):
+        return f"'{cell}"
+    return cell

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
-from rich.text import Text
 
 from adapters.supervisor.part import State
+from adapters.terminal import Console, Text
 
 _STYLES = {
     State.READY: "green",

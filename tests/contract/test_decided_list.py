@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -172,6 +174,21 @@ async def test_the_content_is_formatted_as_clients_ask_for_it(client, change, ma
     assert as_json.json()["content"][:3] == ROWS
     for query in ("_output_format=xml", "_fs=", "_fs=%22", "_rs=x"):
         assert (await client.get(f"{path}?{query}")).status_code == 400
+
+
+@pytest.mark.attack(
+    "a cell of a custom list that a spreadsheet would calculate", "a text in CSV; as it is in JSON"
+)
+async def test_no_cell_in_csv_is_a_formula(client, change, made):
+    formulas = ["=1+1", "+cmd", "-x", "@SUM(A1)", "\t=1", " =1", "\r=1", "\uff1d1", "--1", "-1+1"]
+    numbers = ["-1", "+2.5", "-.5e3", -3, 4.5, True, None]
+    await change(content=[formulas, numbers])
+    path = f"/rest/decided_list/{made}/formatted_content"
+    read = list(csv.reader(io.StringIO((await client.get(path)).text, newline="")))
+    assert read[0] == [f"'{each}" for each in formulas]
+    assert read[1] == ["-1", "+2.5", "-.5e3", "-3", "4.5", "True", ""]
+    as_json = await client.get(f"{path}?_output_format=json")
+    assert as_json.json()["content"] == [formulas, numbers]
 
 
 async def test_a_token_deletes_a_list_as_the_one_exception(client, made):

@@ -13,7 +13,15 @@ import pytest
 from prefect.logging.handlers import PrefectConsoleHandler
 
 from flows.guardian.guardian import say
-from flows.log_format import ABOUT, PART, SETTING, JsonFormatter, about_process, format_all
+from flows.log_format import (
+    ABOUT,
+    PART,
+    SETTING,
+    JsonFormatter,
+    TextFormatter,
+    about_process,
+    format_all,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -90,3 +98,19 @@ def test_the_guardian_writes_such_lines_too(capsys: pytest.CaptureFixture[str]) 
     line = json.loads(capsys.readouterr().err)
     assert (line["logger"], line["level"]) == ("guardian", "WARNING")
     assert line["message"] == "The lease was not renewed: it is late"
+
+
+@pytest.mark.attack(
+    "line breaks and escape sequences in what a log line repeats",
+    "it stays one line, and shows them",
+)
+def test_a_line_of_text_is_one_line_that_steers_no_terminal() -> None:
+    record = logging.LogRecord("x", logging.INFO, "f", 1, "a\nforged \x1b[2J\u202e", None, None)
+    assert TextFormatter().format(record).endswith(" INFO x: a\\nforged \\u001b[2J\\u202e")
+    try:
+        int("\x1b")
+    except ValueError:
+        record.exc_info = sys.exc_info()
+    said = TextFormatter().format(record)
+    assert said.splitlines()[1] == "Traceback (most recent call last):"
+    assert "\x1b" not in said
