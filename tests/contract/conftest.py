@@ -23,6 +23,8 @@ from adapters.errors import PlaybookStays, PrefectUnavailable
 from adapters.hints import Hints
 from adapters.permissions import ADMINISTRATOR, AUTOMATION
 from adapters.rest.application import create_application
+from adapters.rest.connections import Connections
+from adapters.rest.listener import Listener
 from adapters.rest.runtime import create_runtime_application
 from adapters.settings import Settings
 from adapters.signal import Signal
@@ -227,6 +229,21 @@ async def address(application: ASGIApp) -> AsyncIterator[str]:
     server.should_exit = True
     await serving
     listener.close()
+
+
+@pytest.fixture
+async def listener(application: ASGIApp) -> AsyncIterator[tuple[str, int]]:
+    """Where the application is served as a gateway serves it."""
+    opened = socket.create_server(("127.0.0.1", 0))
+    server = Listener(application, Connections(100, 100))
+    serving = asyncio.create_task(server.serve([opened]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    host, port = opened.getsockname()
+    yield host, port
+    server.should_exit = True
+    await serving
+    opened.close()
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ import pytest
 from pydantic import SecretStr
 
 from adapters.hints import Hints
-from adapters.rest.connections import Connections
-from adapters.rest.listener import Listener
 from adapters.rest.runtime import create_runtime_application
 from adapters.settings import Settings
 from tests.runtime_key import KEY
@@ -104,17 +102,11 @@ async def test_the_runtime_api_is_stored_by_nobody_its_streams_included(
 
 
 @pytest.mark.parametrize("sent", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000])
-async def test_what_is_no_request_is_answered_in_the_same_way(application, sent):
-    server = Listener(application, Connections(9, 9), host="127.0.0.1")
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname())
+async def test_what_is_no_request_is_answered_in_the_same_way(listener, sent):
+    reader, writer = await asyncio.open_connection(*listener)
     writer.write(sent)
     head, _, body = (await reader.read()).partition(b"\r\n\r\n")
     writer.close()
-    server.should_exit = True
-    await serving
     assert head.startswith((b"HTTP/1.1 400", b"HTTP/1.1 431"))
     assert b"\r\ncache-control: no-store" in head
     assert b"\r\nx-content-type-options: nosniff" in head
