@@ -42,6 +42,7 @@ class _Found(RuntimeMessage):
 
 
 class _Report(RuntimeMessage):
+    largest_bytes = 4 * 1024 * 1024
     digest: str = Field(min_length=1, max_length=255)
     lasting: bool = False
     empty_folders: Sequence[str] = ()
@@ -51,6 +52,7 @@ class _Report(RuntimeMessage):
 
 
 class _Deployments(RuntimeMessage):
+    largest_bytes = 1024 * 1024
     deployment_ids: list[UUID] = Field(max_length=MOST_PLAYBOOKS)
 
 

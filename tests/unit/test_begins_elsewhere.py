@@ -1,0 +1,73 @@
+"""A run whose process is refused for its old code: its flow run is offered to others again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from prefect.exceptions import Abort
+
+from flows import execution
+from flows.definition import Definition
+from flows.runtime import Superseded
+
+FLOW_RUN_ID = uuid4()
+
+
+class Prefect:
+    """Notes the states that are set."""
+
+    def __init__(self) -> None:
+        self.set: list[tuple[UUID, Any, bool]] = []
+
+    def set_flow_run_state(self, flow_run_id: UUID, state: Any, *, force: bool) -> None:
+        self.set.append((flow_run_id, state, force))
+
+
+@pytest.fixture
+def prefect(monkeypatch: pytest.MonkeyPatch) -> Prefect:
+    prefect = Prefect()
+
+    @contextmanager
+    def get_client(**_: object) -> Iterator[Prefect]:
+        yield prefect
+
+    def begin(**_: object) -> None:
+        raise Superseded("other code", held_elsewhere=False, begins_elsewhere=True)
+
+    monkeypatch.setattr(execution, "get_client", get_client)
+    monkeypatch.setattr(execution.Attempt, "begin", begin)
+    monkeypatch.setattr(execution, "deployment", SimpleNamespace(id=None))
+    return prefect
+
+
+def _playbook(_: object) -> None:
+    raise AssertionError("it must not run")
+
+
+DEFINITION = Definition(
+    function=_playbook, name="hunt", labels=(), tags=(), category="", inputs=None, outputs=None,
+    timeout=None, isolation="fork", restartable=False,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("run_count", "seconds"), [(1, 10), (3, 40), (50, 300)])
+def test_it_is_scheduled_later_the_oftener_it_came(
+    prefect: Prefect, monkeypatch: pytest.MonkeyPatch, run_count: int, seconds: int
+) -> None:
+    run = SimpleNamespace(id=str(FLOW_RUN_ID), tags=[], run_count=run_count)
+    monkeypatch.setattr(execution, "flow_run", run)
+    before = datetime.now(UTC)
+    with pytest.raises(Abort):
+        execution.execute(DEFINITION, 42, "all", None, 7)
+    ((flow_run_id, state, force),) = prefect.set
+    assert (flow_run_id, force, state.is_scheduled(), state.message) == (
+        FLOW_RUN_ID, True, True, "other code",
+    )  # fmt: skip
+    later = state.state_details.scheduled_time - before
+    assert timedelta(seconds=seconds) <= later < timedelta(seconds=seconds + 60)
