@@ -18,7 +18,7 @@ ADDRESSES = frozenset(
         *("cloud", "cluster", "controller", "destination", "domain", "endpoint", "endpoints"),
         *("environment", "forward", "fqdn", "gateway", "host", "hostname", "hosts", "instance"),
         *("ip", "location", "mirror", "nameserver", "nameservers", "node", "nodes", "origin"),
-        *("port", "ports", "proxies", "proxy", "realm", "redirect", "redirects", "region", "relay"),
+        *("port", "ports", "proxies", "proxy", "realm", "redirect", "region", "relay"),
         *("resolver", "server", "servers", "site", "socket", "subdomain", "target", "targets"),
         *("tenant", "tunnel", "upstream", "uri", "uris", "url", "urls", "workspace"),
     }

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.administrator import is_in_use
+from adapters.administrator import is_guessable
 from adapters.exposure import findings
 from adapters.rest.gateway import Gateway
 from adapters.rest.openapi.operation import Operation
@@ -43,7 +43,7 @@ async def health(request: Request) -> Response:
                 asdict(finding)
                 for finding in findings(
                     gateway.settings,
-                    password_in_use=await is_in_use(gateway.database, gateway.settings),
+                    password_in_use=await is_guessable(gateway.database, gateway.settings),
                 )
             ],
             "playbook_reports": [
