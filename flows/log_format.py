@@ -26,6 +26,8 @@ FIELDS = (
 )
 """What a line may say besides, given as `extra`; nothing else of a record gets into a line."""
 
+LONGEST = 20_000
+"""Characters of a line, or of an exception."""
 ABOUT: ContextVar[Mapping[str, object]] = ContextVar("ABOUT", default=MappingProxyType({}))
 """What the lines of this task are about, such as its request's id."""
 _process: dict[str, object] = {}
@@ -37,6 +39,13 @@ def about_process(**fields: object) -> None:
     _process.update({name: value for name, value in fields.items() if value is not None})
 
 
+def cut(text: str) -> str:
+    """`text` without the middle of what is far too long: somebody may have sent it."""
+    half = LONGEST // 2
+    left_out = len(text) - LONGEST
+    return text if left_out <= 0 else f"{text[:half]} [... {left_out} ...] {text[-half:]}"
+
+
 class TextFormatter(logging.Formatter):
     """A record as one line, and its traceback; nothing that was sent can forge or hide a line."""
 
@@ -45,7 +54,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        return visible(super().format(record))
+        return cut(visible(super().format(record)))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
         """Return the line without its traceback."""
@@ -62,7 +71,7 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": cut(record.getMessage()),
             "part": os.environ.get(PART),
             "process_id": os.getpid(),
             **_process,
@@ -70,7 +79,7 @@ class JsonFormatter(logging.Formatter):
             **given,
         }
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = cut(self.formatException(record.exc_info))
         return json.dumps(line, default=str)
 
 

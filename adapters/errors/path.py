@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.errors.root import PhantomError
+from adapters.errors.root import PhantomError, cut
 
 
 class NotFound(PhantomError):
@@ -69,7 +69,7 @@ class EndpointNotFound(NotFound):
     """No resource lives at this path."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"Unknown endpoint {path}")
+        super().__init__(f"Unknown endpoint {cut(path)}")
 
 
 class MethodNotAllowed(PhantomError):

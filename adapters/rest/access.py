@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from adapters.rest.request_id import HEADER, request_id
 from flows.log_format import ABOUT
 
+LONGEST = 300
+"""Characters of a path or name in a line."""
 logger = logging.getLogger("prefect_phantom.access")
 
 
@@ -26,7 +28,7 @@ class Access:
             await self.app(scope, receive, send)
             return
         start = time.perf_counter()
-        path = quote(scope["path"])  # quoted, since a path may hold line breaks to forge lines
+        path = _shown(scope["path"])
         status = 0
         name = scope["request_id"] = request_id(scope)
         header = (HEADER, name.encode())
@@ -43,7 +45,7 @@ class Access:
             await self.app(scope, receive, watch)
         finally:
             milliseconds = (time.perf_counter() - start) * 1000
-            user = quote(scope["user"].username if "user" in scope else "-")
+            user = _shown(scope["user"].username if "user" in scope else "-")
             method = scope["method"]
             logger.info(
                 "%s %s %d %.1fms %s %s",
@@ -57,3 +59,9 @@ class Access:
                 },
             )
             ABOUT.reset(before)
+
+
+def _shown(text: str) -> str:
+    """`text` cut, and quoted, since it may hold line breaks to forge lines."""
+    quoted = quote(text[: LONGEST + 1])
+    return quoted if len(quoted) <= LONGEST else f"{quoted[:LONGEST]}..."

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from adapters.rest.answer_headers import AnswerHeaders
 from adapters.rest.failures import Failures
 from adapters.rest.hosts import Hosts
+from adapters.rest.paths import Paths
 from adapters.rest.responses import answer
 from adapters.rest.runtime_credential import require_own, runtime_route, ticket
 from adapters.rest.runtime_message import RuntimeMessage, read
@@ -66,7 +67,11 @@ ROUTES = [
 
 def layers(settings: Settings, names: Collection[str] | None) -> list[Middleware]:
     """What stands above the routes of the runtime API, wherever they are served."""
-    found = [Middleware(AnswerHeaders, settings.hsts_seconds), Middleware(Failures)]
+    found = [
+        Middleware(AnswerHeaders, settings.hsts_seconds),
+        Middleware(Failures),
+        Middleware(Paths),
+    ]
     if names is not None:
         found.append(Middleware(Hosts, names))
     return found

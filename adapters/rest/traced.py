@@ -11,6 +11,8 @@ from adapters.rest.metrics import METHODS, OTHER_METHOD
 from adapters.spans import context_of, tracer
 
 CONTEXT = frozenset({b"traceparent", b"tracestate"})
+LONGEST = 500
+"""Characters of a path."""
 BROKEN = 500
 """From this status on a request failed by our fault."""
 
@@ -32,7 +34,7 @@ class Traced:
             if name in CONTEXT
         }
         method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
-        attributes = {"http.request.method": method, "url.path": scope["path"]}
+        attributes = {"http.request.method": method, "url.path": scope["path"][:LONGEST]}
         with tracer.start_as_current_span(
             method, context_of(carrier), SpanKind.SERVER, attributes
         ) as span:

@@ -144,7 +144,6 @@ async def test_what_is_injected_into_headers_changes_nothing(client, body, read,
         "/rest/playbook_run/1e3",
         "/rest/playbook_run/٣",  # digits of another script
         "/rest/playbook_run/" + "9" * 5000,
-        "/rest//playbook_run",
         "/rest/;/playbook_run",
         "/rest/playbook_run/1/../../audit",
         "/rest/%61udit/",

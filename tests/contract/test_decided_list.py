@@ -199,9 +199,7 @@ async def test_a_token_deletes_a_list_as_the_one_exception(client, made):
     assert (await client.delete(f"/rest/decided_list/{made}")).status_code == 404
 
 
-@pytest.mark.parametrize(
-    "unknown", ["999999", "0", "no such", "9" * 30, "9223372036854775808", "a\0b"]
-)
+@pytest.mark.parametrize("unknown", ["999999", "0", "no such", "9" * 30, "9223372036854775808"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 async def test_an_unknown_list_is_not_found(client, method, unknown):
     body = {"append_rows": [["x"]]}
