@@ -52,7 +52,7 @@ class Installation:
         self.worker = worker
         self.slots = slots
         self.grace = 5.0 if worker == "phantom" else 30.0
-        self.port, self.prefect_port, runtime_port = free_ports("127.0.0.1", 3)
+        self.port, self.prefect_port, self.runtime_port = free_ports("127.0.0.1", 3)
         self.url = f"http://127.0.0.1:{self.port}"
         self.up: subprocess.Popen[bytes] | None = None
         self._starts = 0
@@ -63,7 +63,7 @@ class Installation:
             "no_proxy": "127.0.0.1",
             "PREFECT_PHANTOM_ADMIN_PASSWORD": PASSWORD,
             "PREFECT_PHANTOM_HTTP": "true",
-            "PREFECT_PHANTOM_RUNTIME_PORT": str(runtime_port),
+            "PREFECT_PHANTOM_RUNTIME_PORT": str(self.runtime_port),
             "PREFECT_PHANTOM_WORKER_TYPE": worker,
             "PREFECT_PHANTOM_WORK_POOL": pool,
         }

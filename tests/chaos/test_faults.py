@@ -55,6 +55,15 @@ async def test_promises_are_kept_through_a_fault(stage: Scene, fault: str) -> No
     assert await _broken(stage, HANDFUL, fault) == []
 
 
+@pytest.mark.long
+@pytest.mark.attack(
+    "62 MB without credentials to the runtime API, four at once, and 1,100 idle connections",
+    "every run under way goes on, and those that are asked for are carried out",
+)
+async def test_promises_are_kept_whatever_strangers_send(stage: Scene) -> None:
+    assert await _broken(stage, HANDFUL, "strangers") == []
+
+
 async def test_a_lost_answer_and_a_retry_make_one_run(stage: Scene) -> None:
     stage.load.again = 1
     assert await _broken(stage, HANDFUL, "cut answers") == []

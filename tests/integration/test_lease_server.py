@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 
 import psutil
@@ -18,6 +19,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from adapters.lease_server.process import LeaseProcess
+from adapters.lease_server.server import MOST_CONNECTIONS
 from adapters.settings import Settings
 from flows.guardian.lease import Lease, Lost, Unreachable
 from tests.runtime_key import KEY
@@ -142,6 +144,26 @@ async def test_who_has_no_key_is_refused_before_a_body_is_read(process):
     connection.endheaders()
     assert (await asyncio.to_thread(connection.getresponse)).status == 401
     connection.close()
+
+
+@pytest.mark.attack(
+    "more idle connections than there may be where leases are renewed",
+    "the oldest give way; leases are renewed",
+)
+async def test_idle_connections_keep_no_guardian_out(process, shop):
+    most = MOST_CONNECTIONS + 50
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2 * most:
+        pytest.skip("nobody may open so many connections here")
+    request, claim = await expired(shop)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2 * most, hard))
+    with ExitStack() as idle:
+        idle.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(most):
+            address = ("127.0.0.1", process.address["port"])
+            idle.enter_context(socket.create_connection(address))
+        renew(process.address["port"], request.worker, [str(request.flow_run_id)])
+    assert await is_leased(shop, claim.playbook_run_id)
 
 
 async def test_nothing_is_served_there_but_leases(process):

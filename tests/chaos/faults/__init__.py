@@ -12,13 +12,13 @@ from tests.chaos.faults import (
     postgres,
     prefect_ui,
     queue,
+    strangers,
 )
 from tests.chaos.faults.fault import Fault, Scene
 
-FAULTS: dict[str, Fault] = {
-    fault.name: fault
-    for module in (misuse, kill, freeze, postgres, connections, gateways, queue, prefect_ui, disk)
-    for fault in module.FAULTS
-}
+MODULES = (
+    *(misuse, kill, freeze, postgres, connections, gateways, queue, prefect_ui, strangers, disk),
+)
+FAULTS: dict[str, Fault] = {fault.name: fault for module in MODULES for fault in module.FAULTS}
 
 __all__ = ["FAULTS", "Fault", "Scene"]

@@ -1,0 +1,75 @@
+"""The process that sends, at nice 19 and with a part of one processor: `with sending(...)`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.benchmarks.process import ROOT
+from tests.chaos.strangers.budget import Budget
+from tests.chaos.strangers.rows import ROWS, Address, Senders
+
+SHARE = 0.5
+NICE = 19
+
+
+@dataclass
+class Sent:
+    """What was answered, by row and status, once it is over; and the part of a processor."""
+
+    answers: dict[str, int] = field(default_factory=dict)
+    share: float = 0.0
+
+
+@contextlib.contextmanager
+def sending(
+    rows: str, *, contract: Address, runtime: Address, token: str = "", share: float = SHARE
+) -> Iterator[Sent]:
+    """Send these `rows`, a key of `ROWS`, until the end of the block."""
+    orders = json.dumps([rows, contract, runtime, token, share])
+    command = [sys.executable, "-m", "tests.chaos.strangers.sending", orders]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    sent = Sent()
+    try:
+        yield sent
+    finally:
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=60)
+        if output:
+            sent.answers, sent.share = json.loads(output)
+
+
+async def _send(rows: str, senders: Senders) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    tasks = [asyncio.ensure_future(each) for each in ROWS[rows](senders)]
+    began, before = loop.time(), sum(os.times()[:2])
+    await stop.wait()
+    share = (sum(os.times()[:2]) - before) / (loop.time() - began)
+    print(json.dumps([senders.answers, round(share, 3)]), flush=True)
+    for task in tasks:
+        task.cancel()
+    os._exit(0)  # thousands of connections, whose ends nobody waits for
+
+
+def main() -> None:
+    """Send what the first argument says, until SIGTERM."""
+    os.nice(NICE)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
+    rows, contract, runtime, token, share = json.loads(sys.argv[1])
+    senders = Senders(tuple(contract), tuple(runtime), token, Budget(share))
+    asyncio.run(_send(rows, senders))
+
+
+if __name__ == "__main__":
+    main()
