@@ -14,7 +14,7 @@ import re
 import traceback
 from base64 import b64encode
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -26,6 +26,8 @@ SHORTEST_PART = 8
 SHORTEST_BASE64 = 5
 TIMES = 4
 """How often escapes in escapes are followed."""
+OFTEN = 10_000
+"""After so many escapes it is asked whether to go on."""
 _ESCAPE = re.compile(
     rb"(?:\\[uU][0-9a-fA-F]{4})+|\\u\{0*([0-9a-fA-F]{1,6})\}|\\x([0-9a-fA-F]{2})|\\([0-7]{3})"
     rb"|\\([bfnrt!-/:-@\[-`{-~])|[%=]([0-9a-fA-F]{2})|&(?:#[0-9xX][0-9a-fA-F]{0,8}|[A-Za-z]{2,31});?"
@@ -34,17 +36,21 @@ _CONTROLS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 
 class Redaction:
-    """Finds some secrets, and puts stars in their place."""
+    """Finds some secrets, and puts stars in their place.
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    `go_on` is called every so often, and raises an exception when it takes too long.
+    """
+
+    def __init__(self, secrets: Iterable[str], go_on: Callable[[], object] = lambda: None) -> None:
         self._forms = _looked_for(frozenset(filter(None, secrets)))
+        self._go_on = go_on
 
     def finds(self, said: bytes) -> bool:
         """Whether there is a secret in it."""
         for _ in range(TIMES + 1):
             if any(form in said and pattern.search(said) for form, pattern in self._forms):
                 return True
-            decoded = _ESCAPE.sub(_meant, said) if self._forms else said
+            decoded = _Decoded(said, self._go_on, places=False).octets if self._forms else said
             if decoded == said:
                 break
             said = decoded
@@ -100,7 +106,7 @@ class Redaction:
                 for layer in reversed(layers):
                     start, end = layer.start(start), layer.end(end)
                 yield start, end
-            layer = _Decoded(said)
+            layer = _Decoded(said, self._go_on)
             if layer.octets == said:
                 return
             layers.append(layer)
@@ -110,16 +116,20 @@ class Redaction:
 class _Decoded:
     """Octets whose escapes are decoded once, and where each came from."""
 
-    def __init__(self, said: bytes) -> None:
+    def __init__(self, said: bytes, go_on: Callable[[], object], *, places: bool = True) -> None:
         octets, at = bytearray(), 0
         # For each stretch without escapes and for each escape: where it begins, here and there.
         self._here, self._there = [0], [0]
-        for found in _ESCAPE.finditer(said):
+        for number, found in enumerate(_ESCAPE.finditer(said)):
+            if not number % OFTEN:
+                go_on()
             octets += said[at : found.start()]
-            self._mark(len(octets), found.start())
+            if places:
+                self._mark(len(octets), found.start())
             octets += _meant(found)
             at = found.end()
-            self._mark(len(octets), at)
+            if places:
+                self._mark(len(octets), at)
         self.octets = bytes(octets + said[at:])
         self._mark(len(self.octets), len(said))
 

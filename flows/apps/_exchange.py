@@ -149,18 +149,18 @@ def exchange(
             clear text or to an address nearer than its own.
 
     """
-    redaction = Redaction(secret_values(settings))
+    secrets = secret_values(settings)
     try:
         request = httpx.Request(method, url, headers=_headers(headers), content=content)
-        return _exchanged(settings, server, request, redirects, redaction)
+        return _exchanged(settings, server, request, redirects, secrets)
     except (httpx.InvalidURL, ValueError):
         raise ActionFailure(UNSENDABLE) from None
     except ActionFailure as failure:
-        raise ActionFailure(redaction.text(str(failure))) from None
+        raise ActionFailure(Redaction(secrets).text(str(failure))) from None
 
 
 def _exchanged(
-    settings: WebSettings, server: str, request: httpx.Request, redirects: int, redaction: Redaction
+    settings: WebSettings, server: str, request: httpx.Request, redirects: int, secrets: list[str]
 ) -> Answer:
     proxy = httpx.Proxy(settings.proxy.get_secret_value()) if settings.proxy else None
     deadline = Deadline(settings.timeout_seconds, settings.networks)
@@ -171,7 +171,13 @@ def _exchanged(
             place = f"{server} at {_origin(request.url)}{through}"
             response, body = _sent(client, request, place, settings)
             if response.next_request is None or redirects == 0:
-                return _answer(response, body, place, redaction)
+                try:
+                    return _answer(response, body, place, Redaction(secrets, deadline.left))
+                except TimeoutError:
+                    raise ActionFailure(
+                        f"The answer of {place} could not be read within "
+                        f"{settings.timeout_seconds:g} seconds"
+                    ) from None
             if proxy is not None:
                 _look_behind(deadline, request.url.host, response.next_request.url.host, place)
             request = _redirected(request, response.next_request, place)

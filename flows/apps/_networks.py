@@ -14,6 +14,13 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOOPBACK, LINK_LOCAL, PRIVATE, PUBLIC = range(4)
 KINDS = ("loopback", "link-local", "private", "public")
 """Kinds of addresses, from near to far."""
+_EXAMPLES = tuple(
+    map(
+        ipaddress.ip_network,
+        ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"),
+    )
+)
+"""Networks of documents and tests: as far away as any public one."""
 _TRANSLATED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
 """Addresses of IPv6 that end with one of IPv4, which they lead to."""
 
@@ -76,4 +83,6 @@ def kind_of(address: Address) -> int:
         return LOOPBACK
     if address.is_link_local:
         return LINK_LOCAL
+    if any(address in network for network in _EXAMPLES):
+        return PUBLIC
     return PUBLIC if address.is_global and not address.is_multicast else PRIVATE

@@ -38,6 +38,8 @@ from flows.apps._networks import (
         ("224.0.0.1", PRIVATE),
         ("255.255.255.255", PRIVATE),
         ("198.41.0.4", PUBLIC),
+        ("203.0.113.7", PUBLIC),
+        ("2001:db8::7", PUBLIC),
         ("2001:503:ba3e::2:30", PUBLIC),
         ("::ffff:198.41.0.4", PUBLIC),
     ],

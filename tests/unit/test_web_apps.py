@@ -201,6 +201,17 @@ def test_a_secret_in_disguise_is_hidden(app: App) -> None:
         assert disguise.replace("\0", "") not in told
 
 
+@pytest.mark.parametrize("app", APPS[1:], ids=lambda app: app.name)
+def test_looking_for_secrets_is_given_up_when_the_time_is_over(app: App) -> None:
+    answer = b"%" + b"25" * 1_000_000 + b"%25" * 600_000
+    with serving(lambda it: it.reply(500, answer)) as server:
+        told = failure(app, server.url, timeout_seconds=0.3)
+    assert told in {
+        f"The answer of {app.server} at {server.url} could not be read within 0.3 seconds",
+        f"{app.server} at {server.url} did not answer within 0.3 seconds",  # on a slow machine
+    }
+
+
 @every_app
 def test_a_secret_is_hidden_before_an_excerpt_is_cut(app: App) -> None:
     with serving(lambda it: it.reply(500, "x" * 190 + SECRET)) as server:
