@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
@@ -24,13 +25,17 @@ MOST_WAITING = 100
 WAIT_SECONDS = 30.0
 """How many logins may wait for their computation, and how long each."""
 LESSER_PRIORITY = 5
-"""Nice value of what computes: anybody may ask for it, and everything else goes before it."""
+"""How much nicer than the rest is what computes, since anybody may ask for it."""
 
 _hasher = PasswordHasher()
 
 
 def _give_way() -> None:
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LESSER_PRIORITY)
+    # A service may be kept from it (systemd's @resources), and then computes as it is.
+    with suppress(OSError):
+        thread = threading.get_native_id()
+        nice = os.getpriority(os.PRIO_PROCESS, thread) + LESSER_PRIORITY
+        os.setpriority(os.PRIO_PROCESS, thread, nice)  # the kernel's most is 19
 
 
 _threads = ThreadPoolExecutor(VERIFICATIONS_AT_ONCE, "argon2", initializer=_give_way)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -218,6 +221,28 @@ async def test_at_most_two_computations_run_at_once(monkeypatch):
     await asyncio.gather(*(verifier.verify("admin", f"wrong {n}", stored) for n in range(8)))
     assert counter.computed == 8
     assert counter.most <= 2
+
+
+async def test_what_computes_gives_way_to_all_else_where_it_may(monkeypatch):
+    stored = passwords.hash_password("right")
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    await Passwords().verify("admin", "right", stored)
+    lesser = [
+        os.getpriority(os.PRIO_PROCESS, thread.native_id)
+        for thread in threading.enumerate()
+        if thread.name.startswith("argon2")
+    ]
+    assert lesser
+    assert all(each == min(before + passwords.LESSER_PRIORITY, 19) for each in lesser)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+    def refuse(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(passwords.os, "setpriority", refuse)
+    with ThreadPoolExecutor(1, initializer=passwords._give_way) as threads:
+        monkeypatch.setattr(passwords, "_threads", threads)
+        assert await Passwords().verify("admin", "right", stored)
 
 
 async def test_a_right_password_is_forgotten_after_a_minute(monkeypatch):
