@@ -16,21 +16,28 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 
 from flows.prefect_login import VARIABLES
-from tests.system import PROGRAM, STOP_SECONDS, System, playbook_run_id_of
+from tests.system import PROGRAM, RUN_SECONDS, STOP_SECONDS, System, playbook_run_id_of
 
 PLAYBOOKS = """
     import json, os, subprocess, sys, time
     from pathlib import Path
 
-    from prefect import flow
+    from prefect import task
     from prefect.client.orchestration import get_client
+    from prefect.deployments import run_deployment
     from flows import PlaybookRun, playbook
 
     PRINTS = "import json, os; print(json.dumps(dict(os.environ)))"
 
-    def look(run):
+    @task
+    def asks_prefect():
         with get_client(sync_client=True) as client:
-            works = client.read_flow_run(client.read_flow_runs(limit=1)[0].id) is not None
+            return len(client.read_flow_runs(limit=1))
+
+    def look(run):
+        wait = {"container_id": 42, "inputs": {"seconds": 0}}
+        started = run_deployment("wait/examples", parameters=wait, timeout=0)
+        works = asks_prefect() == 1 and started.id is not None
         seen = subprocess.run([sys.executable, "-c", PRINTS], capture_output=True, check=True)
         look = {"process_id": os.getpid(), "child": json.loads(seen.stdout), "prefect": works}
         place = Path(run.inputs["file"])
@@ -145,7 +152,7 @@ def _require_closed(seen: dict[str, Any], secrets: dict[str, str]) -> None:
 
 
 def _when_written(file: Path) -> str:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + RUN_SECONDS
     while not file.exists():
         assert time.monotonic() < deadline, "the playbook did not look"
         time.sleep(0.05)
