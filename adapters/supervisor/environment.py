@@ -60,6 +60,8 @@ SECRET_NAMES = frozenset(
 """Never given to a run, even when asked for."""
 
 
+CALLERS_NAMES = frozenset({"PREFECT_PHANTOM_TOKEN"})
+"""Of whoever typed `up`, for the command line. A backup keeps what the gateway was started with."""
 JSON_LINES = "PREFECT_LOGGING_HANDLERS_CONSOLE_FORMATTER"
 """Prefect's own JSON, in its server."""
 LEAST_RETENTION_SECONDS = 3601
@@ -148,7 +150,7 @@ def gateway_environment(installation: Installation) -> dict[str, str]:
         name: value
         for name, value in installation.surroundings.items()
         if not name.startswith(("PREFECT_PROFILE", "PREFECT_SERVER_"))
-        and name not in PREFECT_CLIENT_NAMES
+        and name not in PREFECT_CLIENT_NAMES | CALLERS_NAMES
     }
     return (
         inherited

@@ -12,6 +12,7 @@ from adapters.settings import Settings
 from adapters.supervisor.environment import (
     _retention,
     gateway_environment,
+    kept_settings,
     worker_environment,
 )
 from adapters.supervisor.home import Home
@@ -36,19 +37,34 @@ def test_prefect_keeps_its_flow_runs_when_runs_are_kept() -> None:
     assert _retention(Settings(keep_runs=1000)) == {}
 
 
-def test_folders_of_apps_are_the_same_for_gateway_and_runs(
+def installed(tmp_path: Path, surroundings: dict[str, str]) -> Installation:
+    """What was decided where `up` was started with these variables."""
+    home = Home(tmp_path / "home")
+    home.prepare()
+    return Installation(
+        settings=Settings(),
+        home=home,
+        surroundings=surroundings,
+        database_server="postgresql://postgres@/",
+        ports=Ports(gateway=1, runtime=2, prefect=3, whois=None),
+    )
+
+
+def test_the_token_of_whoever_starts_it_is_not_handed_on_nor_kept(tmp_path: Path) -> None:
+    given = {"PREFECT_PHANTOM_TOKEN": "hunter2", "PREFECT_PHANTOM_LABELS": "events"}
+    installation = installed(tmp_path, given)
+    for environment in (gateway_environment(installation), worker_environment(installation)):
+        assert "hunter2" not in environment.values()
+    kept = kept_settings(installation)
+    assert "events" in kept
+    assert "hunter2" not in kept
+
+
+def test_folders_of_apps_are_the_same_wherever_a_run_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PREFECT_PHANTOM_APPS", "desk:/opt/apps")
-    home = Home(tmp_path / "home")
-    home.prepare()
-    installation = Installation(
-        settings=Settings(),
-        home=home,
-        surroundings={"PREFECT_PHANTOM_APPS": "desk:/opt/apps"},
-        database_server="postgresql://postgres@/",
-        ports=Ports(gateway=1, runtime=2, prefect=3, whois=None),
-    )
-    for environment in (gateway_environment(installation), worker_environment(installation)):
-        assert environment["PREFECT_PHANTOM_APPS"] == f"{tmp_path / 'desk'}:/opt/apps"
+    installation = installed(tmp_path, {"PREFECT_PHANTOM_APPS": "desk:/opt/apps"})
+    environment = worker_environment(installation)
+    assert environment["PREFECT_PHANTOM_APPS"] == f"{tmp_path / 'desk'}:/opt/apps"
