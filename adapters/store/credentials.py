@@ -7,6 +7,7 @@ import secrets
 import time
 
 from adapters.errors import Unauthenticated
+from adapters.fair_semaphore import FairSemaphore
 from adapters.store import tokens, users
 from adapters.store.database import Database
 from adapters.store.login_throttle import LoginThrottle, neighbourhood
@@ -17,6 +18,11 @@ from adapters.store.users import Address, User
 REMEMBER_SECONDS = 60.0
 """How long credentials that were right are accepted without asking PostgreSQL (our decision)."""
 MOST = 10_000
+LOOKED_UP_AT_ONCE = 4
+"""Most connections to the database that tokens which are not remembered may hold."""
+LOOKUPS_WAITING = 1000
+LOOKUP_SECONDS = 5.0
+"""How many tokens wait to be looked up, and how long each."""
 
 
 class Credentials:
@@ -34,6 +40,9 @@ class Credentials:
         self._notices = notices
         self._throttle = throttle or LoginThrottle()
         self._passwords = Passwords()
+        self._lookups = FairSemaphore(
+            LOOKED_UP_AT_ONCE, most_waiting=LOOKUPS_WAITING, seconds=LOOKUP_SECONDS
+        )
         self._key = secrets.token_bytes(32)
         self._known: dict[bytes, tuple[float, User]] = {}
         notices.subscribe(self._hear)
@@ -45,7 +54,8 @@ class Credentials:
         if user is None:
             known = self._known
             try:
-                user, expires_in = await tokens.authenticate(self._database, token)
+                async with self._lookups.place(neighbourhood(address)):
+                    user, expires_in = await tokens.authenticate(self._database, token)
             except Unauthenticated:
                 self._throttle.count_token(address)
                 raise

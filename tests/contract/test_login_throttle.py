@@ -15,8 +15,8 @@ from starlette.types import ASGIApp
 from adapters.errors import TooMany, Unauthenticated
 from adapters.rest.address import parse
 from adapters.settings import Settings
-from adapters.store import login_throttle
-from adapters.store.credentials import Credentials
+from adapters.store import login_throttle, tokens
+from adapters.store.credentials import LOOKED_UP_AT_ONCE, Credentials
 from adapters.store.login_throttle import SECOND, LoginThrottle
 from adapters.store.notices import Notices
 from adapters.store.passwords import VERIFICATIONS_AT_ONCE, Passwords, matches
@@ -279,6 +279,40 @@ async def test_a_throttled_password_is_not_computed(sign_in, monkeypatch):
         await sign_in("192.0.2.1", "admin", "guess")
     monkeypatch.setattr("adapters.store.passwords.matches", None)
     assert (await sign_in("192.0.2.1", "admin", "guess")).status_code == 429
+
+
+@pytest.mark.attack(
+    "tokens that are made up, many at once, to keep the database busy",
+    "they hold four connections at most, and others have their turn",
+)
+async def test_made_up_tokens_hold_few_connections_and_leave_others_their_turn(
+    database, credentials, monkeypatch
+):
+    known = Credentials(database, Notices(database), LoginThrottle())
+    answers: list[asyncio.Future[None]] = []
+    authenticate = tokens.authenticate
+
+    async def answer_when_told(database, token):
+        if token.startswith("guess"):
+            answers.append(asyncio.get_running_loop().create_future())
+            await answers[-1]
+        return await authenticate(database, token)
+
+    monkeypatch.setattr("adapters.store.tokens.authenticate", answer_when_told)
+    guesses = [
+        asyncio.create_task(known.user_of_token(f"guess {n}", parse("192.0.2.1")))
+        for n in range(50)
+    ]
+    caller = asyncio.create_task(known.user_of_token(credentials.token, parse("192.0.2.2")))
+    while len(answers) < LOOKED_UP_AT_ONCE:
+        await asyncio.sleep(0)
+    answers[0].set_result(None)
+    assert (await caller).username == "operator"
+    assert sum(guess.done() for guess in guesses) <= LOOKED_UP_AT_ONCE
+    assert len(answers) <= 2 * LOOKED_UP_AT_ONCE
+    for guess in guesses:
+        guess.cancel()
+    await asyncio.gather(*guesses, return_exceptions=True)
 
 
 def fail(throttle: LoginThrottle, address: str, who: bytes) -> None:
