@@ -7,6 +7,7 @@ gateway on this machine for the page's own server. It still asks for the page's 
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Collection, Iterator
 from ipaddress import ip_address
 
@@ -15,7 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.errors import UnknownHost
 
 HOST = re.compile(
-    r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^\s\[\]:/?#@]*))(?::\d*)?", re.ASCII
+    r"(?:\[(?P<address>[0-9A-Fa-f:.]+)(?:%[\w.~-]+)?\]|(?P<name>[^\s\[\]:/?#@]*))(?::\d*)?",
+    re.ASCII,
 )
 
 
@@ -52,8 +54,12 @@ def _asked_for(scope: Scope) -> Iterator[str]:
 
 
 def _is_address(name: str) -> bool:
+    """Also as ``127.1`` and the like, which nobody can have for a name."""
     try:
-        ip_address(name)
-    except ValueError:
+        if ":" not in name:
+            socket.inet_aton(name)
+        else:
+            ip_address(name)
+    except (OSError, ValueError):
         return False
     return True

@@ -22,12 +22,19 @@ REFUSED = "This gateway is not "
 OWN = [
     *("localhost", "localhost:8443", "LOCALHOST.", "a.localhost", socket.gethostname()),
     *("127.0.0.1", "127.0.0.1:1", "192.0.2.7:8443", "[::1]", "[::1]:8443", "[2001:db8::1]"),
+    *("127.1", "0x7f.1:8443", "2130706433", "[fe80::1%25eth0]:8443"),
     *("soar.example", "soar.example:443", "runtime.example", ""),
 ]
 FOREIGN = [
     *("evil.example", "evil.example:8443", "localhost.evil.example", "localhost@evil.example"),
     *("evil.example.", "127.0.0.1.evil.example", "evil.example/localhost", "127.0.0.1:x"),
-    *("xn--80ak6aa92e.example", "[evil.example]", "soar.example.evil.example", "2130706433"),
+    *(
+        "xn--80ak6aa92e.example",
+        "[evil.example]",
+        "soar.example.evil.example",
+        "127.0.0.1.5",
+        "[::1",
+    ),
 ]
 SETTINGS = Settings(
     base_url="https://soar.example",
