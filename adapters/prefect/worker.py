@@ -23,6 +23,7 @@ from adapters.prefect.playbook_reports import PlaybookReports
 from adapters.private_program import command, secrets_apart
 from adapters.settings import Settings
 from adapters.stop_signals import stop_event
+from flows.visible import visible
 
 KILLED_SECONDS = 5.0
 POLL_SECONDS = {"phantom": "5", "process": "1"}
@@ -201,7 +202,7 @@ async def _forward(descriptor: int, started: asyncio.Event) -> None:
             lambda: asyncio.StreamReaderProtocol(lines), pipe
         )
         async for line in lines:
-            sys.stdout.write(line.decode(errors="replace"))
+            sys.stdout.write(visible(line.decode(errors="replace")))
             if b"started!" in line:
                 started.set()
             sys.stdout.flush()
