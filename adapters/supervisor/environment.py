@@ -14,6 +14,7 @@ from adapters.settings import Settings
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.home import Home
 from adapters.supervisor.installation import Installation
+from flows import prefect_login
 
 SYSTEM_NAMES = frozenset(
     {
@@ -47,16 +48,7 @@ PREFECT_CLIENT_NAMES = frozenset(
 )
 """How to reach a Prefect server that the user runs."""
 
-SECRET_NAMES = frozenset(
-    {
-        "PREFECT_PHANTOM_ADMIN_PASSWORD",
-        "PREFECT_PHANTOM_DATABASE_URL",
-        "PREFECT_PHANTOM_OPERATOR_TOKEN",
-        "PREFECT_SERVER_API_AUTH_STRING",
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL",
-        "PREFECT_API_DATABASE_CONNECTION_URL",
-    }
-)
+NOT_FOR_RUNS = SECRETS.difference(prefect_login.VARIABLES)
 """Never given to a run, even when asked for."""
 
 
@@ -70,7 +62,7 @@ LEAST_RETENTION_SECONDS = 3601
 
 def refuse_secrets(names: Iterable[str]) -> None:
     """Raise `CannotStart` when the setting ``run_environment`` names something secret."""
-    refused = SECRET_NAMES.intersection(names)
+    refused = NOT_FOR_RUNS.intersection(names)
     if refused:
         raise CannotStart(
             f"Runs never see {', '.join(sorted(refused))}: take it out of"

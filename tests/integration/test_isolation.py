@@ -111,6 +111,7 @@ def test_a_run_holds_no_runtime_key_and_its_children_no_login(
     _require_closed(look(), secrets)
 
 
+@pytest.mark.long
 @pytest.mark.attack(
     "the same under Prefect's process worker, as a worker part of ours starts it",
     "it is not there",
