@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -23,6 +23,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Failed
 
@@ -46,6 +47,7 @@ DIED = [StateType.CRASHED, StateType.FAILED]
 PAGE = 200
 LOOK_SECONDS = 5.0
 SETTLE_SECONDS = 60.0
+LATELY = timedelta(hours=1)
 logger = logging.getLogger("prefect_phantom.deployments")
 
 
@@ -130,7 +132,8 @@ class GonePlaybooks:
         if not by_deployment:
             return
         flow_runs = await self._begun_in_prefect(list(by_deployment), NOT_BEGUN)
-        since = min(each.since for each in by_deployment.values())
+        # Not longer ago: of what has ended the rows may have been removed by now.
+        since = max(min(each.since for each in by_deployment.values()), datetime.now(UTC) - LATELY)
         flow_runs += await self._begun_in_prefect(list(by_deployment), DIED, since)
         known = await refused_starts.known(self.database, [each.id for each in flow_runs])
         for flow_run in flow_runs:
@@ -147,6 +150,7 @@ class GonePlaybooks:
                 state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)),
                 expected_start_time=time,
             ),
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
             limit=PAGE,
         )
 

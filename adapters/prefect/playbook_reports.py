@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from adapters.outage import Outage
 from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
 from adapters.settings import Settings
 from flows import playbooks as shipped
@@ -69,11 +70,15 @@ class PlaybookReports:
 
     async def run(self) -> None:
         """Run until cancelled: what goes wrong in a round is logged, and tried again."""
+        outage = Outage("The gateway, which is to know the playbooks here,", logger)
         while True:
             try:
                 await self.refresh()
-            except (httpx.HTTPError, GatewayRefused, CannotFindPlaybooks) as error:
-                logger.warning("The gateway does not know the playbooks here yet: %s", error)
+                outage.ended()
+            except (httpx.HTTPError, GatewayRefused) as error:
+                outage.began(error)
+            except Exception:
+                logger.exception("The playbooks here were not looked at")
             await asyncio.sleep(self.settings.playbook_scan_seconds)
 
     async def refresh(self) -> None:
@@ -157,6 +162,7 @@ async def _told(module: str, *arguments: str, further: Sequence[str] = ()) -> li
         if program.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(program.pid, signal.SIGKILL)
+            await program.communicate()
     if program.returncode:
         message = f"{module} failed with exit code {program.returncode}"
         raise CannotFindPlaybooks(message)

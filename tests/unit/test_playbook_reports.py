@@ -1,0 +1,163 @@
+"""What a worker finds in its folders, and when it tells the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from adapters.prefect import playbook_reports
+from adapters.prefect.gateway_client import GatewayClient
+from adapters.prefect.playbook_reports import CannotFindPlaybooks, PlaybookReports, Report, find
+from adapters.settings import Settings
+from flows.contents import digest_of, files_of
+
+GOOD = "from flows import playbook\n\n@playbook\ndef {name}(run):\n    pass\n"
+LOOKS = """
+import json, os
+from pathlib import Path
+from flows import playbook
+
+Path(__file__).with_name("seen").write_text(json.dumps(dict(os.environ)))
+
+@playbook
+def looks(run):
+    pass
+"""
+
+
+class Gateway:
+    """Takes reports, as long as it is not away."""
+
+    def __init__(self) -> None:
+        self.told: list[dict[str, Any]] = []
+        self.renewed: list[str] = []
+        self.away = False
+        self.forgets = False
+
+    async def found_playbooks(self, report: dict[str, Any]) -> None:
+        self._answer()
+        self.told.append(report)
+
+    async def has_playbooks(self, digest: str) -> bool:
+        self._answer()
+        self.renewed.append(digest)
+        return not self.forgets
+
+    def _answer(self) -> None:
+        if self.away:
+            raise httpx.ConnectError("away")
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return Gateway()
+
+
+@pytest.fixture
+def reports(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PlaybookReports:
+    """Of a folder with one playbook, where nothing is imported to find it."""
+
+    async def no_apps() -> dict[str, list[str]]:
+        return {}
+
+    async def by_name(_: Settings) -> Report:
+        found = [{"repository": "local", "name": file.stem} for file in files_of(tmp_path)]
+        return Report(digest_of(tmp_path), found, [])
+
+    monkeypatch.setattr(playbook_reports, "find_app_secrets", no_apps)
+    monkeypatch.setattr(playbook_reports, "find", by_name)
+    (tmp_path / "one.py").write_text(GOOD.format(name="one"))
+    settings = Settings(playbooks=[tmp_path])
+    return PlaybookReports(settings, cast("GatewayClient", gateway))
+
+
+def names(report: dict[str, Any]) -> list[str]:
+    return [each["name"] for each in report["playbooks"] if each["repository"] == "local"]
+
+
+async def test_a_report_is_sent_when_something_has_changed_and_renewed_else(
+    reports: PlaybookReports, gateway: Gateway, tmp_path: Path
+) -> None:
+    await reports.refresh()
+    assert reports.known.is_set()
+    first = gateway.told[-1]
+    sent = len(gateway.told)
+    assert (names(first), first["empty_folders"]) == (["one"], [])
+    await reports.refresh()
+    assert (len(gateway.told), gateway.renewed) == (sent, [first["digest"]])
+    (tmp_path / "two.py").write_text(GOOD.format(name="two"))
+    await reports.refresh()
+    assert names(gateway.told[-1]) == ["one", "two"]
+    assert gateway.told[-1]["digest"] != first["digest"]
+
+
+async def test_a_report_that_got_lost_is_sent_again(
+    reports: PlaybookReports, gateway: Gateway
+) -> None:
+    gateway.away = True
+    with pytest.raises(httpx.ConnectError):
+        await reports.refresh()
+    assert not reports.known.is_set()
+    gateway.away = False
+    await reports.refresh()
+    sent = len(gateway.told)
+    assert names(gateway.told[0]) == ["one"]
+    gateway.forgets = True  # as one whose database was restored
+    await reports.refresh()
+    assert len(gateway.told) == sent + 1
+
+
+async def test_a_folder_that_is_missing_is_told_as_empty(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    folders = [tmp_path / "empty", tmp_path / "missing"]
+    report = await find(Settings(playbooks=folders))
+    assert report.empty_folders == [str(folder.resolve()) for folder in folders]
+    assert {each["repository"] for each in report.playbooks} == {"examples"}
+
+
+@pytest.mark.attack(
+    "a playbook file looks for a secret in its environment while it is imported", "there is none"
+)
+async def test_a_file_that_is_imported_sees_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PREFECT_PHANTOM_RUNTIME_KEY", "PREFECT_API_AUTH_STRING", "AWS_SECRET"):
+        monkeypatch.setenv(name, "a secret of the worker")
+    (tmp_path / "looks.py").write_text(LOOKS)
+    report = await find(Settings(playbooks=[tmp_path]))
+    (looks,) = [each for each in report.playbooks if each["name"] == "looks"]
+    assert (looks["error"], looks["digest"]) == ("", digest_of(tmp_path))
+    assert "a secret of the worker" not in (tmp_path / "seen").read_text()
+
+
+async def test_where_nothing_can_be_imported_there_is_no_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(playbook_reports.sys, "executable", "/bin/false")
+    with pytest.raises(CannotFindPlaybooks):
+        await find(Settings(playbooks=[tmp_path]))
+
+
+async def test_a_search_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> None:
+    mark = tmp_path / "process_id"
+    (tmp_path / "slow.py").write_text(
+        "import os, pathlib, time\n"
+        f"pathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n"
+    )
+    finding = asyncio.create_task(find(Settings(playbooks=[tmp_path])))
+    while not (mark.exists() and mark.read_text()):
+        await asyncio.sleep(0.05)
+    finding.cancel()
+    await asyncio.wait({finding})
+    descriptor = os.pidfd_open(int(mark.read_text()))
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_reader(descriptor, ended.set)
+    async with asyncio.timeout(30):
+        await ended.wait()
+    asyncio.get_running_loop().remove_reader(descriptor)
+    os.close(descriptor)
