@@ -26,6 +26,8 @@ SMALL = 2_000
 """In characters: what the slowest of these libraries does in less than a second, as measured."""
 AT_ONCE = 2
 """So many pieces of work at once; further ones wait. More would only share the processors."""
+LONGEST_WAIT = 0.5
+"""In seconds, at a time: a time limit of the action's own is noticed in a thread in between."""
 KEPT_VARIABLES = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 """What the process sees of this one's environment, which may hold secrets."""
 _LOOP = str(Path(_work.__path__[0]) / "__main__.py")
@@ -56,6 +58,8 @@ def in_time(deadline: Deadline, work: str, *arguments: Any, size: int, small: in
         try:
             found = importlib.import_module(f"{_work.__name__}.{module}")
             return getattr(found, function)(*arguments)
+        except TimeoutError:
+            raise  # a time limit of the action's own
         except Exception as error:
             raise WorkFailed(f"{type(error).__name__}: {error}") from error
     asked = {"function": work, "arguments": arguments, "seconds": seconds}
@@ -109,8 +113,8 @@ class _Process:
     def _wait(self, deadline: Deadline, *, write: bool = False) -> None:
         poll = select.poll()
         poll.register(*((self._input, select.POLLOUT) if write else (self._output, select.POLLIN)))
-        if not poll.poll(deadline.left() * 1000):
-            raise TimeoutError
+        while not poll.poll(deadline.left(LONGEST_WAIT) * 1000):
+            pass
 
     def end(self, patience: float = 0) -> int:
         """End it, by force if it does not within so many seconds; its exit code."""
@@ -145,8 +149,8 @@ class _Processes:
             self._idle.pop().end()
 
     def ask(self, deadline: Deadline, said: bytes) -> dict[str, Any]:
-        if not self._places.acquire(timeout=deadline.left()):
-            raise TimeoutError
+        while not self._places.acquire(timeout=deadline.left(LONGEST_WAIT)):
+            pass
         try:
             while True:
                 process = self._idle.pop() if self._idle else _Process()
