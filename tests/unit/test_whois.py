@@ -150,6 +150,20 @@ def test_a_domain_is_told_in_the_vendors_shape() -> None:
     assert json.loads(json.dumps(result.data)) == result.data
 
 
+def test_a_long_answer_is_read_as_a_short_one() -> None:
+    found = []
+    for comments in ("", "% nothing\n" * 2_000):
+        for look, term, answer in (
+            (whois_ip, "134.170.1.1", ARIN),
+            (whois_domain, "amazon.com", VERISIGN),
+        ):
+            with responder(answering(answer + comments)) as server:
+                (row,) = look.function(server.asset(), term).data
+            assert row.pop("raw") == answer + comments
+            found.append(row)
+    assert found[:2] == found[2:]
+
+
 def test_lines_that_the_answer_lacks_are_left_out() -> None:
     with responder(answering("Domain Name: AMAZON.COM\nRegistrant Country: US\n")) as server:
         result = whois_domain.function(server.asset(), "amazon.com")
