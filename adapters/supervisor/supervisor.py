@@ -19,6 +19,7 @@ from adapters.supervisor.administrator import has_administrator
 from adapters.supervisor.certificate import make_certificate
 from adapters.supervisor.environment import kept_settings, postgres_environment, refuse_secrets
 from adapters.supervisor.failure import CannotStart
+from adapters.supervisor.folders import folder_refusals
 from adapters.supervisor.home import Home
 from adapters.supervisor.installation import Installation, Ports, make_password
 from adapters.supervisor.leftover import end_leftovers
@@ -59,7 +60,7 @@ class Supervisor:
         """
         stopping = stop_event()
         refuse_secrets(self._settings.run_environment)
-        for refusal in refusals(self._settings):
+        for refusal in (*refusals(self._settings), *folder_refusals(self._settings)):
             raise CannotStart(refusal)
         self._home.prepare()
         with self._home.lock():

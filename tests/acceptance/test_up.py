@@ -262,6 +262,17 @@ def test_no_administrator_is_made_with_a_password_that_a_stranger_would_try(
     assert refused.stderr.startswith("PREFECT_PHANTOM_ADMIN_PASSWORD is ")
 
 
+def test_a_folder_of_playbooks_that_is_none_is_named_before_anything_starts(
+    tmp_path: Path,
+) -> None:
+    typo, home = tmp_path / "typo", tmp_path / "home"
+    refused = _up("--home", str(home), *FREE_PORTS, "--playbooks", str(typo))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    sentence = f"{typo} does not exist: name a folder of playbooks with --playbooks\n"
+    assert refused.stderr == sentence
+    assert not home.exists()
+
+
 def test_a_wrong_setting_is_named_in_one_sentence(tmp_path: Path) -> None:
     refused = _up("--home", str(tmp_path / "home"), "--port", "70000")
     assert refused.returncode == 1
