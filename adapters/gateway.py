@@ -18,7 +18,7 @@ from adapters.host_names import host_names
 from adapters.lease_server.process import LeaseProcess
 from adapters.listeners import listen, listeners
 from adapters.loop import keep
-from adapters.parent import stop_after_parent
+from adapters.parent import Parent
 from adapters.permissions import ADMINISTRATOR
 from adapters.prefect.announcer import Announcer
 from adapters.prefect.apps import Apps
@@ -116,7 +116,7 @@ async def _serve(database: Database, settings: Settings) -> None:
     hints = Hints(notices.tell)
     notices.subscribe(hints.hear)
     stop = stop_event()
-    stop_after_parent()
+    Parent().stop_after()
     names = host_names(settings, settings.runtime_host)
     lease_process = LeaseProcess(settings, database.url, names)
     async with get_client() as client:

@@ -22,13 +22,13 @@ class Outage:
     def began(self, error: BaseException) -> None:
         """It does not answer, or not as it should."""
         if not self._away:
-            self._logger.warning("%s does not answer (%s); waiting for it", self._what, line(error))
+            self._logger.warning("%s cannot be used (%s); waiting for it", self._what, line(error))
         self._away = True
 
     def ended(self) -> None:
         """It answers."""
         if self._away:
-            self._logger.info("%s answers again", self._what)
+            self._logger.info("%s can be used now", self._what)
         self._away = False
 
 
@@ -48,6 +48,19 @@ class Dependency:
         self._outage = Outage(what, logger)
         self._ask = ask
         self._waiting: asyncio.Task[None] | None = None
+
+    async def find(self) -> None:
+        """Return when it answers."""
+        try:
+            await self._ask()
+        except Exception as error:
+            if not self.is_outage(error):
+                raise
+            try:
+                await self.wait_back(error)
+            finally:
+                if self._waiting is not None:
+                    self._waiting.cancel()
 
     async def wait_back(self, error: BaseException) -> None:
         """Return when it answers; `error` is how it was found out that it does not."""

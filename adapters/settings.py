@@ -156,7 +156,7 @@ class Settings(BaseSettings):
     """``phantom`` forks runs from a warm template; ``process`` is Prefect's stock process worker,
     whose pool is made under the name ``phantom-process``."""
     worker_name: str = Field(default_factory=lambda: f"phantom-{socket.gethostname()}")
-    """Name of this worker. One process per name: a second start ends what the first left."""
+    """Name of this worker. One process per name: another is refused."""
     worker_user: str | None = None
     """User of this machine as whom `up`, started by root, starts the worker and so its runs."""
     worker_home: Path | None = None

@@ -17,7 +17,7 @@ import sys
 
 from prefect.cli import app
 
-from adapters.parent import stop_after_parent
+from adapters.parent import Parent
 from flows.undumpable import become_undumpable
 
 YOUNG_OBJECTS = 10_000
@@ -26,13 +26,13 @@ YOUNG_OBJECTS = 10_000
 if __name__ == "__main__":
     become_undumpable()
     if sys.argv[1] == "server":
-        stop_after_parent()
+        Parent().stop_after()
         importlib.import_module("prefect.server.api.server")  # the command would do it in the end
         gc.collect()
         gc.freeze()
         gc.set_threshold(YOUNG_OBJECTS)
     else:
-        stop_after_parent(lambda: os.kill(os.getpid(), signal.SIGKILL))
+        Parent().stop_after(lambda: os.kill(os.getpid(), signal.SIGKILL))
         if "process" in sys.argv:
             importlib.import_module("adapters.prefect.process_worker").use()
     app()

@@ -7,6 +7,7 @@ import asyncio
 import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import WorkerFilter, WorkerFilterStatus
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from adapters.prefect.outage import PrefectAway
@@ -45,6 +46,8 @@ class WorkPoolWatch:
         except TimeoutError as error:
             await dispatch_status.note_unreachable(self.database, name)
             raise PrefectAway(f"no answer within {ANSWER_SECONDS:g} s") from error
+        except ObjectNotFound:
+            return  # the first deployment makes it
         except httpx.HTTPError:
             await dispatch_status.note_unreachable(self.database, name)
             raise

@@ -8,17 +8,20 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
+from prefect.client.orchestration import get_client
 
 from adapters.guessable import is_blank
 from adapters.marks import WORKER_VARIABLE, environment_of
-from adapters.parent import PIPES, STOP_SECONDS, stop_after_parent
+from adapters.parent import PIPES, STOP_SECONDS, Parent
 from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
 from adapters.prefect.name_hold import NameHold
+from adapters.prefect.outage import prefect_dependency
 from adapters.prefect.playbook_reports import PlaybookReports
 from adapters.private_program import command, secrets_apart
 from adapters.settings import Settings
@@ -41,8 +44,9 @@ class Worker:
     that started it has died it ends as if it had been killed as well: the guardian ends the runs.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, parent: Parent | None = None) -> None:
         self.settings = settings
+        self._parent = parent or Parent()
         self.name = settings.worker_name
         self.key = settings.runtime_key.get_secret_value() if settings.runtime_key else ""
         self.gateway = GatewayClient(url=settings.runtime_url or "", key=self.key, worker=self.name)
@@ -59,9 +63,9 @@ class Worker:
         Raises `GatewayRefused`: it does not take the key, or another worker has the name.
         """
         os.environ.update(self.mark)
-        await self._hold.take()
-        await self._kill(list(self._processes()))
-        await self.gateway.started()
+        if not await self._unless(stop, self._begin()):
+            await self._hold.give_back()
+            return 0
         reporting = asyncio.create_task(self.playbooks.run())
         # A pipe of our own, since asyncio would wait for the end of its pipe before it tells of the
         # program's end, and runs have inherited the other side.
@@ -69,7 +73,7 @@ class Worker:
         # Only we hold the other side of this one: it is Prefect's worker that reads our end.
         alive, ours = os.pipe()
         seconds = {"PREFECT_WORKER_QUERY_SECONDS": POLL_SECONDS[self.settings.worker_type]}
-        with secrets_apart(seconds | os.environ | {PIPES: f"{alive},{alive}"}) as (
+        with secrets_apart(seconds | os.environ | {PIPES: f"{alive},{alive},{alive}"}) as (
             environment,
             passed,
         ):
@@ -95,7 +99,7 @@ class Worker:
         await asyncio.wait({stopping, orphaned, lost, ended}, return_when=asyncio.FIRST_COMPLETED)
         for task in (stopping, orphaned, reporting, ready):
             task.cancel()
-        if self.orphaned.is_set():
+        if self.orphaned.is_set() or lost.done():  # the gateway would take us for another one
             await self._abandon(program)
         elif not ended.done():
             await self._stop(program)
@@ -109,12 +113,31 @@ class Worker:
         await self._hold.give_back()
         return 0 if stop.is_set() else 1
 
+    async def _begin(self) -> None:
+        """Take the place of whoever had the name, and wait until gateway and Prefect answer."""
+        await self._hold.take()
+        await self._kill(list(self._processes()))
+        await self.gateway.started()
+        async with get_client() as client:
+            await prefect_dependency(client, logger).find()
+
+    async def _unless(self, stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+        """Do `work`; False when it is time to stop before it is done."""
+        doing = asyncio.create_task(work)
+        ends = [asyncio.create_task(end.wait()) for end in (stop, self.orphaned)]
+        await asyncio.wait({doing, *ends}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (doing, *ends):
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await doing
+            return True
+        return False
+
     async def _say_ready(self, started: asyncio.Event) -> None:
-        """Print ``ready`` once runs are taken, and the gateway knows which playbooks are here."""
+        """Say ``ready`` once runs are taken, and the gateway knows which playbooks are here."""
         await started.wait()
         await self.playbooks.known.wait()
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
+        self._parent.say_ready()
 
     def _limit(self) -> list[str]:
         limit = self.settings.worker_limit
@@ -215,9 +238,10 @@ async def run_worker(settings: Settings) -> int:
         message = "PREFECT_PHANTOM_RUNTIME_URL and PREFECT_PHANTOM_RUNTIME_KEY must be set"
         raise SystemExit(message)
     stop = stop_event()
-    worker = Worker(settings)
+    parent = Parent()
+    worker = Worker(settings, parent)
     loop = asyncio.get_running_loop()
-    stop_after_parent(
+    parent.stop_after(
         lambda: loop.call_soon_threadsafe(worker.orphaned.set),
         seconds=settings.grace_seconds + STOP_SECONDS,
     )

@@ -51,7 +51,15 @@ from adapters.rest.runtime_message import RuntimeMessage as _Message
 from adapters.rest.runtime_message import read as _read
 from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store import action_runs, attempts, leases, playbook_reports, unsettled_runs, workers
+from adapters.store import (
+    action_runs,
+    attempts,
+    leases,
+    playbook_reports,
+    unsettled_runs,
+    worker_names,
+    workers,
+)
 from adapters.store.database import Database
 from adapters.store.run_log import MOST_LINES, Line
 
@@ -290,6 +298,7 @@ async def _worker_started(request: Request) -> Response:
     """A worker begins; whatever its name held before is dead, since it ended the leftovers."""
     database: Database = request.app.state.database
     await workers.forget_old(database)
+    await worker_names.forget_old(database)
     await playbook_reports.expect(database, request.path_params["name"])
     ended = await leases.end_held_by(
         database, request.path_params["name"], reason=leases.WORKER_GONE, final=False

@@ -11,7 +11,7 @@ import asyncio
 import ipaddress
 from contextlib import suppress
 
-from adapters.parent import stop_after_parent
+from adapters.parent import Parent
 from adapters.stop_signals import stop_event
 
 QUERY_SECONDS = 10.0
@@ -163,9 +163,10 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 async def _run(host: str, port: int) -> None:
     stop = stop_event()
-    stop_after_parent()
+    parent = Parent()
+    parent.stop_after()
     server = await start(host, port)
-    print("ready", flush=True)
+    parent.say_ready()
     await stop.wait()
     server.close()
 

@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, text, update
+from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.store.database import Database
 from adapters.store.tables import worker_names as names
+from adapters.store.workers import FORGOTTEN
 
 LEASE = text("interval '15 seconds'")
 TOLD = text("interval '1 hour'")
@@ -76,6 +77,12 @@ async def renew(database: Database, name: str, connection: UUID) -> bool:
 async def give_back(database: Database, name: str, connection: UUID) -> None:
     """Let whoever comes next have the name."""
     await _hold(database, name, connection, func.now() - LEASE)
+
+
+async def forget_old(database: Database) -> None:
+    """Forget names that nobody has had for a day, so that passing ones do not pile up."""
+    async with database.begin() as transaction:
+        await transaction.execute(delete(names).where(names.c.held_until < FORGOTTEN))
 
 
 async def refusals(connection: AsyncConnection) -> list[Refusal]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from adapters.supervisor.environment import postgres_environment
 from adapters.supervisor.home import Home
 from adapters.supervisor.leftover import DATABASE_PART
+from adapters.supervisor.logs import Logs
 from adapters.supervisor.part import Part, State
 from adapters.supervisor.pipes import Pipes
 from adapters.supervisor.postgres import Postgres
@@ -25,16 +26,20 @@ async def postgres_alone(home: Home, binaries: Path | None = None) -> AsyncItera
 
     Raises `CannotStart`.
     """
-    postgres = Postgres(home, postgres_environment(home, os.environ), binaries)
+    environment = postgres_environment(home, os.environ)
+    postgres = Postgres(home, environment, binaries)
     await postgres.prepare()
     pipes = Pipes([DATABASE_PART])
-    part = Part(postgres.definition(), home.path, _report, pipes)
+    logs = Logs(environment)
+    await logs.start()
+    part = Part(postgres.definition(), home.path, _report, pipes, logs)
     try:
         await part.start()
         yield postgres.url
     finally:
         await part.stop(asyncio.get_running_loop().time() + STOP_SECONDS)
         pipes.close()
+        await logs.close()
 
 
 def _report(_part: str, _state: State, _words: str) -> None:

@@ -30,7 +30,15 @@ def _watch(program: int, parent: int, followers: int) -> None:
 
 
 def _main() -> None:
-    pipes = [int(text) for text in os.environ.pop("PREFECT_PHANTOM_PARENT_PIPES").split(",")]
+    text = os.environ.pop("PREFECT_PHANTOM_PARENT_PIPES", None)
+    if text is not None:
+        _attach(text.split(","))
+    os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606 - no shell; the words are ours
+
+
+def _attach(words: list[str]) -> None:
+    pipes = [int(word) for word in words[:2]]  # the third is for programs of ours
+    os.set_inheritable(int(words[2]), False)
     program = os.pidfd_open(os.getpid())
     child = os.fork()
     if child == 0:
@@ -42,7 +50,6 @@ def _main() -> None:
     os.waitpid(child, 0)
     for descriptor in (program, *pipes):
         os.set_inheritable(descriptor, False)
-    os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606 - no shell; the words are ours
 
 
 if __name__ == "__main__":

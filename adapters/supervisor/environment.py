@@ -75,6 +75,11 @@ def postgres_environment(home: Home, surroundings: Mapping[str, str]) -> dict[st
     return _base(home, surroundings, "PostgreSQL")
 
 
+def logs_environment(home: Home, surroundings: Mapping[str, str]) -> dict[str, str]:
+    """What writes the logs: the machine's variables alone."""
+    return _base(home, surroundings, "logs")
+
+
 def prefect_environment(installation: Installation) -> dict[str, str]:
     """Prefect server: what the user set for it stands, except for what we depend on."""
     chosen = {

@@ -18,6 +18,7 @@ from adapters.supervisor.account import Account
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.leftover import end_leftovers
 from adapters.supervisor.log import Log
+from adapters.supervisor.logs import Logs
 from adapters.supervisor.pipes import Pipes
 
 FIRST_DELAY_SECONDS = 0.5
@@ -50,8 +51,8 @@ class Definition:
     command: Sequence[str]
     environment: Mapping[str, str]
     log: Log
-    ready: Callable[[], Awaitable[bool]]
-    """Asks once whether the part does its work."""
+    ready: Callable[[], Awaitable[bool]] | None
+    """Asks once whether the part does its work; None where it says so itself."""
     advice: str
     """What to do when it cannot start, as the end of a sentence."""
     start_seconds: float | None = 180.0
@@ -65,12 +66,15 @@ class Definition:
 class Part:
     """Owns the process of a `Definition` between `start` and `stop`."""
 
-    def __init__(self, definition: Definition, home: Path, report: Report, pipes: Pipes) -> None:
+    def __init__(
+        self, definition: Definition, home: Path, report: Report, pipes: Pipes, logs: Logs
+    ) -> None:
         self.name = definition.name
         self._definition = definition
         self._home = home
         self._report = report
         self._pipes = pipes
+        self._logs = logs
         self._process: Process | None = None
         self._watching: asyncio.Task[None] | None = None
 
@@ -110,17 +114,18 @@ class Part:
             deadline = asyncio.get_running_loop().time() + FORCE_SECONDS
 
     async def _launch(self) -> Process:
+        log = self._definition.log
         try:
-            with (
-                self._definition.log.open() as log,
-                secrets_apart(self._definition.environment) as (environment, passed),
-            ):
+            await self._logs.flush()
+            log.begin()
+            self._pipes.says_ready(self.name)  # the process before may have
+            with secrets_apart(self._definition.environment) as (environment, passed):
                 # Its own session: a Ctrl-C in the terminal reaches us alone, and we stop the
                 # parts in their order.
                 self._process = await asyncio.create_subprocess_exec(
                     *self._definition.command,
                     stdin=DEVNULL,
-                    stdout=log,
+                    stdout=self._logs.writer(log.path),
                     stderr=STDOUT,
                     env=environment | self._pipes.environment(self.name),
                     pass_fds=[*self._pipes.descriptors(self.name), *passed],
@@ -147,16 +152,21 @@ class Part:
         ended = asyncio.ensure_future(process.wait())
         try:
             async with asyncio.timeout(self._definition.start_seconds):
-                while not await self._definition.ready():
+                while not await self._is_ready():
                     # Nothing tells us when a port begins to answer, but an end is noticed at once.
                     await asyncio.wait({ended}, timeout=PROBE_SECONDS)
                     if ended.done():
+                        await self._logs.flush()
                         raise self._failure(self._definition.log.last_words())
         except TimeoutError as error:
             seconds = f"{self._definition.start_seconds:.0f} s"
             raise self._failure(f"it was not ready within {seconds}") from error
         finally:
             ended.cancel()
+
+    async def _is_ready(self) -> bool:
+        ready = self._definition.ready
+        return self._pipes.says_ready(self.name) if ready is None else await ready()
 
     async def _watch(self, process: Process) -> None:
         delay = FIRST_DELAY_SECONDS

@@ -12,7 +12,7 @@ from adapters.supervisor.environment import (
 from adapters.supervisor.installation import LOOPBACK, Installation
 from adapters.supervisor.log import Log
 from adapters.supervisor.part import Definition
-from adapters.supervisor.probe import http_answers, says_ready
+from adapters.supervisor.probe import http_answers
 
 
 def prefect_server(installation: Installation) -> Definition:
@@ -45,28 +45,26 @@ def gateway(installation: Installation) -> Definition:
 def worker(installation: Installation) -> Definition:
     """What executes runs."""
     environment = worker_environment(installation)
-    log = Log(installation.home.logs / "worker.log")
     return Definition(
         name="worker",
         command=command(environment, "adapters.cli", "worker"),
         environment=environment,
         account=installation.account,
-        log=log,
-        ready=says_ready(log),
+        log=Log(installation.home.logs / "worker.log"),
+        ready=None,
         advice="mend that and start again",
     )
 
 
 def sample_whois(installation: Installation) -> Definition:
     """Sample part: a WHOIS responder on loopback with made-up answers."""
-    log = Log(installation.home.logs / "sample-whois.log")
     environment = whois_environment(installation)
     program = ["adapters.sample.whois_server", "--host", LOOPBACK]
     return Definition(
         name="sample WHOIS",
         command=command(environment, *program, "--port", str(installation.ports.whois)),
         environment=environment,
-        log=log,
-        ready=says_ready(log),
+        log=Log(installation.home.logs / "sample-whois.log"),
+        ready=None,
         advice="mend that, or start without --sample-data",
     )

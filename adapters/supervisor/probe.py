@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import asyncpg
 import httpx
 
-from adapters.supervisor.log import Log
-
 ANSWER_SECONDS = 5.0
+WAIT_SECONDS = 0.5
 
 
 def http_answers(url: str, auth: str | None = None) -> Callable[[], Awaitable[bool]]:
@@ -33,13 +33,24 @@ def http_answers(url: str, auth: str | None = None) -> Callable[[], Awaitable[bo
     return ready
 
 
-def says_ready(log: Log) -> Callable[[], Awaitable[bool]]:
-    """Ask whether the part has printed the line ``ready``."""
-
-    async def ready() -> bool:
-        return log.has_line("ready")
-
-    return ready
+async def wait_for_server(url: str, tell: Callable[[str], None]) -> None:
+    """Return when something answers at `url`; until then why it does not is told, once each."""
+    told = ""
+    # Whether its certificate is right is for those to say who send it something.
+    async with httpx.AsyncClient(verify=False, timeout=ANSWER_SECONDS) as client:  # noqa: S501
+        while True:
+            try:
+                answer = await client.get(url)
+            except httpx.HTTPError as error:
+                wrong = str(error) or type(error).__name__
+            else:
+                if not answer.is_server_error:
+                    return
+                wrong = f"HTTP {answer.status_code}"
+            if wrong != told:
+                tell(wrong)
+            told = wrong
+            await asyncio.sleep(WAIT_SECONDS)
 
 
 def accepts_connections(dsn: str) -> Callable[[], Awaitable[bool]]:

@@ -10,6 +10,7 @@ import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.exposure import password_refusal, password_warning, refusals
+from adapters.parent import Parent
 from adapters.settings import PHANTOM_DATABASE, PREFECT_DATABASE, Settings
 from adapters.stop_signals import stop_event
 from adapters.store.database import create_database
@@ -17,15 +18,22 @@ from adapters.supervisor import parts
 from adapters.supervisor.account import Account
 from adapters.supervisor.administrator import has_administrator
 from adapters.supervisor.certificate import make_certificate
-from adapters.supervisor.environment import kept_settings, postgres_environment, refuse_secrets
+from adapters.supervisor.environment import (
+    kept_settings,
+    logs_environment,
+    postgres_environment,
+    refuse_secrets,
+)
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.folders import folder_refusals
 from adapters.supervisor.home import Home
 from adapters.supervisor.installation import Installation, Ports, make_password
 from adapters.supervisor.leftover import end_leftovers
+from adapters.supervisor.logs import Logs
 from adapters.supervisor.part import Definition, Part, Report, State
 from adapters.supervisor.pipes import Pipes
 from adapters.supervisor.postgres import Postgres
+from adapters.supervisor.probe import wait_for_server
 from adapters.supervisor.roles import give_to_its_role
 
 STOP_SECONDS = 10.0
@@ -52,6 +60,7 @@ class Supervisor:
         self._home = Home(settings.home)
         self._parts: dict[str, Part] = {}
         self._pipes = Pipes(RESERVED_SECONDS)
+        self._logs = Logs(logs_environment(self._home, os.environ))
 
     async def run(self) -> None:
         """Start everything, call `ready`, and return when a signal came and all is stopped.
@@ -59,6 +68,7 @@ class Supervisor:
         Raises `CannotStart` when a part does not start the first time; the others are stopped.
         """
         stopping = stop_event()
+        Parent().stop_after(seconds=self._settings.grace_seconds + 2 * STOP_SECONDS)
         refuse_secrets(self._settings.run_environment)
         for refusal in (*refusals(self._settings), *folder_refusals(self._settings)):
             raise CannotStart(refusal)
@@ -83,6 +93,7 @@ class Supervisor:
         if count:
             self._report("earlier start", State.STOPPED, f"ended {count} processes it had left")
         account = Account.of_worker(self._settings)
+        await self._logs.start()
         ports = Ports.choose(self._settings, self._home)
         server = self._settings.database_url or await self._start_postgres()
         password = await self._prepare_databases(server, own_prefect=ports.prefect is not None)
@@ -145,12 +156,23 @@ class Supervisor:
                 if installation.ports.prefect is not None:
                     group.create_task(self._start_part(parts.prefect_server(installation)))
                 else:
-                    used = f"{installation.prefect_api_url} is used, as PREFECT_API_URL says"
-                    self._report("Prefect server", State.READY, used)
+                    group.create_task(self._wait_for_prefect(installation.prefect_api_url))
                 if installation.ports.whois is not None:
                     group.create_task(self._start_part(parts.sample_whois(installation)))
         except* CannotStart as failures:
             raise failures.exceptions[0] from None
+
+    async def _wait_for_prefect(self, url: str) -> None:
+        """Wait for a server of the user's own: without it no run would be carried out."""
+        await wait_for_server(
+            f"{url.rstrip('/')}/health",
+            lambda wrong: self._report(
+                "Prefect server",
+                State.STARTING,
+                f"waiting for {url}, as PREFECT_API_URL says: it does not answer ({wrong})",
+            ),
+        )
+        self._report("Prefect server", State.READY, f"{url} is used, as PREFECT_API_URL says")
 
     async def _start_gateway(self, installation: Installation) -> None:
         await self._start_part(parts.gateway(installation))
@@ -162,7 +184,7 @@ class Supervisor:
 
     async def _start_part(self, definition: Definition) -> None:
         part = self._parts[definition.name] = Part(
-            definition, self._home.path, self._report, self._pipes
+            definition, self._home.path, self._report, self._pipes, self._logs
         )
         await part.start()
 
@@ -176,5 +198,6 @@ class Supervisor:
                 await self._parts[name].stop(over - reserved)
             except Exception as error:  # noqa: BLE001 - the others are stopped all the same
                 self._report(name, State.ENDED, str(error))
+        await self._logs.close()
         await end_leftovers(self._home.path)
         self._home.url_file.unlink(missing_ok=True)

@@ -21,10 +21,13 @@ import pytest
 
 from adapters.marks import environment_of
 from adapters.private_program import SECRETS
+from adapters.supervisor.pipes import Pipes
 
 PROGRAM = [str(Path(sys.executable).with_name("prefect-phantom")), "up"]
 FREE_PORTS = ["--port", "0", "--prefect-port", "0"]
 READY_SECONDS = 120
+PIPES = Pipes(["up"])
+"""It ends with these tests, whatever they die of."""
 STOP_SECONDS = 10 + 5  # and the grace
 SURROUNDINGS = {name: text for name, text in os.environ.items() if "PREFECT" not in name}
 
@@ -54,7 +57,8 @@ class Installation:
     def _launch(self, log: BinaryIO) -> None:
         self.up = subprocess.Popen(
             [*PROGRAM, "--home", str(self.home), *FREE_PORTS],
-            env={**SURROUNDINGS, "ELSEWHERE_TOKEN": "not for runs"},
+            env={**SURROUNDINGS, **PIPES.environment("up"), "ELSEWHERE_TOKEN": "not for runs"},
+            pass_fds=PIPES.descriptors("up"),
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -183,7 +187,7 @@ def test_a_killed_up_takes_its_parts_along(installation: Installation) -> None:
     installation.up.communicate()
     installation.wait_alone()
     log = (installation.home / "logs" / "postgresql.log").read_text()
-    assert log.rstrip().endswith("database system is shut down")
+    assert log.rstrip().endswith("database system is shut down"), log[-5000:]
 
 
 def test_up_ends_what_an_earlier_one_has_left_all_the_same(installation: Installation) -> None:
@@ -227,6 +231,38 @@ def test_a_database_server_that_does_not_answer_is_named_by_its_option(tmp_path:
     assert refused.stderr.endswith("check --database-url\n")
     assert refused.stderr.count("\n") == 1
     assert "hidden" not in refused.stderr
+
+
+@pytest.mark.long
+def test_a_prefect_that_nobody_answers_for_is_waited_for_and_not_called_ready() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/api"
+        # Where the path of a socket is short enough.
+        home = Path(tempfile.mkdtemp(prefix="up-"))
+        up = subprocess.Popen(
+            [*PROGRAM, "--home", str(home / "home"), *FREE_PORTS],
+            env={**SURROUNDINGS, **PIPES.environment("up"), "PREFECT_API_URL": url},
+            pass_fds=PIPES.descriptors("up"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert up.stderr is not None
+        lines = []
+        for line in up.stderr:
+            lines.append(line)
+            if "gateway: ready" in line:
+                break
+        up.send_signal(signal.SIGTERM)
+        out, rest = up.communicate(timeout=READY_SECONDS)
+    told = [each for each in [*lines, *rest.splitlines(True)] if "waiting for" in each]
+    assert (up.returncode, out) == (0, "")
+    (line,) = told
+    assert line.startswith(
+        f"Prefect server: waiting for {url}, as PREFECT_API_URL says: it does not answer ("
+    )
+    shutil.rmtree(home)
 
 
 def test_a_run_environment_that_asks_for_a_secret_is_refused(tmp_path: Path) -> None:

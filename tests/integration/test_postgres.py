@@ -18,6 +18,7 @@ from adapters.supervisor.environment import postgres_environment
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.home import Home
 from adapters.supervisor.leftover import DATABASE_PART, end_leftovers, find_leftovers
+from adapters.supervisor.logs import Logs
 from adapters.supervisor.part import Part, State
 from adapters.supervisor.pipes import Pipes
 from adapters.supervisor.postgres import Postgres
@@ -57,13 +58,16 @@ async def running(home: Home) -> AsyncIterator[tuple[Postgres, Reports]]:
     postgres = Postgres(home, postgres_environment(home, os.environ))
     reports = Reports()
     await postgres.prepare()
-    part = Part(postgres.definition(), home.path, reports, Pipes([DATABASE_PART]))
+    logs = Logs({})
+    await logs.start()
+    part = Part(postgres.definition(), home.path, reports, Pipes([DATABASE_PART]), logs)
     await part.start()
     await reports.until(State.READY)
     try:
         yield postgres, reports
     finally:
         await part.stop(asyncio.get_running_loop().time() + STOP_SECONDS)
+        await logs.close()
     assert find_leftovers(home.path) == []
 
 
@@ -150,6 +154,9 @@ async def test_a_server_that_cannot_start_says_why(home: Home) -> None:
     postgres = Postgres(home, postgres_environment(home, os.environ))
     await postgres.prepare()
     (postgres.data / "PG_VERSION").write_text("9\n")
-    part = Part(postgres.definition(), home.path, Reports(), Pipes([DATABASE_PART]))
+    logs = Logs({})
+    await logs.start()
+    part = Part(postgres.definition(), home.path, Reports(), Pipes([DATABASE_PART]), logs)
     with pytest.raises(CannotStart, match=r"PostgreSQL cannot start: .*FATAL: .*--database-url"):
         await part.start()
+    await logs.close()

@@ -10,6 +10,8 @@ import pytest
 from adapters import outage
 from adapters.loop import keep
 from adapters.outage import Dependency
+from adapters.supervisor import probe
+from adapters.supervisor.port import free_ports
 
 pytestmark = pytest.mark.anyio
 logger = logging.getLogger("tests.outage")
@@ -28,7 +30,8 @@ class Server:
             raise ConnectionError("connection refused")
 
     async def use(self) -> None:
-        await self.ask()
+        async with asyncio.TaskGroup() as tasks:  # as loops of several tasks do
+            tasks.create_task(self.ask())
         await asyncio.Event().wait()
 
 
@@ -47,11 +50,11 @@ async def test_an_outage_that_many_loops_meet_is_one_line_and_so_is_its_end(
     loops = [asyncio.create_task(keep(f"loop {n}", server.use, [need])) for n in range(5)]
     for _ in range(5 + 2):  # each loop, and the one that asks for all of them
         await server.met.acquire()
-    assert caplog.messages == ["The server does not answer (connection refused); waiting for it"]
+    assert caplog.messages == ["The server cannot be used (connection refused); waiting for it"]
     server.away = False
     for _ in range(1 + 5):
         await server.met.acquire()
-    assert caplog.messages[1:] == ["The server answers again"]
+    assert caplog.messages[1:] == ["The server can be used now"]
     assert not [record for record in caplog.records if record.exc_info]
     for loop in loops:
         loop.cancel()
@@ -74,3 +77,22 @@ async def test_what_is_no_outage_is_told_with_its_traceback(
     loop.cancel()
     assert caplog.records[0].exc_info
     assert "The broken loop failed" in caplog.messages[0]
+
+
+async def test_a_server_is_waited_for_and_why_is_told_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probe, "WAIT_SECONDS", 0.01)
+    (port,) = free_ports("127.0.0.1", 1)
+    told: asyncio.Queue[str] = asyncio.Queue()
+    url = f"http://127.0.0.1:{port}/health"
+    waiting = asyncio.create_task(probe.wait_for_server(url, told.put_nowait))
+    await told.get()
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", port):
+        await waiting
+    assert told.empty()

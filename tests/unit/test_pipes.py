@@ -16,9 +16,10 @@ from adapters.supervisor.postgres import ATTACHED
 ORDER = ("first", "second")
 OURS = """
 import threading
-from adapters.parent import stop_after_parent
-stop_after_parent({})
-print("begun", flush=True)
+from adapters.parent import Parent
+parent = Parent()
+parent.stop_after({})
+parent.say_ready()
 threading.Event().wait()
 """
 SECONDS = 60
@@ -38,7 +39,7 @@ def start(pipes: Pipes, part: str, command: list[str]) -> subprocess.Popen[str]:
 def ours(pipes: Pipes, part: str, stop: str = "") -> subprocess.Popen[str]:
     process = start(pipes, part, [sys.executable, "-c", OURS.format(stop)])
     assert process.stdout is not None
-    assert process.stdout.readline() == "begun\n"
+    assert process.stdout.readline() == "ready\n"
     return process
 
 
@@ -78,6 +79,17 @@ def test_a_part_that_does_not_stop_is_killed() -> None:
     assert end(deaf) == [-signal.SIGKILL]
 
 
+def test_a_part_says_once_that_it_is_ready() -> None:
+    pipes = Pipes(ORDER)
+    assert not pipes.says_ready("first")
+    first = ours(pipes, "first")
+    assert pipes.says_ready("first")
+    assert not pipes.says_ready("first")
+    assert not pipes.says_ready("second")
+    pipes.close()
+    assert end(first) == [-signal.SIGTERM]
+
+
 def test_a_program_that_is_not_ours_is_stopped_by_sigint() -> None:
     pipes = Pipes(ORDER)
     program = start(pipes, "second", [*ATTACHED, "sleep", "600"])
@@ -86,10 +98,9 @@ def test_a_program_that_is_not_ours_is_stopped_by_sigint() -> None:
 
 
 def test_the_variable_alone_says_nothing() -> None:
-    command = [
-        sys.executable,
-        "-c",
-        "from adapters.parent import stop_after_parent as follow\nfollow()",
-    ]
-    done = subprocess.run(command, env=os.environ | {PIPES: "98,99"}, check=False, timeout=SECONDS)
+    program = "from adapters.parent import Parent\nParent().stop_after()\nParent().say_ready()"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(
+        command, env=os.environ | {PIPES: "97,98,99"}, check=False, timeout=SECONDS
+    )
     assert done.returncode == 0
