@@ -15,6 +15,7 @@ from cryptography import x509
 
 from adapters.cli.connection import DEFAULT, AsJson, Connection, ConnectionMissing
 from adapters.client import Health, Phantom, PhantomClientError, Playbook
+from adapters.supervisor.leftover import find_leftovers
 from adapters.terminal import Console, Text
 
 ANSWER_SECONDS = 10.0
@@ -51,6 +52,7 @@ def doctor(*, as_json: AsJson = False, connection: Connection = DEFAULT) -> int:
 def _look(connection: Connection) -> Iterator[Finding]:
     """Look at one thing after the other, as far as what is found lets us."""
     yield from _disk(connection)
+    yield from _processes(connection)
     try:
         url = connection.address()
         yield from _gateway(url, connection)
@@ -88,6 +90,21 @@ def _disk(connection: Connection) -> Iterator[Finding]:
         ok = free >= DISK_BYTES
         advice = "" if ok else ": make room, or PostgreSQL will stop"
         yield Finding(ok, f"{free / 2**30:.1f} GiB are free for {folder}{advice}.")
+
+
+def _processes(connection: Connection) -> Iterator[Finding]:
+    """What an `up` of the home has left on this machine."""
+    home = connection.folder
+    leftovers = find_leftovers(home.path)
+    for each in leftovers:
+        each.close()
+    parts = sorted({each.part for each in leftovers})
+    if leftovers and home.holder is None:
+        yield Finding(
+            ok=False,
+            sentence=f"The `up` of {home.path} has ended, and of {', '.join(parts)} there are"
+            f" {len(leftovers)} processes left: start `prefect-phantom up` again, which ends them.",
+        )
 
 
 def _gateway(url: str, connection: Connection) -> Iterator[Finding]:
@@ -179,6 +196,14 @@ def _workers(health: Health) -> Iterator[Finding]:
     if not reporting and not others:
         yield Finding(
             ok=False, sentence="No worker is there: start one with `prefect-phantom worker`."
+        )
+    for refused in health.refused_workers:
+        yield Finding(
+            ok=False,
+            sentence=f"A second worker named {refused.name} was refused on"
+            f" {refused.refused_hostname} at {refused.refused_time:%H:%M:%S} UTC, since one on"
+            f" {refused.hostname} has the name: start one of them with another"
+            " PREFECT_PHANTOM_WORKER_NAME.",
         )
 
 

@@ -39,6 +39,15 @@ class WorkerHealth(BaseModel):
     seen_time: datetime
 
 
+class RefusedWorker(BaseModel):
+    """A second worker of a name, which was refused lately; `hostname` is the first one's."""
+
+    name: str
+    hostname: str
+    refused_hostname: str
+    refused_time: datetime
+
+
 class RunsHealth(BaseModel):
     """Open runs by where they are; `oldest_seconds` is the age of the oldest not started."""
 
@@ -73,6 +82,8 @@ class Health(BaseModel):
     database: DatabaseHealth
     prefect: PrefectHealth
     workers: list[WorkerHealth]
+    refused_workers: list[RefusedWorker] = []
+    """Older gateways do not say."""
     runs: RunsHealth
     exposure: list[ExposureFinding] = []
     """What its listeners let others do; older gateways do not say."""

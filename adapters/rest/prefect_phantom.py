@@ -13,7 +13,8 @@ from adapters.rest.gateway import Gateway
 from adapters.rest.openapi.operation import Operation
 from adapters.rest.responses import answer
 from adapters.rest.times import timestamp
-from adapters.store import measures, playbook_reports, schema
+from adapters.store import measures, playbook_reports, schema, worker_names
+from adapters.store.worker_names import Refusal
 from adapters.store.workers import KnownWorker
 
 
@@ -22,6 +23,7 @@ from adapters.store.workers import KnownWorker
         "database": {},
         "prefect": {},
         "workers": [],
+        "refused_workers": [],
         "runs": {},
         "playbook_reports": [],
         "exposure": [],
@@ -38,6 +40,7 @@ async def health(request: Request) -> Response:
             "database": asdict(await schema.read(gateway.database)),
             "prefect": asdict(await gateway.prefect()),
             "workers": [_worker(worker) for worker in stored.workers],
+            "refused_workers": [_refusal(each) for each in await _refusals(gateway)],
             "runs": runs,
             "exposure": [
                 asdict(finding)
@@ -52,6 +55,15 @@ async def health(request: Request) -> Response:
             ],
         }
     )
+
+
+async def _refusals(gateway: Gateway) -> list[Refusal]:
+    async with gateway.database.read() as connection:
+        return await worker_names.refusals(connection)
+
+
+def _refusal(refusal: Refusal) -> dict[str, object]:
+    return asdict(refusal) | {"refused_time": timestamp(refusal.refused_time)}
 
 
 def _worker(worker: KnownWorker) -> dict[str, object]:

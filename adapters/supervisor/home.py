@@ -10,9 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from adapters.supervisor.failure import CannotStart, HomeInUse
 
 SECRET_BYTES = 32  # 256 bits: cannot be guessed, so a plain SHA-256 of it may be stored
+CLOCK_SECONDS = 5.0
+"""How far the start of a process and the time of a file may be apart."""
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 
@@ -69,6 +73,17 @@ class Home:
             file.write(f"{os.getpid()}\n")
             file.flush()
             yield
+
+    @property
+    def holder(self) -> int | None:
+        """The process that holds this home; None when it has ended."""
+        try:
+            process = psutil.Process(int(self.lock_file.read_text(encoding="ascii")))
+            # Its number may be another's by now: it began before it wrote that down.
+            written = self.lock_file.stat().st_mtime
+            return process.pid if process.create_time() <= written + CLOCK_SECONDS else None
+        except (OSError, ValueError, psutil.Error):
+            return None
 
     @property
     def operator_token(self) -> str:

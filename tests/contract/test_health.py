@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from adapters.client import AsyncPhantom
 from adapters.client.health import Health
-from adapters.store import workers
+from adapters.store import worker_names, workers
+from adapters.store.worker_names import Holder
 from adapters.store.workers import Presence
 
 pytestmark = pytest.mark.anyio
@@ -31,6 +33,19 @@ async def test_it_is_for_administrators_only(anonymous, credentials):
     refused = await anonymous.get(PATH, headers={"ph-auth-token": credentials.automation_token})
     assert refused.status_code == 403
     assert refused.json()["message"] == 'User "script" lacks the permission "administer"'
+
+
+async def test_it_tells_of_a_second_worker_of_a_name(database, application, credentials):
+    name = str(uuid4())
+    for hostname in ("first", "second"):
+        wanted = Holder(holder=uuid4(), hostname=hostname, process_id=1, process=hostname)
+        await worker_names.take(database, name, wanted, uuid4(), dead=None)
+    transport = httpx.ASGITransport(application)
+    async with AsyncPhantom(
+        "http://gateway", token=credentials.token, transport=transport
+    ) as phantom:
+        (told,) = [each for each in (await phantom.health()).refused_workers if each.name == name]
+    assert (told.hostname, told.refused_hostname) == ("first", "second")
 
 
 async def test_it_names_postgresql_and_the_newest_schema(health: Health):
