@@ -58,8 +58,9 @@ ifdef ARGUMENTS
 else
 	$(BIN)/python -m pytest -m "not long" $(addprefix tests/,contract integration) --ignore=$(APART) \
 	  >$(VENV)/half.log 2>&1 & half=$$!; \
-	$(BIN)/python -m pytest -m "not long" $(addprefix tests/,unit acceptance chaos conformance deployments fuzz) $(APART); rest=$$?; \
-	wait $$half; half=$$?; cat $(VENV)/half.log; exit $$((half + rest))
+	$(BIN)/python -m pytest -m "not long" $(addprefix tests/,unit acceptance chaos conformance deployments fuzz) $(APART) & rest=$$!; \
+	trap 'kill $$half $$rest; wait; exit 130' HUP INT QUIT TERM; \
+	wait $$rest; rest=$$?; wait $$half; half=$$?; cat $(VENV)/half.log; exit $$((half + rest))
 endif
 
 test-long: setup $(VENV)/deployments/complete ## what takes long by its nature

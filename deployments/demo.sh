@@ -93,11 +93,15 @@ expect() { # EXPRESSION SENTENCE
 # --- the system ------------------------------------------------------------------------------
 
 start_system() {
-    mkfifo "$folder/output"
+    # It reads a pipe that only this shell holds open, and so ends with it, whatever this dies of.
+    mkfifo "$folder/output" "$folder/parent"
+    exec 4<>"$folder/parent" 5<"$folder/parent"
+    PREFECT_PHANTOM_PARENT_PIPES=5,5,5 \
     PREFECT_PHANTOM_RUNTIME_PORT=0 PREFECT_PHANTOM_ADMIN_PASSWORD=${USER_AND_PASSWORD#*:} \
         .venv/bin/prefect-phantom up --home "$folder/home" --port 0 --prefect-port 0 --sample-data \
-        >"$folder/output" </dev/null &
+        >"$folder/output" </dev/null 4>&- &
     system=$!
+    exec 5<&-
 
     # Reading waits for the next line, and ends when the program does.
     exec 3<"$folder/output"
@@ -109,7 +113,6 @@ start_system() {
         echo "$line"
     done
     url=${line#ready: }
-    cat <&3 >"$folder/output.log" &  # so that it can go on writing
 }
 
 stop_system() {
@@ -121,6 +124,7 @@ stop_system() {
 
 clean_up() {
     local code=$?
+    trap '' HUP INT QUIT PIPE TERM
     stop_system
     if ((code != 0)) && [[ -d $folder/home/logs ]]; then
         printf '\nThe last lines of each log:\n' >&2
@@ -132,6 +136,9 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+trap 'exit 129' HUP
+trap 'exit 131' QUIT
+trap 'exit 141' PIPE
 
 # --- the demo --------------------------------------------------------------------------------
 

@@ -16,6 +16,9 @@ from uuid import uuid4
 import pytest
 
 from adapters.store.database import Database
+from adapters.supervisor.leftover import DATABASE_PART
+from adapters.supervisor.pipes import Pipes
+from adapters.supervisor.postgres import ATTACHED
 
 pytest_plugins = ["tests.system", "tests.target"]
 
@@ -26,6 +29,12 @@ START_SECONDS = 30
 def unprivileged() -> list[str]:
     """Words before a command that make root somebody else, to whom root's files belong."""
     return UNPRIVILEGED if os.geteuid() == 0 else []
+
+
+def pytest_configure() -> None:
+    """End as at Ctrl-C where `make` or a terminal that is closed says so: fixtures clean up."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -47,10 +56,13 @@ def postgres_url() -> Iterator[str]:
         check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     log = (folder / "log").open("wb")
+    pipes = Pipes([DATABASE_PART])  # it ends with these tests, whatever they die of
     server = subprocess.Popen(
-        [*prefix, binaries / "postgres", "-D", data, "-k", folder, "-h", "",
+        [*ATTACHED, *prefix, binaries / "postgres", "-D", data, "-k", folder, "-h", "",
          "-c", "fsync=off", "-c", "max_connections=200"],
         stdout=log, stderr=log, start_new_session=True,
+        env=os.environ | pipes.environment(DATABASE_PART),
+        pass_fds=pipes.descriptors(DATABASE_PART),
     )  # fmt: skip
     try:
         _wait_for(folder / ".s.PGSQL.5432", server, folder / "log")
@@ -58,6 +70,7 @@ def postgres_url() -> Iterator[str]:
     finally:
         os.killpg(server.pid, signal.SIGINT)
         server.wait(START_SECONDS)
+        pipes.close()
         log.close()
         shutil.rmtree(folder)
 

@@ -27,6 +27,7 @@ from prefect.client.schemas.objects import FlowRun
 from adapters.client import Phantom
 from adapters.marks import environment_of
 from adapters.settings import Settings
+from adapters.supervisor.pipes import Pipes
 
 PROGRAM = str(Path(sys.executable).with_name("prefect-phantom"))
 PASSWORD = "changeme"
@@ -290,10 +291,12 @@ def system(bound: socket.socket) -> Iterator[System]:
         "OTEL_BSP_SCHEDULE_DELAY": "200",
     }
     command = [PROGRAM, "up", "--home", str(folder / "home"), "--playbooks", str(playbooks)]
+    pipes = Pipes(["up"])  # it ends with these tests, whatever they die of
     with (folder / "up.log").open("wb") as log:
         program = subprocess.Popen(
             [*command, "--port", "0", "--prefect-port", "0", "--sample-data"],
-            env=environment,
+            env=environment | pipes.environment("up"),
+            pass_fds=pipes.descriptors("up"),
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -310,6 +313,7 @@ def system(bound: socket.socket) -> Iterator[System]:
             program.send_signal(signal.SIGTERM)
             program.wait(STOP_SECONDS)
             program.stdout.close()
+            pipes.close()
     shutil.rmtree(folder)
 
 
