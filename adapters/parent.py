@@ -56,6 +56,8 @@ def _pipes() -> list[int] | None:
         pipes = [int(number) for number in text.split(",")]
         if not all(stat.S_ISFIFO(os.fstat(pipe).st_mode) for pipe in pipes):
             return None
+        if not all(os.get_inheritable(pipe) for pipe in pipes):  # made here, by us
+            return None
     except (ValueError, OSError):
         return None
     for pipe in pipes:
