@@ -80,5 +80,8 @@ def database_dependency(database: Database, logger: logging.Logger) -> Dependenc
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether `error` means that the database does not answer, `check` having found out or not."""
-    return isinstance(error, Unavailable) or is_outage(error)
+    """Whether `error` means that the database does not answer, `check` having found out or not.
+
+    A connection of asyncpg's own that was lost is closed, and says no more than that.
+    """
+    return isinstance(error, Unavailable | asyncpg.InterfaceError) or is_outage(error)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from adapters.store.availability import is_outage, is_uncertain
-from adapters.store.database import Database
+from adapters.store.availability import is_away, is_outage, is_uncertain
+from adapters.store.database import Database, dsn
 
 
 async def _lock(database: Database, first: str, second: str, both: asyncio.Barrier) -> None:
@@ -37,3 +38,11 @@ async def test_a_statement_that_makes_no_sense_is_no_outage(database: Database) 
         with pytest.raises(DBAPIError) as raised:
             await connection.execute(text("SELECT nothing"))
     assert not is_outage(raised.value)
+
+
+async def test_a_connection_that_was_lost_is_waited_for_by_loops(database: Database) -> None:
+    connection = await asyncpg.connect(dsn(database.url))
+    connection.terminate()
+    with pytest.raises(asyncpg.InterfaceError) as raised:
+        await connection.execute("SELECT 1")
+    assert is_away(raised.value)
