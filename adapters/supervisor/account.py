@@ -50,6 +50,11 @@ class Account:
             )
         if os.geteuid() != 0:
             raise CannotStart(f"Only root can start the worker as {name}: leave out {SETTING}")
+        if settings.worker_home is None and not Path(entry.pw_dir).is_dir():
+            raise CannotStart(
+                f"The user {name} has no home folder: name a folder for it in"
+                " PREFECT_PHANTOM_WORKER_HOME"
+            )
         return cls(
             name=name,
             user=entry.pw_uid,
@@ -93,7 +98,7 @@ class Account:
     def require_readable(self, *folders: Path) -> None:
         """Raise `CannotStart` unless the user can run this program and read these folders."""
         needed = [Path(str(package.__file__)).parent for package in (adapters, flows)]
-        words = [str(folder) for folder in (*needed, *folders)]
+        words = [str(folder) for folder in (*needed, self.folder, *folders)]
         try:
             done = subprocess.run(  # noqa: S603 - no shell; the words are ours
                 [sys.executable, "-I", "-S", "-c", LOOKS, *words],

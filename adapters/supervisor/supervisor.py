@@ -94,6 +94,9 @@ class Supervisor:
             self._report("earlier start", State.STOPPED, f"ended {count} processes it had left")
         account = Account.of_worker(self._settings)
         await self._logs.start()
+        make_certificate(self._home, self._settings.host)
+        if account is not None:
+            await asyncio.to_thread(self._prepare_account, account)
         ports = Ports.choose(self._settings, self._home)
         server = self._settings.database_url or await self._start_postgres()
         password = await self._prepare_databases(server, own_prefect=ports.prefect is not None)
@@ -106,9 +109,6 @@ class Supervisor:
             account=account,
             generated_password=password,
         )
-        make_certificate(self._home, self._settings.host)
-        if account is not None:
-            await asyncio.to_thread(self._prepare_account, account)
         self._home.write(self._home.settings_file, kept_settings(installation))
         await self._start_servers(installation)
         await self._start_part(parts.worker(installation))

@@ -228,7 +228,10 @@ def test_a_run_of_another_user_reads_nothing_of_the_installation(folder: Path) -
 @needs_root
 @pytest.mark.parametrize(
     ("user", "sentence"),
-    [("root", "names the user that `up` itself is started by"), ("n.n.", "names no user")],
+    [
+        ("root", "names the user that `up` itself is started by"),
+        ("n.n.", "names no user"),
+    ],
 )
 def test_a_worker_user_that_cannot_be_is_refused(folder: Path, user: str, sentence: str) -> None:
     done = subprocess.run(
