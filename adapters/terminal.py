@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
 import rich.console
@@ -34,3 +38,39 @@ class Console(rich.console.Console):
         text = JSONHighlighter()(visible(json.dumps(data, indent=2, ensure_ascii=False)))
         text.no_wrap, text.overflow = True, None
         self.print(text, soft_wrap=True)
+
+
+@contextmanager
+def printing_through(console: Console) -> Iterator[None]:
+    """Have what is printed within this block, by whatever code, go through `console`.
+
+    The console needs a file of its own, not the standard stream of the moment.
+    """
+    lines = _Lines(console)
+    with redirect_stdout(lines), redirect_stderr(lines):
+        try:
+            yield
+        finally:
+            lines.end()
+
+
+class _Lines(io.TextIOBase):
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._rest = ""
+        self._guard = threading.Lock()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        with self._guard:
+            *lines, self._rest = f"{self._rest}{text}".split("\n")
+        for line in lines:
+            self._console.print(Text(line), soft_wrap=True)
+        return len(text)
+
+    def end(self) -> None:
+        """Print what no line break has followed."""
+        if self._rest:
+            self.write("\n")

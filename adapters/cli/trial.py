@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +19,7 @@ from rich.table import Table
 from adapters.cli.connection import AsJson, fail
 from adapters.cli.pictures import COLORS
 from adapters.cli.playbook import json_object
-from adapters.terminal import Console, Text
+from adapters.terminal import Console, Text, printing_through
 from flows.trial import Progress, Sample, Trial, TrialAsset, TrialRun, start
 from flows.trial.loading import load
 
@@ -98,7 +99,7 @@ def _try(
         fail(str(error), code=2)
     except Exception as error:  # noqa: BLE001 - whatever the file does when it is imported
         fail(f"{file} does not import: {type(error).__name__}: {error}", code=2)
-    console = Console(stderr=as_json)
+    console = Console(file=sys.stderr if as_json else sys.stdout)
     steps: list[Progress] = []
 
     def watch(step: Progress) -> None:
@@ -108,7 +109,14 @@ def _try(
 
     with (
         temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}),
-        Live(_picture(steps, running=True), console=console, transient=as_json) as live,
+        Live(
+            _picture(steps, running=True),
+            console=console,
+            transient=as_json,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ) as live,
+        printing_through(console),
     ):
         trial = Trial(assets=given, watch=watch, say=lambda line: live.console.print(Text(line)))
         run = trial.run(playbook, sample, inputs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 
 import pytest
 from rich.console import Group
@@ -15,7 +16,7 @@ from rich.table import Column, Table
 from adapters.cli import connection
 from adapters.supervisor.part import State
 from adapters.supervisor.progress import Progress
-from adapters.terminal import Console, Text
+from adapters.terminal import Console, Text, printing_through
 
 HOSTILE = (
     "a\x1b]0;owned\x07\x1b[2Jb\u202efdp.exe\x9b31m\u200b\rc [red]d[/red] :smile: [link=http://x]e"
@@ -89,3 +90,12 @@ def test_a_sentence_that_ends_a_command_steers_nothing(capsys: pytest.CaptureFix
     with pytest.raises(SystemExit):
         connection.fail(f'Playbook "{HOSTILE}" not found')
     assert capsys.readouterr().err == f'Playbook "{SHOWN}" not found\n'
+
+
+def test_what_other_code_prints_goes_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+    file = io.StringIO()
+    with printing_through(Console(file=file, width=1000)):
+        print(HOSTILE)
+        print("no", "break", end="", file=sys.stderr)
+    assert file.getvalue() == f"{SHOWN}\nno break\n"
+    assert capsys.readouterr() == ("", "")
