@@ -18,10 +18,14 @@ class FairSemaphore:
 
     A key is whoever shares a turn: a user, or an address before it is known who calls. Alone it
     may hold all places. At most `most_waiting` requests wait, for so many `seconds`; when there are
-    more, the key with the most of them is refused.
+    more, the key with the most of them is refused. A place that was held rests until it was held
+    for no more than its `share` of the time.
     """
 
-    def __init__(self, places: int, *, most_waiting: int, seconds: float) -> None:
+    def __init__(
+        self, places: int, *, most_waiting: int, seconds: float, share: float = 1.0
+    ) -> None:
+        self._rest = 1 / share - 1
         self._free = places
         self._most = most_waiting
         self._seconds = seconds
@@ -36,10 +40,15 @@ class FairSemaphore:
             self._held[key] += 1
         else:
             await self._turn(key)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             yield
         finally:
-            self._give_back(key)
+            if rest := self._rest * (loop.time() - began):
+                loop.call_later(rest, self._give_back, key)
+            else:
+                self._give_back(key)
 
     async def _turn(self, key: Hashable) -> None:
         if sum(map(len, self._waiting.values())) >= self._most:

@@ -41,8 +41,9 @@ LISTS_WAITING = 100
 LIST_WAIT_SECONDS = 10.0
 """How many statements of lists wait for a connection, and how long each."""
 PATTERN_SECONDS = 1
+PATTERN_SHARE = 0.5
 """How long a list with a regular expression may take; these have one connection of their own, since
-some that look harmless keep a processor busy for as long as they may."""
+some that look harmless keep a processor busy for as long as they may; it rests half of the time."""
 LIST_STATEMENTS = 20
 """How many statements of lists are remembered, in all and by each connection."""
 logger = logging.getLogger("prefect_phantom.database")
@@ -65,9 +66,9 @@ LIST_SETTINGS = {
 class _Lists:
     """Connections for lists, and the turns of those who ask for them."""
 
-    def __init__(self, url: URL, *, connections: int, seconds: int) -> None:
+    def __init__(self, url: URL, *, connections: int, seconds: int, share: float = 1.0) -> None:
         self.places = FairSemaphore(
-            connections, most_waiting=LISTS_WAITING, seconds=LIST_WAIT_SECONDS
+            connections, most_waiting=LISTS_WAITING, seconds=LIST_WAIT_SECONDS, share=share
         )
         self.engine = create_async_engine(
             url,
@@ -123,7 +124,7 @@ class Database:
         self._gathered: dict[Prepared, Gathered] = {}
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._lists = _Lists(url, connections=LIST_CONNECTIONS, seconds=LIST_SECONDS)
-        self._patterns = _Lists(url, connections=1, seconds=PATTERN_SECONDS)
+        self._patterns = _Lists(url, connections=1, seconds=PATTERN_SECONDS, share=PATTERN_SHARE)
 
     @classmethod
     async def open(cls, server: str, name: str) -> Self:

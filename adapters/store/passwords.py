@@ -24,7 +24,7 @@ VERIFICATIONS_AT_ONCE = 2
 MOST_WAITING = 100
 WAIT_SECONDS = 30.0
 """How many logins may wait for their computation, and how long each."""
-LESSER_PRIORITY = 5
+LESSER_PRIORITY = 10
 """How much nicer than the rest is what computes, since anybody may ask for it."""
 
 _hasher = PasswordHasher()

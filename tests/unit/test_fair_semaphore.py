@@ -123,6 +123,23 @@ async def test_whoever_goes_away_leaves_no_place_taken():
     assert (work.semaphore._held, work.semaphore._waiting) == ({}, {})
 
 
+async def test_a_place_rests_until_it_was_held_for_no_more_than_its_share(monkeypatch):
+    loop, now, later = asyncio.get_running_loop(), [100.0], []
+    semaphore = FairSemaphore(1, most_waiting=1, seconds=60, share=0.25)
+    monkeypatch.setattr(loop, "time", lambda: now[0])
+    monkeypatch.setattr(loop, "call_later", lambda *call: later.append(call))
+    async with semaphore.place("ana"):
+        now[0] += 2
+    assert semaphore._free == 0
+    ((rest, give_back, key),) = later
+    assert rest == 6
+    give_back(key)
+    assert semaphore._free == 1
+    async with semaphore.place("ana"):
+        pass
+    assert semaphore._free == 1
+
+
 async def test_a_place_comes_back_after_a_failure():
     semaphore = FairSemaphore(1, most_waiting=1, seconds=1)
     for _ in range(3):
