@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.chaos.faults.fault import Fault, Scene
+from tests.chaos.strangers.rows import KILLERS
 from tests.chaos.strangers.sending import sending
 
 
@@ -16,7 +17,7 @@ class Strangers(Fault):
     async def inject(self, scene: Scene) -> str:
         system = scene.system
         contract, runtime = ("127.0.0.1", system.port), ("127.0.0.1", system.runtime_port)
-        with sending("killers", contract=contract, runtime=runtime, share=1.0) as sent:
+        with sending(KILLERS, contract=contract, runtime=runtime, share=1.0) as sent:
             await asyncio.sleep(scene.between(15, 40))
         return ", ".join(f"{count} {answer}" for answer, count in sent.answers.items())
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from adapters.descriptors import raise_limit
 from tests.benchmarks.process import ROOT
 from tests.chaos.strangers.rows import Address
 
@@ -27,6 +28,7 @@ class Refusing(asyncio.Protocol):
 
 
 async def _serve() -> None:
+    raise_limit()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Refusing, "127.0.0.1", 0, backlog=2048)
     print(server.sockets[0].getsockname()[1], flush=True)

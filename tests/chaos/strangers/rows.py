@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +27,7 @@ PATTERN = quote(r"'(.*)(.*)(.*)(.*)(.*)c\1'")
 SLOW_PATTERN = quote("'(.?){100}(.?){100}q'")
 """And this one takes long without that."""
 Address = tuple[str, int]
+Rows = list[Coroutine[Any, Any, None]]
 
 
 @dataclass
@@ -41,6 +41,11 @@ class Senders:
     budget: Budget
     source: str = "127.0.0.66"
     answers: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def known(self) -> dict[str, str]:
+        """The viewer's headers."""
+        return {"ph-auth-token": self.token}
 
     async def connect(self, to: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         await self.budget.turn()
@@ -102,79 +107,102 @@ class Senders:
         await self.repeat(row, send)
 
 
-def killers(senders: Senders) -> list[Awaitable[None]]:
-    """The two that ended every run: large bodies without credentials, and idle connections."""
-    large = b'{"a":[' + b"1," * (KILLER_BYTES // 2) + b"1]}"
+Row = Callable[[Senders], Rows]
 
-    async def body() -> None:
-        await senders.ask("62 MB body", senders.runtime, "POST /runtime/end", {}, large)
 
+def large_bodies(senders: Senders) -> Rows:
+    """Without credentials to the runtime API, four at once."""
+    body = b'{"a":[' + b"1," * (KILLER_BYTES // 2) + b"1]}"
+    return _repeated(senders, "62 MB body", 4, senders.runtime, "POST /runtime/end", body=body)
+
+
+def idle_connections(senders: Senders) -> Rows:
+    """More of them to the contract's port than a process may usually have files."""
+    return [senders.hold("idle connection", senders.contract, b"") for _ in range(IDLE)]
+
+
+def runtime_connections(senders: Senders) -> Rows:
+    """To the runtime API: idle, with half a head, with half a body."""
+    half_head = b"POST /runtime/claim HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    half_body = half_head + b"Content-Length: 1000\r\n\r\n{"
+    kinds = {"idle runtime connection": b"", "half a head": half_head, "half a body": half_body}
     return [
-        *(senders.repeat("62 MB body", body) for _ in range(4)),
-        *(senders.hold("idle connection", senders.contract, b"") for _ in range(IDLE)),
+        senders.hold(row, senders.runtime, said) for row, said in kinds.items() for _ in range(HELD)
     ]
 
 
-def strangers(senders: Senders) -> list[Awaitable[None]]:
-    """All that needs no login."""
-    half_head = b"POST /runtime/claim HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-    half_body = half_head + b"Content-Length: 1000\r\n\r\n{"
-    long_path = "GET /" + "%ff" * 10_000
+def scrapes(senders: Senders) -> Rows:
+    """Of ``/metrics``, eight at once."""
+    return _repeated(senders, "scrape", 8, senders.contract, "GET /metrics")
 
-    async def scrape() -> None:
-        await senders.ask("scrape", senders.contract, "GET /metrics")
 
-    async def path() -> None:
-        await senders.ask("30 kB path", senders.contract, long_path)
+def long_paths(senders: Senders) -> Rows:
+    """Of 30 kB, each of which was 90 kB in the log."""
+    return _repeated(senders, "30 kB path", 4, senders.contract, "GET /" + "%ff" * 10_000)
 
-    async def password() -> None:
+
+def wrong_passwords(senders: Senders) -> Rows:
+    """A hundred at once."""
+
+    async def send() -> None:
         login = base64.b64encode(f"admin:{random.random()}".encode()).decode()
         headers = {"Authorization": f"Basic {login}"}
         await senders.ask("wrong password", senders.contract, "GET /rest/version", headers)
 
-    return [
-        *killers(senders),
-        *(senders.hold("idle runtime connection", senders.runtime, b"") for _ in range(HELD)),
-        *(senders.hold("half a head", senders.runtime, half_head) for _ in range(HELD)),
-        *(senders.hold("half a body", senders.runtime, half_body) for _ in range(HELD)),
-        *(senders.repeat("scrape", scrape) for _ in range(8)),
-        *(senders.repeat("30 kB path", path) for _ in range(4)),
-        *(senders.repeat("wrong password", password) for _ in range(100)),
-    ]
+    return [senders.repeat("wrong password", send) for _ in range(100)]
 
 
-def viewers(senders: Senders) -> list[Awaitable[None]]:
-    """What a viewer may send besides."""
-    known = {"ph-auth-token": senders.token}
-    body = json.dumps({"name": "x", "description": "a" * 1024, "data": [1] * 340_000}).encode()
+def viewers_bodies(senders: Senders) -> Rows:
+    """Of 1 MiB each, four at once."""
+    body = b'{"name":[' + b"1," * (512 * 1024 - 8) + b"1]}"
+    line, known = "POST /rest/container", senders.known
+    return _repeated(senders, "1 MiB body", 4, senders.contract, line, known, body)
 
-    async def large_body() -> None:
-        body_of_a_megabyte = body[: 1024 * 1024]
-        line = "POST /rest/container"
-        await senders.ask("1 MiB body", senders.contract, line, known, body_of_a_megabyte)
 
-    async def label() -> None:
+def viewers_labels(senders: Senders) -> Rows:
+    """Every route by every method."""
+
+    async def send() -> None:
         line = f"{random.choice(METHODS)} /rest/{random.choice(ROUTES)}/1"
-        await senders.ask("route x method", senders.contract, line, known)
+        await senders.ask("route x method", senders.contract, line, senders.known)
 
-    async def pattern() -> None:
+    return [senders.repeat("route x method", send) for _ in range(4)]
+
+
+def viewers_patterns(senders: Senders) -> Rows:
+    """Regular expressions that take long, sixteen at once."""
+
+    async def send() -> None:
         text = random.choice((PATTERN, SLOW_PATTERN))
         line = f"GET /rest/container?_filter_description__regex={text}"
-        await senders.ask("pattern", senders.contract, line, known)
+        await senders.ask("pattern", senders.contract, line, senders.known)
 
-    return [
-        *(senders.repeat("1 MiB body", large_body) for _ in range(4)),
-        *(senders.repeat("route x method", label) for _ in range(4)),
-        *(senders.repeat("pattern", pattern) for _ in range(16)),
-    ]
+    return [senders.repeat("pattern", send) for _ in range(16)]
 
 
-def everything(senders: Senders) -> list[Awaitable[None]]:
-    """All of it at once."""
-    return [*strangers(senders), *viewers(senders)]
+def _repeated(
+    senders: Senders,
+    row: str,
+    count: int,
+    to: Address,
+    line: str,
+    headers: dict[str, str] | None = None,
+    body: bytes = b"",
+) -> Rows:
+    async def send() -> None:
+        await senders.ask(row, to, line, headers, body)
+
+    return [senders.repeat(row, send) for _ in range(count)]
 
 
-ROWS: dict[str, Callable[[Any], list[Awaitable[None]]]] = {
-    "killers": killers,
-    "everything": everything,
+KILLERS: dict[str, Row] = {"bodies": large_bodies, "idle": idle_connections}
+"""The two that ended every run."""
+ROWS: dict[str, Row] = KILLERS | {
+    "runtime": runtime_connections,
+    "metrics": scrapes,
+    "paths": long_paths,
+    "passwords": wrong_passwords,
+    "viewers-bodies": viewers_bodies,
+    "viewers-labels": viewers_labels,
+    "viewers-patterns": viewers_patterns,
 }

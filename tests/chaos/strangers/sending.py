@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from adapters.descriptors import raise_limit
 from tests.benchmarks.process import ROOT
 from tests.chaos.strangers.budget import Budget
 from tests.chaos.strangers.rows import ROWS, Address, Senders
@@ -31,12 +32,19 @@ class Sent:
 
 @contextlib.contextmanager
 def sending(
-    rows: str, *, contract: Address, runtime: Address, token: str = "", share: float = SHARE
+    rows: Collection[str],
+    *,
+    contract: Address,
+    runtime: Address,
+    token: str = "",
+    share: float = SHARE,
 ) -> Iterator[Sent]:
-    """Send these `rows`, a key of `ROWS`, until the end of the block."""
-    orders = json.dumps([rows, contract, runtime, token, share])
+    """Send these `rows`, keys of `ROWS`, until the end of the block."""
+    orders = json.dumps([list(rows), contract, runtime, token, share])
     command = [sys.executable, "-m", "tests.chaos.strangers.sending", orders]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
+    )
     sent = Sent()
     try:
         yield sent
@@ -47,11 +55,11 @@ def sending(
             sent.answers, sent.share = json.loads(output)
 
 
-async def _send(rows: str, senders: Senders) -> None:
+async def _send(rows: Collection[str], senders: Senders) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    tasks = [asyncio.ensure_future(each) for each in ROWS[rows](senders)]
+    tasks = [asyncio.create_task(each) for row in rows for each in ROWS[row](senders)]
     began, before = loop.time(), sum(os.times()[:2])
     await stop.wait()
     share = (sum(os.times()[:2]) - before) / (loop.time() - began)
@@ -64,8 +72,10 @@ async def _send(rows: str, senders: Senders) -> None:
 def main() -> None:
     """Send what the first argument says, until SIGTERM."""
     os.nice(NICE)
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
+    # Where each session is scheduled as one, its own value is what counts between sessions.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICE))
+    raise_limit()
     rows, contract, runtime, token, share = json.loads(sys.argv[1])
     senders = Senders(tuple(contract), tuple(runtime), token, Budget(share))
     asyncio.run(_send(rows, senders))
