@@ -84,4 +84,14 @@ def _write(descriptor: int, text: bytes) -> None:
 
 def never_wait_for_output() -> None:
     """Have all that this process prints, logs or complains of written by threads from here on."""
+    _fill_closed()
     sys.stdout, sys.stderr = Output(sys.__stdout__), Output(sys.__stderr__)
+
+
+def _fill_closed() -> None:
+    """Open what was closed of the standard streams, before anything else has their numbers."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -61,6 +63,15 @@ def test_a_full_disk_is_no_error() -> None:
         output = Output(full)
         print("lost", file=output)
         assert output.drain(LONG)
+
+
+def test_closed_standard_streams_are_filled_before_others_have_their_numbers() -> None:
+    program = (
+        "import os; from adapters.output import never_wait_for_output as never;"
+        " never(); os._exit(min(os.pipe()))"
+    )
+    command = f"exec '{sys.executable}' -c '{program}' <&- >&- 2>&-"
+    assert subprocess.run(command, shell=True, check=False).returncode > 2
 
 
 def test_a_stream_that_was_closed_before_the_start_is_no_error() -> None:
