@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 import asyncpg
 from sqlalchemy import literal_column, select
@@ -65,13 +66,28 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 _SIGN_OF_LIFE = Prepared(select(literal_column("1")))
 
 
+_asked: WeakKeyDictionary[Database, asyncio.Task[Exception | None]] = WeakKeyDictionary()
+
+
 async def check(database: Database) -> None:
-    """Ask the database for a sign of life. Raises `Unavailable`."""
+    """Ask the database for a sign of life. Raises `Unavailable`.
+
+    Who asks meanwhile has the same answer: strangers may ask, and each question has a connection.
+    """
+    asking = _asked.get(database)
+    if asking is None or asking.done():
+        asking = _asked[database] = asyncio.create_task(_outage(database))
+    if (outage := await asyncio.shield(asking)) is not None:
+        raise Unavailable from outage
+
+
+async def _outage(database: Database) -> Exception | None:
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             await database.fetch(_SIGN_OF_LIFE)
     except OUTAGES as error:
-        raise Unavailable from error
+        return error
+    return None
 
 
 def database_dependency(database: Database, logger: logging.Logger) -> Dependency:

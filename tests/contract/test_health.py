@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -46,6 +47,27 @@ async def test_it_tells_of_a_second_worker_of_a_name(database, application, cred
     ) as phantom:
         (told,) = [each for each in (await phantom.health()).refused_workers if each.name == name]
     assert (told.hostname, told.refused_hostname) == ("first", "second")
+
+
+@pytest.mark.attack(
+    "asking without credentials, over and over, whether the gateway is ready",
+    "the database is asked one question at a time",
+)
+async def test_those_who_ask_at_once_whether_it_is_ready_share_a_question(
+    anonymous, database, monkeypatch
+):
+    asked, fetch = [], database.fetch
+
+    async def count(*statement):
+        asked.append(statement)
+        return await fetch(*statement)
+
+    monkeypatch.setattr(database, "fetch", count)
+    answers = await asyncio.gather(*(anonymous.get("/readyz") for _ in range(50)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(asked) == 1
+    assert (await anonymous.get("/readyz")).status_code == 200
+    assert len(asked) == 2
 
 
 async def test_it_names_postgresql_and_the_newest_schema(health: Health):
