@@ -129,6 +129,9 @@ async def _serve(database: Database, settings: Settings) -> None:
             dispatch=dispatch,
         )
         gone = GonePlaybooks(database=database, client=client, reconcile=reconcile)
+        watch = WorkPoolWatch(
+            database=database, client=client, settings=settings, hints=hints, dispatch=dispatch
+        )
         dispatcher = Dispatcher(
             database=database,
             client=client,
@@ -137,6 +140,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             signal=dispatch,
             reconcile=reconcile,
             hints=hints,
+            prepare=watch.prepare,
         )
         reconciler = Reconciler(
             database=database,
@@ -147,8 +151,7 @@ async def _serve(database: Database, settings: Settings) -> None:
         )
         sweeper = Sweeper(database=database, settings=settings, reconcile=reconcile)
         retention = Retention(database=database, settings=settings)
-        watch = WorkPoolWatch(database=database, client=client, settings=settings)
-        events = Events(hints=hints, reconciler=reconciler)
+        events = Events(hints=hints, reconciler=reconciler, watch=watch)
         announcer = Announcer(client=client, settings=settings)
         assets = PrefectAssets(database=database, client=client, apps=Apps(database))
         needs = [prefect_dependency(client, logger), database_dependency(database, logger)]

@@ -26,7 +26,7 @@ class Hints:
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
-        self._listeners: dict[asyncio.Queue[dict[str, Any]], str] = {}
+        self._listeners: dict[asyncio.Queue[dict[str, Any]], tuple[str, str | None]] = {}
         self._turn = 0
 
     def work(self) -> None:
@@ -41,19 +41,29 @@ class Hints:
         elif notice.startswith(STOP):
             self._publish({"stop": notice.removeprefix(STOP)})
 
-    def offer(self, flow_run: dict[str, Any], lacking: Collection[str] = ()) -> None:
+    def offer(
+        self, flow_run: dict[str, Any], work_pool: str | None, lacking: Collection[str] = ()
+    ) -> None:
         """A flow run to take, as ``{id, deployment_id, name, parameters, tags}``.
 
-        One worker after the other is offered one, and need not ask Prefect for it; the others are
-        told that there is work, in case that one has no slot free. None is offered to workers
-        that are `lacking` its code.
+        One worker of its pool after the other is offered one, and need not ask Prefect for it; the
+        others are told that there is work, in case that one has no slot free. None is offered to
+        workers that are `lacking` its code.
         """
         self._turn += 1
-        able = [queue for queue, worker in self._listeners.items() if worker not in lacking]
+        able = [
+            listener
+            for listener, (worker, pool) in self._listeners.items()
+            if pool is not None and pool == work_pool and worker not in lacking
+        ]
         chosen = able[self._turn % len(able)] if able else None
         for listener in self._listeners:
             self._put(listener, {"offer": flow_run} if listener is chosen else {"work": True})
         self._tell(WORK)
+
+    def drop(self) -> None:
+        """What was offered may no longer begin without asking Prefect."""
+        self._publish({"work": True, "drop": True})
 
     def stop(self, flow_run_id: UUID) -> None:
         """The run of this flow run is to be stopped."""
@@ -70,13 +80,16 @@ class Hints:
         if not listener.full():
             listener.put_nowait(hint)
 
-    async def listen(self, worker: str, every: float) -> AsyncIterator[dict[str, Any]]:
+    async def listen(
+        self, worker: str, every: float, work_pool: str | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
         """Every hint for `worker` from now on; an empty one after `every` seconds of silence.
 
-        The first says that there is work, for what was missed before.
+        The first says that there is work, for what was missed before. Who names a `work_pool`
+        takes any run of it that is offered.
         """
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(BACKLOG)
-        self._listeners[queue] = worker
+        self._listeners[queue] = worker, work_pool
         try:
             yield {"work": True}
             while True:

@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     """Entries before the newest so many are removed."""
 
     dispatch_window: int = Field(default=100, gt=0, le=200)
-    """Most flow runs that may stand in Prefect without having started."""
+    """Most flow runs of a work queue that may stand in Prefect without having started."""
     dispatch_seconds: float = Field(default=2.0, gt=0)
     """How often the queue is looked at when no signal came."""
     reconcile_seconds: float = Field(default=5.0, gt=0)
@@ -146,7 +146,7 @@ class Settings(BaseSettings):
     pending_seconds: float = Field(default=60.0, gt=0)
     """A flow run that was taken but has not claimed its row by then is offered again."""
     waiting_hours: float = Field(default=24.0, gt=0)
-    """A run that no worker took within this time ends failed."""
+    """A run that no worker took within this time ends failed, pauses of its queue not counted."""
     grace_seconds: float = Field(default=5.0, ge=0)
     """Time between SIGTERM and SIGKILL for runs when the worker stops."""
 

@@ -7,7 +7,7 @@ import logging
 
 from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store import dispatch_queue, idempotency_keys, leases
+from adapters.store import idempotency_keys, leases, overdue_runs
 from adapters.store.database import Database
 from adapters.store.leases import LEASE_SECONDS
 
@@ -38,7 +38,7 @@ class Sweeper:
 
     async def sweep(self, now: float) -> None:
         """Look once, at the time `now` of the database."""
-        await dispatch_queue.end_overdue(self.database, hours=self.settings.waiting_hours)
+        await overdue_runs.end_overdue(self.database, hours=self.settings.waiting_hours)
         await idempotency_keys.delete_old(self.database)
         if timed_out := await leases.end_timed_out(self.database):
             logger.warning("Playbook runs %s took longer than they may", timed_out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
@@ -37,11 +37,16 @@ REST_SECONDS = 5.0
 logger = logging.getLogger("prefect_phantom.dispatch")
 
 
+async def _nothing() -> None:
+    """What is done before runs are taken where Prefect has no rules that are known."""
+
+
 class Dispatcher:
     """Takes runs from the queue, first come first served, and creates them in Prefect.
 
     The idempotency key of each is a random key of its row, so that creating it again after a lost
-    answer gives the same flow run, and an id used on the same Prefect before gives none.
+    answer gives the same flow run, and an id used on the same Prefect before gives none. `prepare`
+    is awaited before runs are taken: it has Prefect's own rules be known.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class Dispatcher:
         signal: Signal,
         reconcile: Signal,
         hints: Hints,
+        prepare: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
         self.database = database
         self.client = client
@@ -62,6 +68,7 @@ class Dispatcher:
         self.reconcile = reconcile
         self.hints = hints
         self.deployments = deployments
+        self.prepare = prepare
         self._reachable = True
         self._resting: dict[int, float] = {}
 
@@ -79,6 +86,7 @@ class Dispatcher:
         """Create the next runs in Prefect; return how many were taken from the queue."""
         if not self._reachable and (error := await self.client.api_healthcheck()):
             raise error
+        await self.prepare()
         now = asyncio.get_running_loop().time()
         self._resting = {id_: end for id_, end in self._resting.items() if end > now}
         taken = await dispatch_queue.take(
@@ -93,6 +101,9 @@ class Dispatcher:
         finally:
             if unmade:
                 await dispatch_queue.give_back(self.database, unmade)
+        if any(run.asks for run in taken):
+            # When all are there, so that Prefect gives out the first of them in its order.
+            self.hints.work()
         return len(taken)
 
     async def _create_or_rest(
@@ -170,7 +181,8 @@ class Dispatcher:
                     | {"flow_run_id": created[run.id]},
                 )
                 offered = {"id": str(created[run.id]), "deployment_id": str(deployment_id)}
-                self.hints.offer({**body, **offered}, lacking)
+                if not run.asks:
+                    self.hints.offer({**body, **offered}, run.work_pool, lacking)
         self.reconcile.notify()
 
     async def _create_one(

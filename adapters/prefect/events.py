@@ -13,12 +13,19 @@ from websockets.exceptions import WebSocketException
 from adapters.hints import Hints
 from adapters.prefect.outage import PrefectAway
 from adapters.prefect.reconcile import Reconciler
+from adapters.prefect.work_pool_watch import WorkPoolWatch
 
 FLOW_RUN = "prefect.flow-run."
 SCHEDULED = f"{FLOW_RUN}Scheduled"
 STOPPING = tuple(f"{FLOW_RUN}{name}" for name in ("Cancelling", "Cancelled", "Suspended"))
 UNHEARD = tuple(f"{FLOW_RUN}{name}" for name in ("Pending", "Late", "heartbeat"))
 """What each flow run goes through, and what says nothing new."""
+WORK_QUEUE = "prefect.work-queue."
+RULES = ("prefect.work-pool.", WORK_QUEUE)
+"""What happens to work pools and queues: they are paused, limited, made, deleted."""
+DEPLOYMENT = "prefect.deployment."
+DEPLOYMENTS = tuple(f"{DEPLOYMENT}{name}" for name in ("created", "updated"))
+"""What may put a playbook's runs into another work queue."""
 OWN_TAG = "prefect.tag.playbook_run:"
 ENDS = frozenset(state.value for state in TERMINAL_STATES)
 
@@ -26,28 +33,45 @@ ENDS = frozenset(state.value for state in TERMINAL_STATES)
 class Events:
     """Listens to Prefect. Nothing depends on it: whatever is missed, a poll or a sweep finds."""
 
-    def __init__(self, *, hints: Hints, reconciler: Reconciler) -> None:
+    def __init__(self, *, hints: Hints, reconciler: Reconciler, watch: WorkPoolWatch) -> None:
         self.hints = hints
         self.reconciler = reconciler
+        self.watch = watch
 
     async def run(self) -> None:
         """Run until cancelled. A broken connection is the caller's to report."""
-        wanted = EventFilter(event=EventNameFilter(prefix=[FLOW_RUN], exclude_name=[*UNHEARD]))
+        prefixes = [FLOW_RUN, *RULES, *DEPLOYMENTS]
+        wanted = EventFilter(event=EventNameFilter(prefix=prefixes, exclude_name=[*UNHEARD]))
         try:
             async with get_events_subscriber(filter=wanted) as subscriber:
+                self.watch.listening = True
                 async for event in subscriber:
                     self.hear(event)
         except (OSError, WebSocketException) as error:
             raise PrefectAway(str(error) or type(error).__name__) from error
+        finally:
+            self.watch.listening = False
 
     def hear(self, event: Event) -> None:
         """Pass on what an event says to whom it may concern."""
+        if event.event.startswith(RULES) or self._may_make_room(event):
+            self.watch.hurry()
+        elif event.event in DEPLOYMENTS:
+            self.watch.deployment_changed(UUID(event.resource.id.removeprefix(DEPLOYMENT)))
         if _was_over(event):
             self.reconciler.changed(UUID(event.resource.id.removeprefix(FLOW_RUN)))
         if event.event in STOPPING:
             self.reconciler.hurry()
         elif event.event == SCHEDULED and not _is_own(event):
             self.hints.work()
+
+    def _may_make_room(self, event: Event) -> bool:
+        """Whether something has happened to a flow run of a work queue with a limit."""
+        return event.event.startswith(FLOW_RUN) and any(
+            resource.id.startswith(WORK_QUEUE)
+            and self.watch.is_limited(UUID(resource.id.removeprefix(WORK_QUEUE)))
+            for resource in event.related
+        )
 
 
 def _is_own(event: Event) -> bool:

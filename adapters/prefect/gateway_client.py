@@ -94,14 +94,15 @@ class GatewayClient:
         answer = await self._post("lacking", {"deployment_ids": ids}, patience=1)
         return {UUID(text) for text in answer["deployment_ids"]}
 
-    async def hints(self) -> AsyncIterator[dict[str, Any]]:
-        """Hints as they come, until the connection breaks.
+    async def hints(self, work_pool: str | None) -> AsyncIterator[dict[str, Any]]:
+        """Hints as they come, until the connection breaks; offers, for runs of `work_pool`.
 
         Raises:
             GatewayRefused: it does not take this key.
             httpx.HTTPError: the gateway is not there, or has gone away.
         """
-        async for hint in self._stream("GET", "hints", SILENCE_SECONDS):
+        path = "hints" if work_pool is None else f"hints?work_pool={quote(work_pool, safe='')}"
+        async for hint in self._stream("GET", path, SILENCE_SECONDS):
             if hint:
                 yield hint
 

@@ -289,12 +289,14 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         while True:
             pause = RECONNECT_SECONDS
             try:
-                async for hint in self._gateway.hints():
+                async for hint in self._gateway.hints(self._offered_pool()):
                     outage.ended()
                     if "offer" in hint:
                         self._turns.offered(hint["offer"])
                         self._fill_slots()
                     elif "work" in hint:
+                        if "drop" in hint:
+                            self._turns.drop()
                         self._hear_of_work()
                     else:
                         self._stop(UUID(hint["stop"]))
@@ -304,6 +306,10 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
                 outage.began(error)
                 pause = REFUSED_SECONDS
             await asyncio.sleep(pause)
+
+    def _offered_pool(self) -> str | None:
+        """The work pool any run of which may be offered; None with work queues of its own."""
+        return None if self._work_queues else self._work_pool_name
 
     async def _stop_refused(self) -> None:
         """Say how this worker stands, and stop what may not go on, should its hint be lost."""
@@ -384,4 +390,6 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
     def _slots(self) -> int:
         template = self.work_pool.base_job_template if self._work_pool else {}
         properties = template.get("variables", {}).get("properties", {})
-        return self._limit or int(properties.get("slots", {}).get("default", SLOTS))
+        if self._limit is not None:
+            return self._limit
+        return int(properties.get("slots", {}).get("default", SLOTS))

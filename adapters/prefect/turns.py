@@ -42,6 +42,10 @@ class Turns:
         if flow_run_id not in self.taken and len(self._offers) < MOST_OFFERS:
             self._offers[flow_run_id] = offer
 
+    def drop(self) -> None:
+        """Forget what was offered: Prefect is to be asked, which has all of it."""
+        self._offers.clear()
+
     def ask_first(self) -> None:
         """No slot was free for a poll: the next one asks before it takes an offer."""
         self._asks_first = True

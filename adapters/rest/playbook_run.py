@@ -88,7 +88,7 @@ async def show(request: Request) -> Response:
         # The one status that needs a second read.
         work_pool = gateway.settings.work_pool
         facts = await dispatch_status.read_waiting(gateway.database, run.id, work_pool)
-        waiting = waiting_reason(facts, work_pool)
+        waiting = waiting_reason(facts)
     shown = run_object(run, gateway.settings.message_parameter, waiting)
     if request.scope["query_string"]:
         shown |= await RUNS.pretty(request)

@@ -366,7 +366,8 @@ async def _hints(request: Request) -> Response:
     hints: Hints = request.app.state.hints
 
     async def lines() -> AsyncIterator[str]:
-        async for hint in hints.listen(request.path_params["name"], every=HINT_SECONDS):
+        work_pool = request.query_params.get("work_pool")
+        async for hint in hints.listen(request.path_params["name"], HINT_SECONDS, work_pool):
             yield json.dumps(hint) + "\n"
 
     return StreamingResponse(lines(), media_type="application/x-ndjson")

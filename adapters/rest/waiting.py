@@ -8,12 +8,13 @@ from adapters.rest.times import timestamp
 from adapters.store.dispatch_status import MOST_AHEAD, Waiting
 
 
-def waiting_reason(waiting: Waiting, work_pool: str) -> str:
+def waiting_reason(waiting: Waiting) -> str:
     """The reason that lies deepest comes first: without Prefect or workers no place matters."""
+    work_pool = waiting.work_pool
     if waiting.unreachable_time is not None:
         return f"Prefect has not answered since {timestamp(waiting.unreachable_time)}"
-    if waiting.paused:
-        return f'Work pool "{work_pool}" is paused'
+    if waiting.rule:
+        return waiting.rule
     if waiting.workers == 0:
         return f'No worker of work pool "{work_pool}" is online'
     if waiting.lacking and not waiting.having:

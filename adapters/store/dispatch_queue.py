@@ -10,12 +10,23 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Uuid, any_, bindparam, column, func, literal, text, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Uuid,
+    any_,
+    bindparam,
+    column,
+    func,
+    literal,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.store.database import Database
 from adapters.store.measures import count_end
-from adapters.store.playbook_runs import ending, finish
+from adapters.store.playbook_runs import ending
 from adapters.store.prepared import Prepared
 from adapters.store.tables import playbook_runs as runs
 
@@ -40,57 +51,93 @@ class QueuedRun:
     container_label: str
     again: bool
     """Its creation was tried before and had no outcome: it may stand in Prefect already."""
+    work_pool: str | None
+    asks: bool
+    """A worker has to ask Prefect for it, which has rules for its work queue or is not known to
+    have none."""
 
 
 async def take(database: Database, *, window: int, resting: Sequence[int] = ()) -> list[QueuedRun]:
-    """Take the next runs, each for one dispatcher only, up to `window` not started in Prefect.
+    """Take the next runs, each for one dispatcher only, that may start by what Prefect says.
 
-    The rest wait here: a long backlog in Prefect would starve every other run there. Runs of the
-    `resting` playbooks are passed over.
+    Of each work queue at most `window` stand in Prefect without having started: a long backlog
+    there would starve every other run. The rest wait here, and so does what may not start now.
+    Runs of the `resting` playbooks are passed over.
     """
     async with database.begin() as connection:
-        # One dispatcher at a time, for these few statements: two that count at the same moment
-        # would each fill the window.
+        # One dispatcher at a time, for this statement: two that count at the same moment would
+        # each fill the window.
         await connection.execute(_ALONE)
-        standing = (await connection.execute(_STANDING, _TAKEOVER)).scalar_one()
-        if standing >= window:
-            return []
-        values = {"limit": min(BATCH, window - standing), "resting": [*resting]}
-        rows = await connection.execute(_TAKE, {**values, **_TAKEOVER})
+        values = {"limit": BATCH, "window": window, "resting": [*resting]}
+        rows = await connection.execute(_TAKE, {**values, "takeover": TAKEOVER_SECONDS})
         return [QueuedRun(*row) for row in rows]
 
 
-_TAKEOVER = {"takeover": TAKEOVER_SECONDS}
-_ALONE = text(f"SELECT pg_advisory_xact_lock({QUEUE_LOCK})")
-_STANDING = text(
-    """
-    SELECT count(*) FROM playbook_runs
-    WHERE status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL
-      AND (flow_run_id IS NOT NULL
-           OR dispatch_time >= now() - make_interval(secs => :takeover))
+# Of a queue that has just grown PostgreSQL has no statistics: it would sort it, for each playbook,
+# as if it were short, and not read it in the order of its index.
+_ALONE = text(
+    f"""
+    SELECT pg_advisory_xact_lock({QUEUE_LOCK}),
+      set_config('enable_sort', 'off', true), set_config('jit', 'off', true)
     """
 )
-# An array, because PostgreSQL would read the whole table for a join with rows it cannot count.
+# The playbooks that have queued runs are found one by one in an index, named by its whole order and
+# its own words, so that a long queue of one is not read for the others. Arrays, because PostgreSQL
+# would read the whole table for a join with rows it cannot count.
 _TAKE = text(
     """
-    WITH next AS (
-      SELECT id, queue_time, dispatch_time IS NOT NULL AS again FROM playbook_runs
-      WHERE status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL
-        AND (dispatch_time IS NULL
-             OR dispatch_time < now() - make_interval(secs => :takeover))
-        AND playbook_id <> ALL (CAST(:resting AS bigint[]))
-      ORDER BY queue_time, id
-      LIMIT :limit
+    WITH RECURSIVE queued AS (
+      (SELECT playbook_id FROM playbook_runs
+       WHERE end_time IS NULL AND claim_time IS NULL AND flow_run_id IS NULL
+       ORDER BY playbook_id, queue_time, id LIMIT 1)
+      UNION ALL
+      SELECT (SELECT playbook_id FROM playbook_runs
+              WHERE end_time IS NULL AND claim_time IS NULL AND flow_run_id IS NULL
+                AND playbook_id > queued.playbook_id
+              ORDER BY playbook_id, queue_time, id LIMIT 1)
+      FROM queued WHERE queued.playbook_id IS NOT NULL
+    ), standing AS (
+      SELECT playbooks.work_queue_id, count(*) AS count
+      FROM playbook_runs JOIN playbooks ON playbooks.id = playbook_runs.playbook_id
+      WHERE status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL
+        AND (flow_run_id IS NOT NULL
+             OR dispatch_time >= now() - make_interval(secs => :takeover))
+      GROUP BY playbooks.work_queue_id
+    ), roomy AS (
+      SELECT queued.playbook_id, playbooks.work_queue_id, work_queues.work_pool,
+        coalesce(work_queues.asks, true) AS asks,
+        least(:window, work_queues.room) - coalesce(standing.count, 0) AS room
+      FROM queued JOIN playbooks ON playbooks.id = queued.playbook_id
+      LEFT JOIN work_queues ON work_queues.id = playbooks.work_queue_id
+      LEFT JOIN standing ON standing.work_queue_id IS NOT DISTINCT FROM playbooks.work_queue_id
+      WHERE queued.playbook_id <> ALL (CAST(:resting AS bigint[]))
+    ), first AS (
+      SELECT run.*, roomy.work_pool, roomy.asks, roomy.room, row_number() OVER (
+        PARTITION BY roomy.work_queue_id ORDER BY run.queue_time, run.id
+      ) AS place
+      FROM roomy CROSS JOIN LATERAL (
+        SELECT id, queue_time, dispatch_time IS NOT NULL AS again FROM playbook_runs
+        WHERE end_time IS NULL AND claim_time IS NULL AND flow_run_id IS NULL
+          AND playbook_id = roomy.playbook_id
+          AND (dispatch_time IS NULL
+               OR dispatch_time < now() - make_interval(secs => :takeover))
+        ORDER BY queue_time, id LIMIT greatest(0, least(roomy.room, :limit))
+      ) AS run
+    ), next AS (
+      SELECT * FROM first WHERE place <= room ORDER BY queue_time, id LIMIT :limit
+    ), free AS (
+      SELECT id FROM playbook_runs
+      WHERE id = ANY (ARRAY(SELECT id FROM next)) AND end_time IS NULL AND claim_time IS NULL
       FOR UPDATE SKIP LOCKED
     ), taken AS (
-      UPDATE playbook_runs SET dispatch_time = now() WHERE id = ANY (ARRAY(SELECT id FROM next))
+      UPDATE playbook_runs SET dispatch_time = now() WHERE id = ANY (ARRAY(SELECT id FROM free))
       RETURNING id, playbook_id, container_id, dispatch_key, request_id, traceparent
     )
-    SELECT taken.*, containers.name, containers.label, next.again
+    SELECT taken.*, containers.name, containers.label, next.again, next.work_pool, next.asks
     FROM taken JOIN next USING (id) JOIN containers ON containers.id = taken.container_id
     ORDER BY next.queue_time, taken.id
     """
-)
+).bindparams(bindparam("limit", type_=Integer), bindparam("window", type_=Integer))
 
 
 _created = (
@@ -149,29 +196,3 @@ async def refuse(database: Database, playbook_run_ids: Sequence[int], reason: st
         )
         for cancelled in refused.scalars():
             count_end("failed", cancelled)
-
-
-async def end_overdue(database: Database, *, hours: float) -> list[int]:
-    """End runs failed that nothing has started for `hours`, a batch at a time; return their ids."""
-    # Ids rise with the time: the oldest are looked at, not a queue that may be very long.
-    query = text(
-        """
-        WITH oldest AS (
-          SELECT id, update_time FROM playbook_runs
-          WHERE NOT settled AND status = 'running' AND claim_time IS NULL
-          ORDER BY id LIMIT :batch
-        )
-        SELECT id FROM playbook_runs
-        WHERE status = 'running' AND claim_time IS NULL AND id = ANY (ARRAY(
-          SELECT id FROM oldest WHERE update_time < now() - make_interval(secs => :seconds)
-        ))
-        ORDER BY id FOR UPDATE
-        """
-    )
-    reason = f"No worker took the run within {hours:g} hours"
-    async with database.begin() as connection:
-        values = {"seconds": hours * 3600, "batch": BATCH}
-        overdue = list((await connection.execute(query, values)).scalars())
-        for playbook_run_id in overdue:
-            await finish(connection, playbook_run_id, "failed", reason)
-        return overdue

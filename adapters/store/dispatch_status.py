@@ -22,12 +22,15 @@ MOST_AHEAD = 1000
 class Waiting:
     """What a run that has not started waits for. `workers` is None as long as it is not known."""
 
+    work_pool: str
+    """That of the run's playbook."""
+    rule: str
+    """Of Prefect's, by which nothing of the run's work queue may start now; empty for none."""
     queued: bool
     ahead: int
     busy: int
     workers: int | None
     slots: int | None
-    paused: bool | None
     unreachable_time: datetime | None
     having: list[str]
     """Workers that have the code of its playbook as the report that holds."""
@@ -40,31 +43,38 @@ class Waiting:
 _READ = Prepared(
     text(
         """
-        SELECT run.dispatch_time IS NULL AS queued,
+        SELECT coalesce(queue.work_pool, :work_pool) AS work_pool,
+          coalesce(queue.rule, '') AS rule,
+          run.dispatch_time IS NULL AS queued,
           (SELECT count(*) FROM (
-            SELECT FROM playbook_runs
+            SELECT playbook_id FROM playbook_runs
             WHERE status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL
               AND dispatch_time IS NULL AND run.dispatch_time IS NULL
               AND (queue_time, id) < (run.queue_time, run.id)
             ORDER BY queue_time DESC, id DESC
             LIMIT :most_ahead
-          ) AS before)
-          + (SELECT count(*) FROM playbook_runs
-             WHERE status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL
-               AND (dispatch_time, id)
+          ) AS before JOIN playbooks ON playbooks.id = before.playbook_id
+          WHERE playbooks.work_queue_id IS NOT DISTINCT FROM playbook.work_queue_id)
+          + (SELECT count(*) FROM playbook_runs JOIN playbooks ON playbooks.id = playbook_id
+             WHERE playbooks.work_queue_id IS NOT DISTINCT FROM playbook.work_queue_id
+               AND status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL
+               AND (dispatch_time, playbook_runs.id)
                    < (coalesce(run.dispatch_time, 'infinity'), run.id)) AS ahead,
           (SELECT count(*) FROM playbook_runs
            WHERE end_time IS NULL AND claim_id IS NOT NULL) AS busy,
           least(
             status.slots,
             (SELECT sum(slots) FROM workers
-             WHERE work_pool = :work_pool
+             WHERE workers.work_pool = coalesce(queue.work_pool, :work_pool)
                AND seen_time >= now() - make_interval(secs => :offline_seconds))
           ) AS slots,
-          status.workers, status.paused, status.unreachable_time,
+          status.workers, status.unreachable_time,
           coalesce(code.having, '{}') AS having, coalesce(code.lacking, '{}') AS lacking
         FROM playbook_runs AS run
-        LEFT JOIN dispatch_status AS status ON status.work_pool = :work_pool
+        JOIN playbooks AS playbook ON playbook.id = run.playbook_id
+        LEFT JOIN work_queues AS queue ON queue.id = playbook.work_queue_id
+        LEFT JOIN dispatch_status AS status
+          ON status.work_pool = coalesce(queue.work_pool, :work_pool)
         LEFT JOIN LATERAL (
           SELECT array_agg(worker) FILTER (WHERE has_it) AS having,
             array_agg(worker) FILTER (WHERE NOT has_it) AS lacking
@@ -76,9 +86,8 @@ _READ = Prepared(
                   = (playbook.repository, playbook.name, playbook.entrypoint, playbook.digest)
                 AND reported.folder IS NOT DISTINCT FROM playbook.folder
             ) AS has_it
-            FROM playbook_reports AS report JOIN playbooks AS playbook
-              ON playbook.id = run.playbook_id AND playbook.digest <> '' AND playbook.error = ''
-            WHERE report.digest <> '' AND (
+            FROM playbook_reports AS report
+            WHERE playbook.digest <> '' AND playbook.error = '' AND report.digest <> '' AND (
               report.lasting OR report.seen_time >= now() - make_interval(secs => :offline_seconds)
             )
             ORDER BY report.worker
@@ -98,6 +107,8 @@ _READ = Prepared(
 async def read_waiting(database: Database, playbook_run_id: int, work_pool: str) -> Waiting:
     """What a run that has not started waits for, by one statement on indexes.
 
+    `work_pool` is taken for its own while that is not known.
+
     Raises `PlaybookRunNotFound`.
     """
     row = await database.fetch(_READ, playbook_run_id=playbook_run_id, work_pool=work_pool)
@@ -107,10 +118,10 @@ async def read_waiting(database: Database, playbook_run_id: int, work_pool: str)
 
 
 async def note_reached(
-    database: Database, work_pool: str, *, workers: int, slots: int | None, paused: bool
+    database: Database, work_pool: str, *, workers: int, slots: int | None
 ) -> None:
     """Prefect has answered, and said this of the work pool."""
-    said = {"workers": workers, "slots": slots, "paused": paused, "unreachable_time": None}
+    said = {"workers": workers, "slots": slots, "unreachable_time": None}
     known = tuple_(*(statuses.c[name] for name in said))
     new = insert(statuses).values(work_pool=work_pool, **said)
     async with database.begin() as connection:

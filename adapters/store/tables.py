@@ -134,6 +134,7 @@ playbooks = Table(
     time("gone_time", now=False),
     Column("paused_schedules", ARRAY(Uuid)),
     flag("paused_before"),
+    Column("work_queue_id", Uuid),
     UniqueConstraint("repository", "name"),
     CheckConstraint("name !~ '^[0-9]+$'", name="name_not_a_number"),
     CheckConstraint("isolation IN ('fork', 'reused')", name="isolation"),
@@ -273,6 +274,11 @@ playbook_runs = Table(
         "ix_playbook_runs_queue",
         *("queue_time", "id"),
         where="status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL",
+    ),
+    partial(
+        "ix_playbook_runs_queue_of_playbook",
+        *("playbook_id", "queue_time", "id"),
+        where="end_time IS NULL AND claim_time IS NULL AND flow_run_id IS NULL",
     ),
     partial(
         "ix_playbook_runs_standing",

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
-from adapters.store import dispatch_status, workers
+from adapters.store import dispatch_status, work_queues, workers
+from adapters.store.tables import playbooks
+from adapters.store.work_queues import WorkQueue
 
 pytestmark = pytest.mark.anyio
 
@@ -96,14 +98,17 @@ async def empty_queue(database):
 def say(database):
     """Notes what Prefect says of the playbooks' work pool."""
 
-    async def say(workers: int = 1, slots: int | None = None, *, paused: bool = False) -> None:
-        await dispatch_status.note_reached(
-            database, "phantom", workers=workers, slots=slots, paused=paused
-        )
+    async def say(workers: int = 1, slots: int | None = None, rule: str = "") -> None:
+        await dispatch_status.note_reached(database, "phantom", workers=workers, slots=slots)
+        queue = WorkQueue(uuid4(), "phantom", "default", rule=rule)
+        await work_queues.note(database, [queue])
+        async with database.begin() as connection:
+            await connection.execute(update(playbooks).values(work_queue_id=queue.id))
 
     return say
 
 
+PAUSED = 'Work pool "phantom" is paused'
 IN_PREFECT = {"dispatch_time": datetime(2026, 1, 1, tzinfo=UTC), "flow_run_id": UUID(int=1)}
 
 
@@ -131,7 +136,7 @@ async def test_a_run_is_running_whatever_it_waits_for(start, read, change, colum
     ("said", "waiting"),
     [
         ({"workers": 0}, 'No worker of work pool "phantom" is online'),
-        ({"workers": 0, "paused": True}, 'Work pool "phantom" is paused'),
+        ({"workers": 0, "rule": PAUSED}, PAUSED),
         ({"slots": 1}, 'The one slot of work pool "phantom" is busy'),
     ],
 )

@@ -14,6 +14,7 @@ from sqlalchemy import func, insert, select, text, update
 from adapters.store import (
     dispatch_queue,
     new_containers,
+    overdue_runs,
     playbook_runs,
     run_requests,
     unsettled_runs,
@@ -266,7 +267,7 @@ async def test_a_run_that_nothing_started_in_time_ends_failed(database, accept, 
     for run_id in (queued, in_prefect):
         await change(run_id, update_time=ago(7201))
     await change(young, update_time=ago(7100))
-    assert sorted(await dispatch_queue.end_overdue(database, hours=2)) == [queued, in_prefect]
+    assert sorted(await overdue_runs.end_overdue(database, hours=2)) == [queued, in_prefect]
     for run_id in (queued, in_prefect):
         row = await read(run_id)
         assert (row.status, row.message) == ("failed", "No worker took the run within 2 hours")
@@ -279,7 +280,7 @@ async def test_a_run_that_nothing_started_in_time_ends_failed(database, accept, 
 async def test_a_run_that_was_started_may_take_as_long_as_it_likes(database, accept, change, read):
     (run_id,) = await accept(1)
     await change(run_id, update_time=ago(7201), claim_id=uuid4(), claim_time=func.now())
-    assert await dispatch_queue.end_overdue(database, hours=2) == []
+    assert await overdue_runs.end_overdue(database, hours=2) == []
     assert (await read(run_id)).status == "running"
 
 
@@ -289,7 +290,7 @@ async def test_a_run_claimed_at_the_last_moment_is_not_overdue(database, accept,
     async with database.begin() as connection:
         claimed = {"claim_id": uuid4(), "claim_time": func.now()}
         await connection.execute(update(runs).where(runs.c.id == run_id).values(**claimed))
-        ending = asyncio.create_task(dispatch_queue.end_overdue(database, hours=2))
+        ending = asyncio.create_task(overdue_runs.end_overdue(database, hours=2))
         await _until_it_waits_for_a_lock(database, ending)
     assert await ending == []
     assert (await read(run_id)).status == "running"

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from adapters.store import (
     dispatch_queue,
     idempotency_keys,
     leases,
     measures,
+    overdue_runs,
     playbook_runs,
     unsettled_runs,
+    work_queues,
 )
 from adapters.store.database import Database
 from adapters.store.listing.page import Listing
@@ -23,7 +26,9 @@ from adapters.store.listing.request import Condition, Given, ListRequest
 from adapters.store.listing.resources import RESOURCES
 from adapters.store.prepared import Prepared
 from adapters.store.run_requests import RunRequest, accept
+from adapters.store.tables import playbooks
 from adapters.store.unsettled_runs import Which
+from adapters.store.work_queues import WorkQueue
 
 RUNS = 50_000
 NEW = 200
@@ -185,7 +190,7 @@ ROUND = {
         for which in Which
     },
     "dispatch": partial(dispatch_queue.take, window=4),
-    "runs that wait too long": partial(dispatch_queue.end_overdue, hours=100_000),
+    "runs that wait too long": partial(overdue_runs.end_overdue, hours=100_000),
     "leases that are over": leases.end_expired,
     "runs of a worker that has gone": partial(
         leases.end_held_by, worker="gone", reason="", final=True
@@ -232,3 +237,25 @@ async def test_a_new_run_writes_to_few_pages_however_many_runs_there_are(many):
             await accept(many, request, repositories=["local"])
         after = await alone.scalar(text("SELECT pg_current_wal_insert_lsn() - '0/0'"))
     assert (after - before) / NEW < 4096
+
+
+async def test_a_long_queue_that_is_paused_is_not_read_for_the_others(many):
+    queued = text(
+        "INSERT INTO playbook_runs (playbook_id, container_id, scope)"
+        " SELECT :playbook, 42, 'all' FROM generate_series(1, :count)"
+    )
+    paused, free = (WorkQueue(UUID(int=n), "phantom", f"q{n}") for n in (1, 2))
+    await work_queues.note(many, [replace(paused, room=0, asks=True, paused=True), free])
+    async with many.begin() as connection:
+        for playbook, queue, count in ((1, paused, 5000), (2, free, 2)):
+            await connection.execute(queued, {"playbook": playbook, "count": count})
+            await connection.execute(
+                update(playbooks).where(playbooks.c.id == playbook).values(work_queue_id=queue.id)
+            )
+    database = Database(many.url, pool_size=1)
+    before = await _read_runs(database)
+    taken = await dispatch_queue.take(database, window=PAGE)
+    read = await _read_runs(database) - before
+    await database.close()
+    assert [run.playbook_id for run in taken] == [2, 2]
+    assert read < 5 * PAGE

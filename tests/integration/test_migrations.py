@@ -17,6 +17,7 @@ from adapters.store import (
     accounts,
     automation_tables,
     case_tables,
+    queue_tables,
     search,
     tables,
     users,
@@ -26,7 +27,7 @@ from adapters.store.columns import metadata
 from adapters.store.database import Database, create_database, database_url
 from adapters.store.schema import MIGRATIONS
 
-TABLES = (account_tables, automation_tables, case_tables, search, tables)
+TABLES = (account_tables, automation_tables, case_tables, queue_tables, search, tables)
 """What the metadata is filled by, however few tests are run."""
 
 

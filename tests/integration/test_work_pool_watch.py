@@ -11,8 +11,11 @@ from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from sqlalchemy import literal_column, select
 
+from adapters.hints import Hints
 from adapters.prefect.work_pool_watch import WorkPoolWatch
 from adapters.settings import Settings
+from adapters.signal import Signal
+from adapters.store import work_queues
 from adapters.store.tables import dispatch_status
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +31,13 @@ async def pool(prefect) -> str:
 
 @pytest.fixture
 def watch(database, prefect, pool):
-    return WorkPoolWatch(database=database, client=prefect, settings=Settings(work_pool=pool))
+    return WorkPoolWatch(
+        database=database,
+        client=prefect,
+        settings=Settings(work_pool=pool),
+        hints=Hints(lambda _: None),
+        dispatch=Signal(),
+    )
 
 
 @pytest.fixture
@@ -52,12 +61,32 @@ async def test_workers_of_any_type_are_counted_as_long_as_they_are_online(
     assert (await noted()).workers == 2
 
 
-async def test_slots_and_a_pause_are_noted(prefect, watch, pool, noted):
+async def test_the_limit_of_a_pool_is_noted(prefect, watch, pool, noted):
     await watch.look()
-    assert ((await noted()).slots, (await noted()).paused) == (None, False)
-    await prefect.update_work_pool(pool, WorkPoolUpdate(concurrency_limit=4, is_paused=True))
+    assert (await noted()).slots is None
+    await prefect.update_work_pool(pool, WorkPoolUpdate(concurrency_limit=4))
     await watch.look()
-    assert ((await noted()).slots, (await noted()).paused) == (4, True)
+    assert (await noted()).slots == 4
+
+
+async def test_pauses_and_limits_of_queues_are_noted_and_told(database, prefect, watch, pool):
+    async def rules() -> dict[str, str]:
+        await watch.look()
+        known = await work_queues.read_all(database)
+        return {queue.name: queue.rule for queue in known if queue.work_pool == pool}
+
+    assert await rules() == {"default": ""}
+    assert await watch.dispatch.wait(0)
+    assert await rules() == {"default": ""}
+    assert not await watch.dispatch.wait(0)
+    urgent = await prefect.create_work_queue("urgent", work_pool_name=pool)
+    await prefect.update_work_queue(urgent.id, is_paused=True)
+    paused = f'Work queue "urgent" of work pool "{pool}" is paused'
+    assert await rules() == {"default": "", "urgent": paused}
+    assert await watch.dispatch.wait(0)
+    await prefect.update_work_pool(pool, WorkPoolUpdate(is_paused=True))
+    paused = f'Work pool "{pool}" is paused'
+    assert await rules() == {"default": paused, "urgent": paused}
 
 
 async def test_a_server_that_does_not_answer_is_noted_until_it_does(database, watch, noted):
@@ -65,7 +94,13 @@ async def test_a_server_that_does_not_answer_is_noted_until_it_does(database, wa
     nowhere = "http://127.0.0.1:9/api"
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
         async with PrefectClient(nowhere) as client:
-            other = WorkPoolWatch(database=database, client=client, settings=watch.settings)
+            other = WorkPoolWatch(
+                database=database,
+                client=client,
+                settings=watch.settings,
+                hints=watch.hints,
+                dispatch=watch.dispatch,
+            )
             with pytest.raises(httpx.ConnectError):
                 await other.look()
     assert (await noted()).unreachable_time is not None

@@ -47,7 +47,7 @@ async def test_a_wrong_key_is_said_at_once_and_not_sent_again(
     with pytest.raises(GatewayRefused, match="PREFECT_PHANTOM_RUNTIME_KEY must be the same"):
         await client.started()
     with pytest.raises(GatewayRefused):
-        async for _ in client.hints():
+        async for _ in client.hints("phantom"):
             pass
     assert gateway.asked == 2
 

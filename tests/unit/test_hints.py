@@ -11,6 +11,7 @@ import pytest
 from adapters.hints import BACKLOG, Hints
 
 WORK = {"work": True}
+POOL = "phantom"
 
 
 @pytest.fixture
@@ -19,9 +20,9 @@ def hints() -> Hints:
 
 
 async def _listening(
-    hints: Hints, every: float = 60, worker: str = "one"
+    hints: Hints, every: float = 60, worker: str = "one", pool: str | None = POOL
 ) -> AsyncIterator[dict[str, Any]]:
-    listener = hints.listen(worker, every)
+    listener = hints.listen(worker, every, pool)
     assert await anext(listener) == WORK
     return listener
 
@@ -36,7 +37,7 @@ async def test_an_offer_goes_to_one_after_the_other_and_the_others_hear_of_work(
     listeners = [await _listening(hints) for _ in range(3)]
     heard: list[list[dict[str, Any]]] = [[] for _ in listeners]
     for number in range(3):
-        hints.offer({"id": number})
+        hints.offer({"id": number}, POOL)
         for place, listener in enumerate(listeners):
             heard[place].append(await anext(listener))
     for place in range(3):
@@ -59,7 +60,7 @@ async def test_silence_is_broken_by_an_empty_hint(hints: Hints) -> None:
 
 async def test_hints_without_listeners_are_lost_and_harm_nobody(hints: Hints) -> None:
     hints.work()
-    hints.offer({"id": 1})
+    hints.offer({"id": 1}, POOL)
     hints.stop(uuid4())
     listener = await _listening(hints)
     hints.work()
@@ -69,14 +70,14 @@ async def test_hints_without_listeners_are_lost_and_harm_nobody(hints: Hints) ->
 async def test_one_who_does_not_keep_up_holds_nobody_up(hints: Hints) -> None:
     await _listening(hints)
     for number in range(2 * BACKLOG):
-        hints.offer({"id": number})
+        hints.offer({"id": number}, POOL)
 
 
 async def test_one_who_went_away_is_offered_nothing(hints: Hints) -> None:
     first, second = await _listening(hints), await _listening(hints)
     await first.aclose()
     for number in range(2):
-        hints.offer({"id": number})
+        hints.offer({"id": number}, POOL)
         assert await anext(second) == {"offer": {"id": number}}
 
 
@@ -84,8 +85,28 @@ async def test_an_offer_goes_to_none_that_lacks_its_code(hints: Hints) -> None:
     old = await _listening(hints, worker="old")
     new = await _listening(hints, worker="new")
     for number in range(3):
-        hints.offer({"id": number}, {"old"})
+        hints.offer({"id": number}, POOL, {"old"})
         assert await anext(new) == {"offer": {"id": number}}
         assert await anext(old) == WORK
-    hints.offer({"id": 3}, {"old", "new"})
+    hints.offer({"id": 3}, POOL, {"old", "new"})
     assert [await anext(old), await anext(new)] == [WORK, WORK]
+
+
+async def test_a_run_is_offered_to_a_worker_of_its_own_work_pool_alone(hints: Hints) -> None:
+    other = await _listening(hints, pool="other")
+    particular = await _listening(hints, pool=None)
+    ours = await _listening(hints)
+    for number in range(3):
+        hints.offer({"id": number}, POOL)
+        assert await anext(ours) == {"offer": {"id": number}}
+        assert await anext(other) == await anext(particular) == WORK
+    hints.offer({"id": 4}, None)
+    assert await anext(ours) == WORK
+
+
+async def test_offers_that_are_kept_are_dropped_by_everyone(hints: Hints) -> None:
+    listeners = [await _listening(hints) for _ in range(2)]
+    hints.drop()
+    for listener in listeners:
+        # A worker of an earlier version asks Prefect, at least.
+        assert await anext(listener) == {"work": True, "drop": True}

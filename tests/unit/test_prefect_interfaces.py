@@ -34,7 +34,7 @@ def test_flow_runs_can_be_created_in_bulk() -> None:
     assert deployments.BULK_CREATE_LIMIT >= 100
 
 
-@pytest.mark.parametrize("name", ["_work_pool", "_work_queues", "_limit"])
+@pytest.mark.parametrize("name", ["_work_pool", "_work_pool_name", "_work_queues", "_limit"])
 def test_a_worker_keeps_its_pool_queues_and_limit_where_we_read_them(name: str) -> None:
     assert f"self.{name}" in inspect.getsource(BaseWorker.__init__)
 

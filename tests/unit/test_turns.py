@@ -107,3 +107,12 @@ def test_no_more_offers_are_kept_than_anybody_needs(turns):
 def _time(run: FlowRun) -> datetime:
     assert run.next_scheduled_start_time is not None
     return run.next_scheduled_start_time
+
+
+def test_what_is_dropped_is_taken_only_when_prefect_names_it(turns):
+    first, second = flow_run(0), flow_run(1)
+    for each in (first, second):
+        turns.offered(offer(each))
+    turns.drop()
+    assert turns.next_offer() is None
+    assert turns.found([second], 1) == [second]
