@@ -9,6 +9,7 @@ import queue
 import select
 import sys
 import threading
+from contextlib import suppress
 from typing import TextIO
 
 MOST_TEXTS = 10_000
@@ -64,11 +65,17 @@ class Output(io.TextIOBase):
 
     def _write_all(self) -> None:
         while True:
-            text = self._texts.get()
-            if isinstance(text, threading.Event):
-                text.set()
-            elif self._stream is not None:
+            # What has come meanwhile is written at once: each write hands the interpreter over.
+            texts = [self._texts.get()]
+            with suppress(queue.Empty):
+                while True:
+                    texts.append(self._texts.get_nowait())
+            text = b"".join(each for each in texts if isinstance(each, bytes))
+            if text and self._stream is not None:
                 _write(self._stream.fileno(), text)
+            for each in texts:
+                if isinstance(each, threading.Event):
+                    each.set()
 
 
 def _write(descriptor: int, text: bytes) -> None:
