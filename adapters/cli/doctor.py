@@ -102,8 +102,8 @@ def _processes(connection: Connection) -> Iterator[Finding]:
     if leftovers and home.holder is None:
         yield Finding(
             ok=False,
-            sentence=f"The `up` of {home.path} has ended, and {len(leftovers)} of its processes run on"
-            f" ({', '.join(parts)}): start `prefect-phantom up` again, which ends them.",
+            sentence=f"The `up` of {home.path} has ended, and {len(leftovers)} of its processes run"
+            f" on ({', '.join(parts)}): start `prefect-phantom up` again, which ends them.",
         )
 
 
