@@ -72,6 +72,20 @@ def test_a_part_that_others_need_goes_on_while_they_do() -> None:
     assert end(first, second) == [-signal.SIGKILL, -signal.SIGTERM]
 
 
+def test_a_frozen_part_holds_up_the_others_for_a_while_only() -> None:
+    pipes = Pipes(ORDER)
+    first = ours(pipes, "first")
+    hasty = f"import adapters.parent\nadapters.parent.FOLLOWERS_SECONDS = 0.1\n{OURS}"
+    second = start(pipes, "second", [sys.executable, "-c", hasty.format("")])
+    assert second.stdout is not None
+    assert second.stdout.readline() == "ready\n"
+    first.send_signal(signal.SIGSTOP)
+    pipes.close()
+    assert end(second) == [-signal.SIGTERM]
+    first.kill()
+    end(first)
+
+
 def test_a_part_that_does_not_stop_is_killed() -> None:
     pipes = Pipes(ORDER)
     deaf = ours(pipes, "second", "lambda: None, 0.01")
