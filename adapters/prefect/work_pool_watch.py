@@ -226,9 +226,7 @@ class WorkPoolWatch:
     async def _note(self, judged: Collection[JudgedQueue]) -> None:
         """Keep it where every gateway reads it, and tell whoever acts on what has changed."""
         new = {queue.id: queue for queue in judged}
-        stored = {queue.id: queue for queue in await work_queues.read_all(self.database)}
-        if new != stored:
-            await work_queues.note(self.database, judged)
+        await work_queues.note(self.database, judged)
         changed = [queue for queue in judged if self._known.get(queue.id) != queue]
         before, self._known = self._known, new
         if any(_stops(before.get(queue.id), queue) for queue in changed):

@@ -53,11 +53,14 @@ async def read_all(database: Database) -> list[WorkQueue]:
 
 async def note(database: Database, said: Collection[WorkQueue]) -> None:
     """Keep what Prefect says of all its work queues; one that it does not name is gone."""
+    known = await read_all(database)
+    if set(known) == set(said):
+        return
     ids = literal([queue.id for queue in said], ARRAY(Uuid))
     paused = [queue.id for queue in said if queue.paused]
     async with database.begin() as connection:
         await connection.execute(delete(queues).where(queues.c.id != all_(ids)))
-        for queue in said:
+        for queue in set(said) - set(known):
             values = asdict(queue)
             new = insert(queues).values(values)
             await connection.execute(new.on_conflict_do_update(index_elements=["id"], set_=values))

@@ -85,7 +85,7 @@ def test_a_playbook_that_ends_its_process_ends_failed(
 
 ENDED = {
     "success": (StateType.COMPLETED, [Failed, Crashed, Cancelled, Running, Scheduled]),
-    "failed": (StateType.FAILED, [Completed, Cancelled, Running]),
+    "failed": (StateType.FAILED, [Completed, Cancelled]),
     "cancelled": (StateType.CANCELLED, [Completed, Failed, Crashed, Running]),
 }
 

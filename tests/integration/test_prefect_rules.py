@@ -141,7 +141,7 @@ async def test_what_waited_for_a_pause_starts_once_when_it_ends(
 ) -> None:
     await rule(prefect, queue, "pool", is_paused=True)
     held(system, "quick", PAUSED)
-    run_ids = [system.start("quick") for _ in range(20)]
+    run_ids = [system.start("quick") for _ in range(8)]
     assert [len(await flow_runs(prefect, run_id)) for run_id in run_ids] == [0] * len(run_ids)
     await rule(prefect, queue, "pool", is_paused=False)
     assert {system.ended(run_id)["status"] for run_id in run_ids} == {"success"}
@@ -194,6 +194,7 @@ def working(system: System, *options: str) -> Iterator[None]:
         worker.stdout.close()
 
 
+@pytest.mark.long  # it starts a worker
 async def test_a_pool_of_its_own_and_the_options_of_its_worker_hold_too(
     system: System, prefect: PrefectClient
 ) -> None:
