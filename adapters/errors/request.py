@@ -38,6 +38,7 @@ class BadBody(Invalid):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The request body {reason}")
+        self.reason = reason
 
 
 class WrongInputs(Invalid):

@@ -9,6 +9,9 @@ Refused, each with a sentence that says which rule was broken (our decisions):
 - integers beyond 64 bits: no id has them, and other programs read them wrongly
 - the same key twice in one object: whoever reads the first and the last would disagree
 - U+0000 and halves of surrogate pairs in texts: PostgreSQL cannot store them
+
+A body of more than `PARSED_HERE_BYTES` is parsed in a process of its own (`JsonProcess`): whoever
+parses holds Python's lock, so nobody else would be served meanwhile.
 """
 
 from __future__ import annotations
@@ -17,37 +20,50 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterable
-from typing import NoReturn
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
 from adapters.errors import BadBody, BodyTooLarge
-from adapters.rest.gateway import Gateway
+from adapters.rest.json_process import JsonProcess
+
+if TYPE_CHECKING:  # the process that parses needs no more than this module
+    from adapters.settings import Settings
 
 INTEGERS = range(-(2**63), 2**63)
 INTEGER_CHARACTERS = 20
 """The most that a 64-bit integer takes, with its sign."""
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+LONG_INTEGER = re.compile("[0-9]{19}")
+"""What an integer beyond 64 bits has in it."""
+NESTED = frozenset({dict, list})
+PARSED_HERE_BYTES = 64 * 1024
+"""Bodies up to this size are parsed where they are read, which takes milliseconds."""
+_process = JsonProcess()
+Content = TypeVar("Content", dict[str, object], dict[str, object] | list[object])
 
 
 async def read_object(request: Request) -> dict[str, object]:
     """The JSON object in the body. Raises `BodyTooLarge` and `BadBody`."""
-    settings = Gateway.of(request).settings
-    return parse_object(await read_body(request, settings.body_limit), depth=settings.body_depth)
+    return await _read(request, parse_object)
 
 
 async def read_object_or_array(request: Request) -> dict[str, object] | list[object]:
     """The JSON object or array in the body. Raises `BodyTooLarge` and `BadBody`."""
-    settings = Gateway.of(request).settings
-    content = _parse(await read_body(request, settings.body_limit), settings.body_depth)
-    if not isinstance(content, dict | list):
-        raise BadBody(f"must be a JSON object or an array of them, not {_kind(content)}")
-    _check(content, settings.body_depth)
-    return content
+    return await _read(request, parse_object_or_array)
 
 
-def parse_object(raw: bytes | str, *, depth: int) -> dict[str, object]:
+async def _read(request: Request, parse: Callable[[bytes, int], Content]) -> Content:
+    settings: Settings = request.scope["gateway"].settings
+    raw = await read_body(request, settings.body_limit)
+    if len(raw) <= PARSED_HERE_BYTES:
+        return parse(raw, settings.body_depth)
+    return await _process.call(request.user.id, parse, raw, settings.body_depth)
+
+
+def parse_object(raw: bytes | str, depth: int) -> dict[str, object]:
     """The JSON object in `raw`, nested at most `depth` levels, itself included.
 
     Raises `BadBody`, whose reason begins with a verb: it is told of "the request body".
@@ -55,20 +71,28 @@ def parse_object(raw: bytes | str, *, depth: int) -> dict[str, object]:
     content = _parse(raw, depth)
     if not isinstance(content, dict):
         raise BadBody(f"must be a JSON object, not {_kind(content)}")
-    _check(content, depth)
+    return content
+
+
+def parse_object_or_array(raw: bytes, depth: int) -> dict[str, object] | list[object]:
+    """The JSON object or array in `raw`, nested at most `depth` levels. Raises `BadBody`."""
+    content = _parse(raw, depth)
+    if not isinstance(content, dict | list):
+        raise BadBody(f"must be a JSON object or an array of them, not {_kind(content)}")
     return content
 
 
 def _parse(raw: bytes | str, depth: int) -> object:
-    """Any JSON value. Raises `BadBody`; when it is far too deep it says so of `depth`."""
+    """Any JSON value, nested at most `depth` levels. Raises `BadBody`."""
     try:
         text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
         content: object = json.loads(
             text,
             object_pairs_hook=_unique,
             parse_constant=_no_constant,
-            parse_int=_integer,
             parse_float=_finite,
+            # A function for each integer takes ten times as long as the integer.
+            parse_int=_integer if LONG_INTEGER.search(text) else None,
         )
     except UnicodeDecodeError as error:
         raise BadBody(f"is not UTF-8 at byte {error.start}") from error
@@ -77,6 +101,8 @@ def _parse(raw: bytes | str, depth: int) -> object:
         raise BadBody(f"is not JSON: {error.msg} at {where}") from error
     except RecursionError as error:
         raise BadBody(_too_deep(depth)) from error
+    # What cannot be stored can only be written as an escape: it is no UTF-8, or no JSON.
+    _check(content, depth, texts="\\u" in text or isinstance(raw, str))
     return content
 
 
@@ -96,28 +122,26 @@ async def read_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-def _check(content: object, depth: int) -> None:
+def _check(content: object, depth: int, *, texts: bool) -> None:
     """Walk through `content` level by level, without recursion of our own."""
-    level: list[object] = [content]
-    for nesting in itertools.count(1):
-        below: list[object] = []
-        nested = False
-        for value in level:
-            if isinstance(value, str):
-                _check_text(value)
-            elif isinstance(value, dict):
-                nested = True
-                for key in value:
-                    _check_text(key)
-                below.extend(value.values())
-            elif isinstance(value, list):
-                nested = True
-                below.extend(value)
-        if not nested:
-            return
+    level = [content] if isinstance(content, dict | list) else []
+    nesting = 0
+    while level:
+        nesting += 1
         if nesting > depth:
             raise BadBody(_too_deep(depth))
-        level = below
+        if texts:
+            _check_texts(level)
+        parts = [each.values() if isinstance(each, dict) else each for each in level]
+        level = [value for part in parts for value in part if type(value) in NESTED]
+
+
+def _check_texts(level: Iterable[dict[str, object] | list[object]]) -> None:
+    for nested in level:
+        keys, values = (nested, nested.values()) if isinstance(nested, dict) else ((), nested)
+        for value in itertools.chain(keys, values):
+            if isinstance(value, str):
+                _check_text(value)
 
 
 def _check_text(text: str) -> None:
@@ -126,12 +150,11 @@ def _check_text(text: str) -> None:
         raise BadBody(f"holds the character U+{ord(found.group()):04X}, which cannot be stored")
 
 
-def _unique(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
-    content: dict[str, object] = {}
-    for key, value in pairs:
-        if key in content:
-            raise BadBody(f"has the key {json.dumps(key)} twice in one object")
-        content[key] = value
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise BadBody(f"has the key {json.dumps(twice)} twice in one object")
     return content
 
 

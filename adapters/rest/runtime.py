@@ -47,6 +47,7 @@ from adapters.rest.runtime_credential import (
     token,
 )
 from adapters.rest.runtime_credential import bearer as _bearer
+from adapters.rest.runtime_ends import ActionEnd, LogLines, RunEnd
 from adapters.rest.runtime_message import RuntimeMessage as _Message
 from adapters.rest.runtime_message import read as _read
 from adapters.settings import Settings
@@ -61,18 +62,16 @@ from adapters.store import (
     workers,
 )
 from adapters.store.database import Database
-from adapters.store.run_log import MOST_LINES, Line
+from adapters.store.run_log import Line
 
-Status = Literal["success", "failed"]
 IsCopy = Callable[[attempts.ClaimRequest, UUID], Awaitable[bool]]
 """Whether the flow run that claims was copied in Prefect from one with this dispatch key."""
 HINT_SECONDS = 10
-LONGEST_LINE = 10_000
-"""Characters of a line of a run's log."""
 logger = logging.getLogger("prefect_phantom.runtime")
 
 
 class _Claim(_Message):
+    largest_bytes = 1024 * 1024
     claim_id: UUID
     flow_run_id: UUID
     deployment_id: UUID | None
@@ -89,6 +88,7 @@ class _Claim(_Message):
 
 
 class _ActionStart(_Message):
+    largest_bytes = 4 * 1024 * 1024
     start_key: UUID
     action: str
     app: str
@@ -99,20 +99,6 @@ class _ActionStart(_Message):
     needs_asset: bool
 
 
-class _AppRunEnd(_Message):
-    id: int
-    status: Status
-    message: str
-    exception_occured: bool
-    results: list[dict[str, JsonValue]]
-
-
-class _ActionEnd(_Message):
-    status: Status
-    message: str
-    app_runs: list[_AppRunEnd]
-
-
 class _Exited(_Message):
     flow_run_id: UUID
     process_id: int
@@ -121,6 +107,7 @@ class _Exited(_Message):
 
 
 class _Refused(_Message):
+    largest_bytes = 1024 * 1024
     flow_run_ids: list[UUID]
 
 
@@ -132,24 +119,6 @@ class _Held(_Refused):
     slots: int = Field(ge=0, lt=2**31)
     taken: int = Field(ge=0, lt=2**31)
     start_time: AwareDatetime
-
-
-class _Line(_Message):
-    place: int = Field(ge=0, lt=2**31)
-    time: AwareDatetime
-    message_type: Literal[0, 1]
-    message: str = Field(max_length=LONGEST_LINE)
-
-
-class _Lines(_Message):
-    lines: list[_Line] = Field(max_length=MOST_LINES + 1)
-
-
-class _End(_Message):
-    status: Status
-    message: str
-    log: list[_Line] = Field(default=[], max_length=MOST_LINES + 1)
-    outputs: dict[str, JsonValue] | None = None
 
 
 async def never(_claim: attempts.ClaimRequest, _dispatch_key: UUID) -> bool:
@@ -262,20 +231,30 @@ async def _leave(request: Request) -> Response:
 
 
 async def _end_action(request: Request) -> Response:
-    message = await _read(request, _ActionEnd)
+    message = await _read(request, ActionEnd)
     await action_runs.end(
         request.app.state.database,
         _bearer(request),
         request.path_params["action_run_id"],
         status=message.status,
         message=message.message,
-        ends=[action_runs.AppRunEnd(**dict(part)) for part in message.app_runs],
+        ends=[
+            action_runs.AppRunEnd(
+                part.id,
+                part.status,
+                part.message,
+                exception_occured=part.exception_occured,
+                entries=part.results.entries,
+                results=part.results.whole,
+            )
+            for part in message.app_runs
+        ],
     )
     return answer({})
 
 
 async def _end(request: Request) -> Response:
-    message = await _read(request, _End)
+    message = await _read(request, RunEnd)
     await attempts.end(
         request.app.state.database,
         _bearer(request),
@@ -288,7 +267,7 @@ async def _end(request: Request) -> Response:
 
 
 async def _log(request: Request) -> Response:
-    message = await _read(request, _Lines)
+    message = await _read(request, LogLines)
     lines = [Line(**dict(line)) for line in message.lines]
     await attempts.log(request.app.state.database, _bearer(request), lines)
     return answer({})

@@ -18,6 +18,7 @@ MOST_SLOTS = 10_000
 
 
 class _Slots(RuntimeMessage):
+    largest_bytes = 1024 * 1024
     leases: list[UUID] = Field(max_length=MOST_SLOTS)
 
 

@@ -33,9 +33,12 @@ from adapters.store.served_request import ServedRequest, serving
 Identifier = Annotated[int, Field(gt=0, lt=2**63)]
 Body = dict[str, JsonValue]
 Cell = str | int | float | bool | None
+LARGEST_BYTES = 4 * 1024 * 1024
+"""Of a change: what callers of the contract may send, and more."""
 
 
 class _Keyed(RuntimeMessage):
+    largest_bytes = LARGEST_BYTES
     key: UUID
     container_id: Identifier | None = None
 
@@ -45,6 +48,7 @@ class _NewArtifact(_Keyed):
 
 
 class _ArtifactChange(RuntimeMessage):
+    largest_bytes = LARGEST_BYTES
     key: UUID
     artifact: Body
     overwrite: bool = False
@@ -60,6 +64,7 @@ class _Entry(_Keyed):
 
 
 class _Row(RuntimeMessage):
+    largest_bytes = LARGEST_BYTES
     key: UUID
     name: str = Field(min_length=1, max_length=LONGEST_INDEXED)
     row: list[Cell]

@@ -27,6 +27,7 @@ Address = Mapping[str, str | int]
 
 
 class _FlowRuns(RuntimeMessage):
+    largest_bytes = 1024 * 1024
     flow_run_ids: list[UUID]
 
 
@@ -36,6 +37,7 @@ class _GoneProcess(RuntimeMessage):
 
 
 class _Gone(RuntimeMessage):
+    largest_bytes = 1024 * 1024
     runs: list[_GoneProcess]
 
 

@@ -52,13 +52,17 @@ class AppRunStart:
 
 @dataclass(frozen=True, slots=True)
 class AppRunEnd:
-    """How one asset's part ended: per parameter set its parameter, status, message, data."""
+    """How one asset's part ended: per parameter set its parameter, status, message, data.
+
+    `entries` is JSON text of what callers see of them, `results` of all.
+    """
 
     id: int
     status: Status
     message: str
     exception_occured: bool
-    results: list[dict[str, Any]]
+    entries: str
+    results: str
 
 
 async def start(
@@ -92,10 +96,6 @@ async def end(
     Raises:
         Superseded: the attempt is stale, or its run has ended or is being cancelled.
     """
-    entries = [
-        [{key: result[key] for key in ("parameter", "status", "message")} for result in end.results]
-        for end in ends
-    ]
     while True:
         held = await database.fetch(
             _END,
@@ -107,8 +107,8 @@ async def end(
             statuses=[end.status for end in ends],
             messages=[end.message for end in ends],
             exceptions=[end.exception_occured for end in ends],
-            entries=[compact_json(each) for each in entries],
-            results=[compact_json(end.results) for end in ends],
+            entries=[end.entries for end in ends],
+            results=[end.results for end in ends],
         )
         if held is not None:
             return

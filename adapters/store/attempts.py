@@ -323,11 +323,11 @@ async def end(
     message: str,
     lines: Sequence[Line] = (),
     *,
-    outputs: dict[str, Any] | None = None,
+    outputs: str | None = None,
 ) -> None:
     """End the run that `token` holds, with the last `lines` of its log and what it gave back.
 
-    Saying the same once more is fine.
+    `outputs` is JSON text. Saying the same once more is fine.
 
     Raises:
         Superseded: the attempt is stale, or its run was cancelled or ended in another way.

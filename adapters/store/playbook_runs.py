@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from json import dumps, loads
+from json import loads
 from typing import Any, Literal
 from uuid import UUID
 
@@ -196,13 +196,14 @@ async def finish(
     settled: bool = False,
     process_gone: bool = False,
     noted: bool = False,
-    outputs: dict[str, Any] | None = None,
+    outputs: str | None = None,
 ) -> bool:
     """End a run. Returns whether it was still open; a run that has ended stays as it is.
 
     Actions that were under way are closed as failed. `settled` says that Prefect needs no word;
     `process_gone` that nobody holds the run any more, so that nobody but us will tell Prefect;
-    `noted` that the log has the reason already. `outputs` is what the playbook gave back.
+    `noted` that the log has the reason already. `outputs` is JSON text of what the
+    playbook gave back.
     """
     query = select(runs.c.cancelled).where(runs.c.id == playbook_run_id, runs.c.end_time.is_(None))
     row = (await connection.execute(query.with_for_update())).one_or_none()
@@ -220,7 +221,7 @@ async def finish(
             settled=settled,
             **({"claim_id": None} if process_gone else {}),
             # A list of JSON texts, as published playbooks read it.
-            **({} if outputs is None else {"outputs": [dumps(outputs)]}),
+            **({} if outputs is None else {"outputs": [outputs]}),
         )
     )
     count_end(status, row.cancelled)

@@ -12,6 +12,7 @@ from adapters.store.action_runs import ActionStart, AppRunEnd
 from adapters.store.artifacts import ArtifactFields
 from adapters.store.attempts import Claim, ClaimRequest
 from adapters.store.automation import Automation
+from adapters.store.database import compact_json
 from adapters.store.new_artifacts import NewArtifact
 from adapters.store.run_requests import RunRequest
 from adapters.store.tables import playbook_runs as runs
@@ -66,7 +67,12 @@ class Shop:
         self, token: str, action_run_id: int, app_run_id: int = 0, status: str = "failed"
     ):
         result = {"parameter": {"ip": "192.0.2.1"}, "status": status, "message": "found"}
-        part = AppRunEnd(app_run_id, status, "1 done", exception_occured=False, results=[result])
+        part = AppRunEnd(
+            *(app_run_id, status, "1 done"),
+            exception_occured=False,
+            entries=compact_json([result]),
+            results=compact_json([result]),
+        )
         await action_runs.end(
             self.database, token, action_run_id, status=status, message="1 done", ends=[part]
         )

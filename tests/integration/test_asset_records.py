@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from uuid import uuid4
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from adapters.errors import Invalid
 from adapters.store import action_runs, assets
 from adapters.store.action_runs import ActionStart, AppRunEnd
+from adapters.store.database import compact_json
 from adapters.store.tables import app_runs
 from tests.integration.shop import Shop
 
@@ -74,10 +76,8 @@ async def test_each_of_several_assets_has_its_part_and_its_end(shop: Shop) -> No
             "failed" if number else "success",
             f"{number} done",
             exception_occured=bool(number),
-            results=[
-                {"parameter": {"n": number}, "status": "success", "message": "ä", "data": ["{}"]}
-            ]
-            * number,
+            entries=compact_json([{"parameter": {"n": number}}] * number),
+            results=compact_json([{"message": "ä", "data": ["{}"]}] * number),
         )
         for number, part in enumerate(parts)
     ]
@@ -91,7 +91,7 @@ async def test_each_of_several_assets_has_its_part_and_its_end(shop: Shop) -> No
             query.where(app_runs.c.action_run_id == action_run_id).order_by(app_runs.c.id)
         )
         for end, row in zip(ends, rows, strict=True):
-            entries = [{k: v for k, v in each.items() if k != "data"} for each in end.results]
-            told = (end.status, end.message, end.exception_occured, entries, end.results)
+            texts = (json.loads(end.entries), json.loads(end.results))
+            told = (end.status, end.message, end.exception_occured, *texts)
             assert tuple(row)[:-1] == told
             assert row.end_time is not None

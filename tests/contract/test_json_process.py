@@ -1,0 +1,131 @@
+"""Our decision: large JSON is parsed where it holds up nobody, and answered like any other."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+from adapters.errors import BadBody, Unavailable
+from adapters.rest import body
+from adapters.rest.json_process import JsonProcess
+from adapters.rest.runtime_message import RuntimeMessage
+from tests.contract.test_runtime import action_end, action_start
+from tests.runtime_key import KEY
+
+pytestmark = pytest.mark.anyio
+
+LARGE = body.PARSED_HERE_BYTES
+
+
+@pytest.fixture(scope="module")
+def process():
+    process = JsonProcess()
+    yield process
+    process._end()
+
+
+@pytest.fixture
+def parsed_elsewhere(monkeypatch):
+    """Nothing is parsed in this process while the block lasts."""
+
+    def parse(*_):
+        pytest.fail("JSON was parsed where everybody is served")
+
+    @contextmanager
+    def block():
+        with monkeypatch.context() as patch:
+            patch.setattr(body, "_parse", parse)
+            yield
+
+    return block
+
+
+async def test_what_is_parsed_elsewhere_is_the_same(process):
+    raw = json.dumps({"a": [1, 1.5, None, True, "ä", {"b": [[]]}]}).encode()
+    assert await process.call(1, body.parse_object, raw, 32) == body.parse_object(raw, 32)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"{", b"[]", b'{"a":1,"a":2}', b'{"a":[[]]}', b'{"a":' + b"9" * 30 + b"}", b'{"a":1e999}'],
+)
+async def test_what_is_wrong_elsewhere_is_told_in_the_same_words(process, raw):
+    with pytest.raises(BadBody) as here:
+        body.parse_object(raw, 2)
+    with pytest.raises(BadBody) as elsewhere:
+        await process.call(1, body.parse_object, raw, 2)
+    assert str(elsewhere.value) == str(here.value)
+
+
+async def test_a_process_that_ended_is_replaced(process):
+    assert await process.call(1, body.parse_object, b"{}", 2) == {}
+    process._process.kill()
+    with pytest.raises(Unavailable):
+        await process.call(1, body.parse_object, b"{}", 2)
+    assert await process.call(1, body.parse_object, b"{}", 2) == {}
+
+
+async def test_a_process_that_had_much_to_parse_is_replaced(process, monkeypatch):
+    await process.call(1, body.parse_object, b"{}", 2)
+    first = process._process
+    monkeypatch.setattr("adapters.rest.json_process.LARGEST_BYTES", 0)
+    await process.call(1, body.parse_object, b"{}", 2)
+    assert first.poll() is not None
+
+
+async def test_the_process_sees_no_secret(process, monkeypatch):
+    monkeypatch.setenv("PREFECT_PHANTOM_RUNTIME_KEY", "secret")
+    process._end()
+    await process.call(1, body.parse_object, b"{}", 2)
+    assert "secret" not in psutil.Process(process._process.pid).environ().values()
+
+
+@pytest.mark.attack("JSON of 1 MiB, on several connections at once", "parsed in another process")
+async def test_a_large_body_is_not_parsed_where_everybody_is_served(client, parsed_elsewhere):
+    data = {"ones": [1] * (2 * LARGE)}
+    container = {"name": "n", "label": "events", "data": data}
+    with parsed_elsewhere():
+        made = await client.post("/rest/container", json=container)
+    assert made.status_code == 200
+    path = f"/rest/container/{made.json()['id']}"
+    assert (await client.get(path)).json()["data"] == data
+    wrong = await client.post(path, content=b'{"a":' + b"[" * 2 * LARGE)
+    assert wrong.status_code == 400
+
+
+@pytest.mark.attack("an action whose server answered with 4 MB of JSON", "holds up nobody")
+async def test_large_results_of_an_action_are_not_parsed_where_everybody_is_served(
+    ask, claim, client, parsed_elsewhere
+):
+    run = await claim()
+    started = (await ask("action_runs", run["token"], action_start())).json()
+    app_run_id = started["app_runs"][0]["id"]
+    data = [{"n": number} for number in range(LARGE // 4)]
+    end = json.dumps(action_end(app_run_id, data=data)).encode()
+    path = f"action_runs/{started['action_run_id']}/end"
+    with parsed_elsewhere():
+        assert (await ask(path, run["token"], end)).status_code == 200
+    shown = (await client.get(f"/rest/app_run/{app_run_id}?include_expensive")).json()
+    assert shown["result_data"][0]["data"] == data
+
+
+def _kinds(kind: type[RuntimeMessage]) -> list[type[RuntimeMessage]]:
+    return [kind, *(each for below in kind.__subclasses__() for each in _kinds(below))]
+
+
+def test_only_what_a_run_gives_back_may_be_large():
+    large = {kind.__name__ for kind in _kinds(RuntimeMessage) if kind.largest_bytes > 4 * 2**20}
+    assert large == {"ActionEnd", "LogLines", "RunEnd"}
+    assert RuntimeMessage.largest_bytes == 64 * 1024
+
+
+@pytest.mark.parametrize(
+    ("path", "size"), [("workers/w1/exited", 2**17), ("refused", 2**21), ("slots", 2**21)]
+)
+async def test_a_message_over_its_bytes_is_refused(ask, claim, path, size):
+    token = (await claim())["token"] if path == "slots" else KEY
+    answer = await ask(path, token, b'{"a":"' + b"x" * size + b'"}')
+    assert answer.status_code == 413
