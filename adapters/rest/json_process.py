@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import gc
 import os
 import pickle
 import subprocess
@@ -72,7 +73,7 @@ class JsonProcess:
             process.stdin.write(sent)
             process.stdin.flush()
             size = int.from_bytes(_read(process.stdout, SIZE_BYTES), "big")
-            reason, answer = pickle.loads(_read(process.stdout, size))  # noqa: S301 - it is ours
+            reason, answer = _load(_read(process.stdout, size))
         except OSError as error:
             self._end()
             raise Unavailable from error
@@ -103,3 +104,15 @@ def _read(stream: IO[bytes], size: int) -> bytes:
     if len(content) < size:
         raise BrokenPipeError
     return content
+
+
+def _load(written: bytes) -> tuple[str | None, object]:
+    """What was written; looking at it for cycles while it grows would take longer than that."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        loaded: tuple[str | None, object] = pickle.loads(written)  # noqa: S301 - it is our own
+        return loaded
+    finally:
+        if collected:
+            gc.enable()

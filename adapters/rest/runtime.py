@@ -18,7 +18,6 @@ from types import MappingProxyType
 from typing import Literal
 from uuid import UUID
 
-from fastapi.encoders import jsonable_encoder
 from pydantic import AwareDatetime, Field, JsonValue
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -36,7 +35,7 @@ from adapters.rest import (
     runtime_starts,
 )
 from adapters.rest.gateway import unheard
-from adapters.rest.responses import answer
+from adapters.rest.responses import answer, plain
 from adapters.rest.runtime_credential import (
     LOOKED_UP_AT_ONCE,
     key,
@@ -213,7 +212,7 @@ async def _claim(request: Request) -> Response:
         },
     )
     state.dispatch.notify()
-    return answer({**jsonable_encoder(claimed), "base_url": state.settings.reached_at()})
+    return answer({**plain(claimed), "base_url": state.settings.reached_at()})
 
 
 async def _start_action(request: Request) -> Response:
@@ -221,7 +220,7 @@ async def _start_action(request: Request) -> Response:
     action_run_id, app_runs = await action_runs.start(
         request.app.state.database, _bearer(request), action_runs.ActionStart(**dict(message))
     )
-    return answer({"action_run_id": action_run_id, "app_runs": jsonable_encoder(app_runs)})
+    return answer({"action_run_id": action_run_id, "app_runs": app_runs})
 
 
 async def _leave(request: Request) -> Response:
@@ -329,7 +328,7 @@ async def _held(request: Request) -> Response:
     )
     await workers.see(database, presence)
     stop = await unsettled_runs.refused(database, message.flow_run_ids)
-    return answer({"stop": jsonable_encoder(stop)})
+    return answer({"stop": stop})
 
 
 async def _refused(request: Request) -> Response:
@@ -337,7 +336,7 @@ async def _refused(request: Request) -> Response:
     message = await _read(request, _Refused)
     require_own(request, message.flow_run_ids)
     stop = await unsettled_runs.refused(request.app.state.database, message.flow_run_ids)
-    return answer({"stop": jsonable_encoder(stop)})
+    return answer({"stop": stop})
 
 
 async def _hints(request: Request) -> Response:

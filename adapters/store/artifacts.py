@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Select, delete, func, null, select, update
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import ArtifactNotFound, BadField, DuplicateArtifact
 from adapters.store.case_tables import notes
-from adapters.store.containers import given, hold, lock, owner, refuse_if_given
+from adapters.store.containers import hold, lock, owner, refuse_if_given, said
 from adapters.store.database import Database
 from adapters.store.served_request import about
 from adapters.store.tables import artifacts, containers, playbook_runs
@@ -52,7 +52,7 @@ async def add(connection: AsyncConnection, container_id: int, new: ArtifactField
     Without a ``source_data_identifier`` it gets a random one. Raises `DuplicateArtifact` when the
     container has one with that identifier, and `UnknownOwner`. What was added before stays.
     """
-    fields = given(asdict(new)) | await owner(connection, new.owner_id)
+    fields = said(new) | await owner(connection, new.owner_id)
     identifier: str = fields.setdefault("source_data_identifier", str(uuid.uuid4()))
     made: int | None = await connection.scalar(
         insert(artifacts)
@@ -108,7 +108,7 @@ async def change_held(
         accepted = f"{home}, where the artifact stays, or left out"
         raise BadField("container_id", container_id, accepted)
     await lock(connection, home)
-    fields = given(asdict(changes)) | dict.fromkeys(cleared, null())
+    fields = said(changes) | dict.fromkeys(cleared, null())
     fields |= await owner(connection, changes.owner_id)
     if (identifier := changes.source_data_identifier) is not None:
         holder = await connection.scalar(_with_identifier(home, identifier))
