@@ -131,7 +131,7 @@ def _files_of_prefect(home: Home) -> Iterator[Path]:
 
 
 def _settings(home: Home) -> dict[str, str]:
-    """What the gateway of the home was last started with, for whoever sets the restored one up."""
+    """What the home was last started with, for whoever sets the restored one up."""
     with suppress(FileNotFoundError):  # `up` was never started on it
         settings: dict[str, str] = json.loads(home.settings_file.read_text(encoding="utf-8"))
         return settings

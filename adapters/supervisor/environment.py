@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from adapters.marks import HOME_VARIABLE, PART_VARIABLE
+from adapters.marks import HOME_VARIABLE, MARKS, PART_VARIABLE
 from adapters.private_program import SECRETS
 from adapters.settings import Settings
 from adapters.supervisor.failure import CannotStart
@@ -159,12 +159,13 @@ def gateway_environment(installation: Installation) -> dict[str, str]:
 
 
 def kept_settings(installation: Installation) -> str:
-    """What the gateway is started with, without secrets, as a JSON object: a backup keeps it."""
+    """What gateway and worker are started with, without secrets, as JSON: a backup keeps it."""
+    variables = gateway_environment(installation) | worker_environment(installation)
     return json.dumps(
         {
             name: value
-            for name, value in sorted(gateway_environment(installation).items())
-            if name.startswith("PREFECT_PHANTOM_") and name not in SECRETS
+            for name, value in sorted(variables.items())
+            if name.startswith("PREFECT_PHANTOM_") and name not in SECRETS.union(MARKS)
         }
     )
 

@@ -29,7 +29,7 @@ class Manifest(BaseModel):
     schema_revision: str
     """The newest migration of our database."""
     settings: dict[str, str]
-    """The variables that the gateway ran with, without secrets; empty for a home of no `up`."""
+    """The variables that gateway and worker had last, without secrets; empty without an `up`."""
 
     def refuse_newer(self) -> None:
         """Raise `BackupFailed` when it was made by newer programs, which older ones cannot read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -58,6 +59,16 @@ def test_the_token_of_whoever_starts_it_is_not_handed_on_nor_kept(tmp_path: Path
     kept = kept_settings(installation)
     assert "events" in kept
     assert "hunter2" not in kept
+
+
+def test_a_backup_keeps_what_gateway_and_worker_were_started_with_but_no_secret(
+    tmp_path: Path,
+) -> None:
+    installation = installed(tmp_path, {})
+    kept = kept_settings(installation)
+    assert {"PREFECT_PHANTOM_PLAYBOOKS", "PREFECT_PHANTOM_HTTP"} <= json.loads(kept).keys()
+    for secret in (installation.runtime_key, installation.home.operator_token):
+        assert secret not in kept
 
 
 def test_folders_of_apps_are_the_same_wherever_a_run_works(
