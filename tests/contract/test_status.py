@@ -261,12 +261,11 @@ async def test_times_are_utc_now(read, run_id):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("unknown", ["999999", "0", "-1", "abc", "4.6", "9" * 30, "%00"])
+@pytest.mark.parametrize("unknown", ["999999", "0", "-1", "abc", "4.6", "9" * 30])
 async def test_an_unknown_run_is_not_found(client, method, unknown):
     response = await client.request(method, f"/rest/playbook_run/{unknown}", json={"cancel": True})
-    shown = "\0" if unknown == "%00" else unknown
     assert response.status_code == 404
-    assert response.json() == {"failed": True, "message": f'Playbook run "{shown}" not found'}
+    assert response.json() == {"failed": True, "message": f'Playbook run "{unknown}" not found'}
 
 
 @pytest.mark.parametrize("suffix", ["/", "//", "?pretty", "?pretty=True", "?include_expensive"])
