@@ -17,7 +17,7 @@ from tests.chaos.installation import Installation, installation
 from tests.chaos.strangers.caller import Caller, Seen, make_tokens, percentile
 from tests.chaos.strangers.refusing import refusing
 from tests.chaos.strangers.rows import ROWS
-from tests.chaos.strangers.sending import SHARE, Sent, sending
+from tests.chaos.strangers.sending import NICE, SHARE, Sent, sending
 
 USUAL_DESCRIPTORS = 1024
 MOST_RATIO = 3.0
@@ -25,23 +25,25 @@ LEAST_LEASE_SECONDS = 30.0
 """A lease of 60 s is renewed each 10 s, so less than this is a renewal or more that was missed."""
 
 
-async def _measure(rows: Collection[str], minutes: float, share: float) -> int:
+async def _measure(rows: Collection[str], minutes: float, share: float, nice: int) -> int:
     async with installation(worker="phantom", slots=4) as system:
         caller, viewer = await make_tokens(system)
         await _warm(system, caller)
-        with _control(rows, viewer, share) as idle:
+        with _control(rows, viewer, share, nice) as idle:
             control = await Caller(system, caller).work(minutes * 60)
         contract, runtime = ("127.0.0.1", system.port), ("127.0.0.1", system.runtime_port)
-        with sending(rows, contract=contract, runtime=runtime, token=viewer, share=share) as sent:
+        with sending(
+            rows, contract=contract, runtime=runtime, token=viewer, share=share, nice=nice
+        ) as sent:
             attacked = await Caller(system, caller).work(minutes * 60)
     return _show(control, attacked, idle, sent)
 
 
 @contextlib.contextmanager
-def _control(rows: Collection[str], token: str, share: float) -> Iterator[Sent]:
+def _control(rows: Collection[str], token: str, share: float, nice: int) -> Iterator[Sent]:
     with (
         refusing() as there,
-        sending(rows, contract=there, runtime=there, token=token, share=share) as sent,
+        sending(rows, contract=there, runtime=there, token=token, share=share, nice=nice) as sent,
     ):
         yield sent
 
@@ -84,11 +86,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=5, help="of each of the two phases")
     parser.add_argument("--share", type=float, default=SHARE, help="of a processor for the senders")
+    parser.add_argument("--nice", type=int, default=NICE, help="of the senders")
     parser.add_argument("--rows", default=",".join(ROWS), help="of what is sent, by commas: all")
     arguments = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(USUAL_DESCRIPTORS, hard), hard))
-    return asyncio.run(_measure(arguments.rows.split(","), arguments.minutes, arguments.share))
+    return asyncio.run(
+        _measure(arguments.rows.split(","), arguments.minutes, arguments.share, arguments.nice)
+    )
 
 
 if __name__ == "__main__":

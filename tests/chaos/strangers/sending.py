@@ -38,9 +38,10 @@ def sending(
     runtime: Address,
     token: str = "",
     share: float = SHARE,
+    nice: int = NICE,
 ) -> Iterator[Sent]:
     """Send these `rows`, keys of `ROWS`, until the end of the block."""
-    orders = json.dumps([list(rows), contract, runtime, token, share])
+    orders = json.dumps([list(rows), contract, runtime, token, share, nice])
     command = [sys.executable, "-m", "tests.chaos.strangers.sending", orders]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
@@ -60,23 +61,26 @@ async def _send(rows: Collection[str], senders: Senders) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     tasks = [asyncio.create_task(each) for row in rows for each in ROWS[row](senders)]
+    parent = os.getppid()
     began, before = loop.time(), sum(os.times()[:2])
-    await stop.wait()
+    while not stop.is_set() and os.getppid() == parent:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 1)
     share = (sum(os.times()[:2]) - before) / (loop.time() - began)
-    print(json.dumps([senders.answers, round(share, 3)]), flush=True)
-    for task in tasks:
-        task.cancel()
+    with contextlib.suppress(OSError):
+        print(json.dumps([senders.answers, round(share, 3)]), flush=True)
+    del tasks
     os._exit(0)  # thousands of connections, whose ends nobody waits for
 
 
 def main() -> None:
     """Send what the first argument says, until SIGTERM."""
-    os.nice(NICE)
+    rows, contract, runtime, token, share, nice = json.loads(sys.argv[1])
+    os.nice(nice)
     # Where each session is scheduled as one, its own value is what counts between sessions.
     with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(NICE))
+        Path("/proc/self/autogroup").write_text(str(nice))
     raise_limit()
-    rows, contract, runtime, token, share = json.loads(sys.argv[1])
     senders = Senders(tuple(contract), tuple(runtime), token, Budget(share))
     asyncio.run(_send(rows, senders))
 
