@@ -40,9 +40,9 @@ from adapters.store import found_playbooks
 from adapters.store.database import Database
 from adapters.store.found_playbooks import FoundPlaybook
 from adapters.store.prepared import Prepared
-from adapters.store.tables import playbook_reports as reports
 from adapters.store.tables import playbooks
-from adapters.store.tables import reported_playbooks as reported
+from adapters.store.worker_tables import playbook_reports as reports
+from adapters.store.worker_tables import reported_playbooks as reported
 from adapters.store.workers import FORGOTTEN, OFFLINE_SECONDS
 
 NOTHING = ""

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.store.database import Database
-from adapters.store.tables import worker_names as names
+from adapters.store.worker_tables import worker_names as names
 from adapters.store.workers import FORGOTTEN
 
 LEASE = text("interval '15 seconds'")

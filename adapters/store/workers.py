@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.store.database import Database
-from adapters.store.tables import workers
+from adapters.store.worker_tables import workers
 
 OFFLINE_SECONDS = 30
 """A worker that has said nothing for this long is offline: it has missed several of its polls."""

@@ -15,7 +15,7 @@ from sqlalchemy import text, update
 
 from adapters.rest.application import ROUTES, create_application
 from adapters.settings import Settings
-from adapters.store import attempts, measures, tables, workers
+from adapters.store import attempts, measures, worker_tables, workers
 from adapters.store.database import Database, database_url
 from adapters.store.notices import Notices
 from adapters.store.workers import Presence
@@ -308,7 +308,9 @@ async def _last_seen(database, name: str, *, seconds: float) -> None:
     seen = datetime.now(UTC) - timedelta(seconds=seconds)
     async with database.begin() as connection:
         await connection.execute(
-            update(tables.workers).where(tables.workers.c.name == name).values(seen_time=seen)
+            update(worker_tables.workers)
+            .where(worker_tables.workers.c.name == name)
+            .values(seen_time=seen)
         )
 
 

@@ -282,7 +282,7 @@ async def test_a_flow_run_that_began_in_prefect_gets_no_row_where_the_code_is_ol
 async def test_a_run_that_waits_says_who_has_its_code(
     database: Database, hunt: playbooks.Playbook, accepted, read, gone
 ) -> None:
-    await dispatch_status.note_reached(database, "phantom", workers=2, slots=None, paused=False)
+    await dispatch_status.note_reached(database, "phantom", workers=2, slots=None)
     run_id = await accepted()
     assert hunt.digest == "d2"
     assert (await read(run_id))["misc"]["waiting"] == (

@@ -20,7 +20,7 @@ from adapters.prefect.name_hold import NameHold
 from adapters.rest import runtime_names
 from adapters.rest.runtime import create_runtime_application
 from adapters.settings import Settings
-from adapters.store.tables import worker_names
+from adapters.store.worker_tables import worker_names
 from adapters.supervisor.port import free_ports
 from tests.runtime_key import KEY
 
