@@ -142,7 +142,7 @@ class Dispatcher:
             await dispatch_queue.refuse(self.database, ids, playbook.error)
             unmade.difference_update(ids)
             return
-        deployment_id = playbook.deployment_id or await self.deployments.register(playbook)
+        deployment_id = await self.deployments.registered(playbook)
         # The client's own list of routes lacks this one.
         path: Any = f"/deployments/{deployment_id}/create_flow_run/bulk"
         bodies = [_body(playbook, run, traceparents.get(run.id)) for run in runs]
@@ -172,6 +172,7 @@ class Dispatcher:
                 created[run.id] = flow_run_id
                 await dispatch_queue.record(self.database, {run.id: flow_run_id})
         lacking = await playbook_reports.lacking(self.database, playbook.id)
+        version = self.deployments.version(playbook)
         for run, body in zip(runs, bodies, strict=True):
             if run.id in created:
                 logger.info(
@@ -181,6 +182,7 @@ class Dispatcher:
                     | {"flow_run_id": created[run.id]},
                 )
                 offered = {"id": str(created[run.id]), "deployment_id": str(deployment_id)}
+                offered["version"] = version
                 if not run.asks:
                     self.hints.offer({**body, **offered}, run.work_pool, lacking)
         self.reconcile.notify()

@@ -48,11 +48,13 @@ class KnownDeployments:
 
     def __init__(self, client: PrefectClient) -> None:
         self._client = client
-        self._known: dict[UUID, tuple[float, KnownDeployment]] = {}
+        self._known: dict[UUID, tuple[float, KnownDeployment, str | None]] = {}
         self._named: dict[UUID, tuple[float, dict[str, Any]]] = {}
 
-    async def read(self, deployment_id: UUID | None) -> KnownDeployment:
-        """What a deployment says.
+    async def read(
+        self, deployment_id: UUID | None, *, version: str | None = None
+    ) -> KnownDeployment:
+        """What a deployment says, at the least in the `version` that the gateway has registered.
 
         Raises:
             TemplateFailed: its code cannot be run from a template.
@@ -61,10 +63,11 @@ class KnownDeployments:
             message = "The flow run belongs to no deployment"
             raise TemplateFailed(message)
         now = asyncio.get_running_loop().time()
-        read, known = self._known.get(deployment_id, (0.0, None))
-        if known is None or now - read > SECONDS:
+        read, known, before = self._known.get(deployment_id, (0.0, None, None))
+        version = version or before
+        if known is None or now - read > SECONDS or version != before:
             known = await self._read(deployment_id)
-            self._known[deployment_id] = (now, known)
+            self._known[deployment_id] = (now, known, version)
         return known
 
     async def _read(self, deployment_id: UUID) -> KnownDeployment:

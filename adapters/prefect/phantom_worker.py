@@ -338,7 +338,9 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         """Carry out an offered flow run, without asking Prefect for it."""
         flow_run_id = UUID(offer["id"])
         try:
-            known = await self._deployments.read(UUID(offer["deployment_id"]))
+            known = await self._deployments.read(
+                UUID(offer["deployment_id"]), version=offer.get("version")
+            )
         except BaseException:
             self._turns.taken.discard(flow_run_id)
             raise

@@ -10,7 +10,8 @@ from uuid import UUID
 from prefect.client.schemas.objects import FlowRun
 
 Offer = dict[str, Any]
-"""What a gateway says of a flow run: ``{id, deployment_id, name, parameters, tags, labels}``."""
+"""What a gateway says of a flow run: ``{id, deployment_id, name, parameters, tags, labels,
+version}``."""
 REQUEST_LABEL = "prefect_phantom.request_id"
 """Label of a flow run that names the request which started it."""
 

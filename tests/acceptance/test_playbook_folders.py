@@ -53,7 +53,7 @@ def test_a_playbook_file_is_imported_below_the_worker_and_no_gateway(system: Sys
     system.known("local/imported")
     above = (system.playbooks / "above").read_text().splitlines()
     assert any("adapters.cli worker" in line for line in above), above
-    assert not any("gateway" in line for line in above), above
+    assert not any("adapters.cli gateway" in line for line in above), above
 
 
 def _until(condition: Callable[[], object]) -> None:

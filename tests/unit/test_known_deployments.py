@@ -61,6 +61,14 @@ async def test_settings_are_read_again_after_a_while_and_names_are_kept(
     ]
 
 
+async def test_a_version_that_was_registered_since_is_read_at_once_and_once() -> None:
+    prefect, deployment_id = Prefect(), uuid4()
+    known = KnownDeployments(cast("PrefectClient", prefect))
+    for version in (None, "one", "one", None, "two", "two", None):
+        await known.read(deployment_id, version=version)
+    assert prefect.reads["deployment"] == 3
+
+
 async def test_names_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known_deployments, "SECONDS", -1.0)
     monkeypatch.setattr(known_deployments, "NAME_SECONDS", -1.0)
