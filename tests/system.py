@@ -191,6 +191,8 @@ class System:
             "PREFECT_PHANTOM_RUNTIME_URL": url,
             "PREFECT_PHANTOM_RUNTIME_KEY": (self.home / "runtime.key").read_text().strip(),
             "PREFECT_PHANTOM_WORKER_NAME": Settings().worker_name,
+            # Or it would have other code than the worker of `up`, and be given none of its runs.
+            "PREFECT_PHANTOM_PLAYBOOKS": str(self.playbooks),
         }
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from adapters.settings import Settings
 from flows import playbooks as shipped
 from flows.contents import digest_of, files_of, signature
 
+FOLDERS = "PREFECT_PHANTOM_PLAYBOOKS"
 APP_FOLDERS = "PREFECT_PHANTOM_APPS"
 """Where further apps are; see `flows.apps`."""
 ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PREFECT_HOME")
@@ -125,6 +126,9 @@ async def find(settings: Settings) -> Report:
     empty = [str(folder) for folder in folders if not files_of(folder)]
     for folder in empty:
         logger.warning("There are no playbooks in %s", folder)
+    if not folders:
+        # Who names none takes nothing away from a worker that has some.
+        empty = [FOLDERS]
     # Where the shipped ones lie differs from host to host, and says nothing.
     whole = sorted(
         digest if folder == str(SHIPPED) else f"{folder} {digest}"

@@ -112,6 +112,11 @@ async def test_a_report_that_got_lost_is_sent_again(
     assert len(gateway.told) == sent + 1
 
 
+async def test_a_worker_that_names_no_folder_is_like_one_whose_folder_is_empty() -> None:
+    report = await find(Settings(playbooks=[]))
+    assert report.empty_folders == ["PREFECT_PHANTOM_PLAYBOOKS"]
+
+
 async def test_a_folder_that_is_missing_is_told_as_empty(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     folders = [tmp_path / "empty", tmp_path / "missing"]
