@@ -96,6 +96,7 @@ def own() -> Iterator[System]:
             "PREFECT_PHANTOM_RUNTIME_PORT": "0",
             "PREFECT_PHANTOM_ADMIN_PASSWORD": "changeme",
             "PREFECT_PHANTOM_PLAYBOOK_SCAN_SECONDS": "0.5",
+            "PREFECT_PHANTOM_LOG_FORMAT": "json",
         }
         words = ["up", "--home", str(folder / "home"), "--playbooks", str(folder / "playbooks")]
         words += ["--port", "0", "--prefect-port", "0", "--sample-data"]
@@ -132,11 +133,9 @@ def test_runs_go_to_the_worker_with_the_newest_code_and_back_when_it_is_gone(
     newest = own.playbooks.with_name("newest")
     newest.mkdir()
     (newest / "which.py").write_text(WHICH.format("two "))
-    key = (own.home / "runtime.key").read_text().strip()
     environment = own.worker_environment() | {
         "PREFECT_PHANTOM_PLAYBOOKS": str(newest),
         "PREFECT_PHANTOM_WORKER_NAME": "newest",
-        "PREFECT_PHANTOM_RUNTIME_KEY": key,
     }
     with _program("worker", environment=environment, ready="ready"):
         assert [run() for _ in range(5)] == [("two", "newest")] * 5
@@ -152,8 +151,7 @@ def test_what_an_image_tells_holds_until_the_next_report(
     own: System, run: Callable[[], tuple[str, str]], tmp_path: Path
 ) -> None:
     (tmp_path / "which.py").write_text(WHICH.format("three "))
-    key = (own.home / "runtime.key").read_text().strip()
-    environment = own.worker_environment() | {"PREFECT_PHANTOM_RUNTIME_KEY": key}
+    environment = own.worker_environment()
     words = ["playbook", "report", "--playbooks", str(tmp_path), "--name", "image"]
     done = subprocess.run(
         [PROGRAM, *words], env=environment, check=True, capture_output=True, text=True
