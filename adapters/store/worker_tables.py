@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, DateTime, ForeignKey, Index, Integer, Table, Text, Uuid
+from sqlalchemy import JSON, Column, DateTime, ForeignKey, Index, Integer, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from adapters.store.columns import flag, identifier, json, metadata, time, words
@@ -69,7 +69,8 @@ reported_playbooks = Table(
     Column("entrypoint", Text, nullable=False),
     Column("digest", Text, nullable=False),
     words("error"),
-    Column("description", JSONB, nullable=False),
+    Column("description", JSON, nullable=False),
     Index(None, "worker", "repository", "name"),
 )
-"""The playbooks of a report, and its files that do not import, each as its worker describes it."""
+"""The playbooks of a report, and its files that do not import, each as its worker describes it,
+with the fields that it asks for in their order."""

@@ -223,11 +223,11 @@ async def test_each_action_run_is_a_table_in_prefect_and_the_run_a_summary(
     found = await artifacts_of(prefect, run, lambda found: len(found) == 2)
     by_type = {each.type: each for each in found}
     (row,) = json.loads(str(by_type["table"].data))
-    assert row["parameter"] == "ip=192.0.2.1 *, depth=2"
+    assert row["parameter"] == "`ip=192.0.2.1 *, depth=2`"
     assert (row["status"], row["summary score"]) == ("success", "2")
     summary = str(by_type["markdown"].data)
     assert f"Playbook run {run['id']} ended in **success**" in summary
-    assert "| score address | success | 1 actions succeeded |" in summary
+    assert "- score address: **success**: 1 actions succeeded" in summary
 
 
 async def test_what_an_action_says_is_no_link_in_prefect(
@@ -239,7 +239,7 @@ async def test_what_an_action_says_is_no_link_in_prefect(
     )
     (summary,) = [each for each in shown if each.type == "markdown"]
     assert "Input should be a valid integer" in str(summary.data)
-    assert "breaks\\_its\\_word" in str(summary.data)
+    assert "`local/breaks_its_word`" in str(summary.data)
 
 
 async def test_a_long_loop_shows_in_prefect_how_far_it_is(

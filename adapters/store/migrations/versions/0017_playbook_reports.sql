@@ -19,7 +19,7 @@ CREATE TABLE reported_playbooks (
   entrypoint TEXT NOT NULL,
   digest TEXT NOT NULL,
   error TEXT DEFAULT '' NOT NULL,
-  description JSONB NOT NULL,
+  description JSON NOT NULL,
   CONSTRAINT pk_reported_playbooks PRIMARY KEY (id),
   CONSTRAINT fk_reported_playbooks_worker FOREIGN KEY(worker) REFERENCES playbook_reports (worker) ON DELETE CASCADE
 );
