@@ -137,7 +137,7 @@ def _inserted(dice: random.Random, text: bytes) -> bytes:
 def _bytes(
     dice: random.Random, method: str, path: str, body: bytes, token: str, headers: list[bytes]
 ) -> bytes:
-    head = [f"{method} {path} HTTP/1.1".encode("utf-8", "surrogatepass"), b"Host: gateway"]
+    head = [f"{method} {path} HTTP/1.1".encode("utf-8", "surrogatepass"), b"Host: localhost"]
     head += [b"ph-auth-token: " + token.encode(), b"Content-Type: " + dice.choice(TYPES), *headers]
     if body and dice.random() < 0.1:
         head.append(b"Transfer-Encoding: chunked")
