@@ -146,6 +146,9 @@ async def test_each_role_owns_its_database_and_no_other(
 ) -> None:
     """The script that the image of PostgreSQL runs at its first start, on a server of ours."""
     folder = postgres_url.partition("host=")[2]
+    server = await asyncpg.connect(f"postgresql://postgres@/postgres?host={folder}")
+    for name in ("phantom", "prefect"):  # those of other tests on this server
+        await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     psql = own_binaries() / "psql"
     done = await anyio.run_process(
         [psql, "-v", "ON_ERROR_STOP=1", "--no-psqlrc", "-h", folder, "-U", "postgres",
@@ -154,7 +157,6 @@ async def test_each_role_owns_its_database_and_no_other(
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
-    server = await asyncpg.connect(f"postgresql://postgres@/postgres?host={folder}")
     try:
         roles = await server.fetch(
             "SELECT rolname, rolsuper, rolcreatedb, rolcreaterole FROM pg_roles"
@@ -171,7 +173,7 @@ async def test_each_role_owns_its_database_and_no_other(
             await asyncpg.connect(f"postgresql://prefect@/phantom?host={folder}")
     finally:
         for name in ("phantom", "prefect"):
-            await server.execute(f"DROP DATABASE IF EXISTS {name}")
+            await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             await server.execute(f"DROP ROLE IF EXISTS {name}")
         await server.close()
 
