@@ -34,6 +34,8 @@ LONGEST_HEADER = 998
 PLAIN_ADDRESSES = re.compile(r"[A-Za-z0-9@,. +_-]*")
 MOST_ADDRESSES = 20_000
 """In characters."""
+LONGEST_SHOWN = 100
+"""In characters: so much of what is wrong is repeated."""
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 Addresses = Annotated[
@@ -255,13 +257,15 @@ def _addresses(given: str | list[str]) -> list[str]:
         raise ActionFailure(f"The addresses have more than {MOST_ADDRESSES} characters")
     try:
         named = getaddresses([text for text in texts if text.strip()])
-    except RecursionError:
-        raise ActionFailure("The addresses are no list of email addresses") from None
+    except RecursionError:  # of Python 3.11; later ones find no address
+        named = [("", "")]
     found = []
     for name, address in named:
         local, _, domain = address.rpartition("@")
         if not local or not domain or not address.isprintable() or " " in address:
-            raise ActionFailure(f'"{address or name or given}" is not an email address')
+            wrong = address or name or ", ".join(texts)
+            shown = wrong if len(wrong) <= LONGEST_SHOWN else f"{wrong[:LONGEST_SHOWN]}..."
+            raise ActionFailure(f'"{shown}" is not an email address')
         found.append(address)
     return found
 
