@@ -7,8 +7,6 @@ BIN := $(VENV)/bin
 ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export HOME := $(shell mkdir -p .venv/home && cd .venv/home && pwd)
 endif
-# Starts installations of its own, so it may be in either half of the tests.
-APART := tests/integration/test_backup.py
 
 .PHONY: setup demo up test test-long test-newest bench chaos fuzz conformance coverage lint format lock clean
 
@@ -56,7 +54,7 @@ test: setup $(VENV)/deployments/complete ## in two halves at a time, since tests
 ifdef ARGUMENTS
 	$(BIN)/python -m pytest $(ARGUMENTS)
 else
-	$(BIN)/python -m pytest -m "not long" $(addprefix tests/,contract integration) --ignore=$(APART) \
+	$(BIN)/python -m pytest -m "not long" $(addprefix tests/,contract integration) \
 	  >$(VENV)/half.log 2>&1 & half=$$!; \
 	$(BIN)/python -m pytest -m "not long" $(addprefix tests/,unit acceptance chaos conformance deployments fuzz) $(APART) & rest=$$!; \
 	trap 'kill $$half $$rest; wait; exit 130' HUP INT QUIT TERM; \
