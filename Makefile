@@ -56,7 +56,7 @@ ifdef ARGUMENTS
 else
 	$(BIN)/python -m pytest -m "not long" $(addprefix tests/,contract integration) \
 	  >$(VENV)/half.log 2>&1 & half=$$!; \
-	$(BIN)/python -m pytest -m "not long" $(addprefix tests/,unit acceptance chaos conformance deployments fuzz) $(APART) & rest=$$!; \
+	$(BIN)/python -m pytest -m "not long" $(addprefix tests/,unit acceptance chaos conformance deployments fuzz) & rest=$$!; \
 	trap 'kill $$half $$rest; wait; exit 130' HUP INT QUIT TERM; \
 	wait $$rest; rest=$$?; wait $$half; half=$$?; cat $(VENV)/half.log; exit $$((half + rest))
 endif
