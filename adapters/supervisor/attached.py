@@ -30,10 +30,10 @@ def _watch(program: int, parent: int, followers: int) -> None:
 
 
 def _main() -> None:
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        # Python notes a signal and acts on it later: one that comes just before the command would
-        # be lost with this program.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # A shell that starts `up` in the background has it ignore these, and Python would note one that
+    # comes just before the command, and lose it with this program.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
     text = os.environ.pop("PREFECT_PHANTOM_PARENT_PIPES", None)
     if text is not None:
         _attach(text.split(","))

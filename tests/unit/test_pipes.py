@@ -104,9 +104,13 @@ def test_a_part_says_once_that_it_is_ready() -> None:
     assert end(first) == [-signal.SIGTERM]
 
 
-def test_a_program_that_is_not_ours_is_stopped_by_sigint() -> None:
+def test_a_program_that_is_not_ours_is_stopped_by_sigint_also_in_the_background() -> None:
     pipes = Pipes(ORDER)
-    program = start(pipes, "second", [*ATTACHED, "sleep", "600"])
+    in_background = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell's `&` has it
+    try:
+        program = start(pipes, "second", [*ATTACHED, "sleep", "600"])
+    finally:
+        signal.signal(signal.SIGINT, in_background)
     pipes.close()
     assert end(program) == [-signal.SIGINT]
 
