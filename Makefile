@@ -8,6 +8,9 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export HOME := $(shell mkdir -p .venv/home && cd .venv/home && pwd)
 endif
 
+# Wants a PostgreSQL on which no other test has made our databases.
+APART := tests/integration/test_backup.py
+
 .PHONY: setup demo up test test-long test-newest bench chaos fuzz conformance coverage lint format lock clean
 
 setup: $(VENV)/complete $(VENV)/infrastructure/complete
@@ -54,9 +57,9 @@ test: setup $(VENV)/deployments/complete ## in two halves at a time, since tests
 ifdef ARGUMENTS
 	$(BIN)/python -m pytest $(ARGUMENTS)
 else
-	$(BIN)/python -m pytest -m "not long" $(addprefix tests/,contract integration) \
+	$(BIN)/python -m pytest -m "not long" $(addprefix tests/,contract integration) --ignore=$(APART) \
 	  >$(VENV)/half.log 2>&1 & half=$$!; \
-	$(BIN)/python -m pytest -m "not long" $(addprefix tests/,unit acceptance chaos conformance deployments fuzz) & rest=$$!; \
+	$(BIN)/python -m pytest -m "not long" $(addprefix tests/,unit acceptance chaos conformance deployments fuzz) $(APART) & rest=$$!; \
 	trap 'kill $$half $$rest; wait; exit 130' HUP INT QUIT TERM; \
 	wait $$rest; rest=$$?; wait $$half; half=$$?; cat $(VENV)/half.log; exit $$((half + rest))
 endif
