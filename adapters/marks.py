@@ -11,11 +11,12 @@ from itertools import pairwise
 
 import psutil
 
+from flows.undumpable import SOUGHT
+
 HOME_VARIABLE = "PREFECT_PHANTOM_HOME"
-PART_VARIABLE = "PREFECT_PHANTOM_PART"
-"""Set by the supervisor alone. `HOME_VARIABLE` does not do as a mark: users export it."""
-WORKER_VARIABLE = "PREFECT_PHANTOM_STARTED_BY"
-"""A worker's name in its installation, for everything that it started."""
+PART_VARIABLE, WORKER_VARIABLE = SOUGHT
+"""Of a part of `up`, set by the supervisor alone, since users export `HOME_VARIABLE`. Of all that a
+worker started, its name in its installation."""
 MARKS = (HOME_VARIABLE, PART_VARIABLE, WORKER_VARIABLE)
 OPTION = "-X"
 

@@ -68,7 +68,7 @@ def main() -> int:
 
     It is 0 for a run that was ended because it may not go on: the infrastructure has done its part.
     """
-    become_undumpable()
+    become_undumpable(sought=True)  # what it forks is, by itself
     grace_seconds = float(os.environ.get("PREFECT_PHANTOM_GRACE_SECONDS", "5"))
     flow_run_id = os.environ[FLOW_RUN]
     ticket = take(flow_run_id)

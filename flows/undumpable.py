@@ -16,18 +16,22 @@ from pathlib import Path
 
 DESCRIPTOR = "PREFECT_PHANTOM_SECRETS_FROM"
 """Variable with the descriptor of a pipe that holds further variables, as a JSON object."""
+SOUGHT = ("PREFECT_PHANTOM_PART", "PREFECT_PHANTOM_STARTED_BY")
+"""Variables of processes that others of their user must find: parts of `up`, and of a worker."""
 SET_DUMPABLE = 4
 MOUNTS = Path("/proc/self/mounts")
 
 
-def become_undumpable() -> None:
+def become_undumpable(*, sought: bool = False) -> None:
     """Close this process, and whatever it forks: its memory and what is in ``/proc`` about it.
 
     Only root may look there then. Executing another program opens a process again. Where ``/proc``
-    shows processes to those alone who may look into them, a worker that is not root's would not
-    even find its runs there: so nothing is done, and other users see nothing all the same.
+    shows processes to those alone who may look into them, one that others of its user must find
+    would be lost to them, as its runs to a worker that is not root's: so nothing is done, and other
+    users see nothing all the same. `sought`, or a variable of `SOUGHT`, says that it is one.
     """
-    if os.geteuid() != 0 and is_hidden(MOUNTS.read_text()):
+    sought = sought or any(name in os.environ for name in SOUGHT)
+    if sought and os.geteuid() != 0 and is_hidden(MOUNTS.read_text()):
         return
     library = ctypes.CDLL(None, use_errno=True)
     if library.prctl(SET_DUMPABLE, 0, 0, 0, 0):

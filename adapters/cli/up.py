@@ -45,7 +45,7 @@ def up(
     Prints ``ready: <url>`` on standard output when requests are served. What is not given is taken
     from the variables ``PREFECT_PHANTOM_*``.
     """
-    become_undumpable()
+    become_undumpable(sought=True)  # by who starts another `up` on this home
     given: dict[str, Any] = {
         "home": home,
         "host": host,

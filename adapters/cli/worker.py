@@ -27,7 +27,7 @@ app = App(name="worker", help="Run playbooks; settings come from the environment
 @app.default
 def worker() -> None:
     """Run playbooks; settings come from the environment."""
-    become_undumpable()
+    become_undumpable(sought=True)  # by another worker of this name
     never_wait_for_output()
     log_to_stderr()
     descriptors.raise_limit()

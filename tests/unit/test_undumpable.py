@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +81,48 @@ def test_nobody_of_the_same_user_looks_into_it_and_its_marks_are_known(tmp_path:
         "marks": [True, True],
         "own": True,
     }
+
+
+HIDES = """
+import subprocess
+from pathlib import Path
+from adapters.private_program import command
+
+def is_seen(marks):
+    program = subprocess.Popen(
+        command(marks, "waits"), env={"PYTHONPATH": FOLDER, **marks},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )
+    program.stdout.readline()
+    seen = Path(f"/proc/{program.pid}").exists()
+    program.stdin.close()
+    return seen
+
+print(is_seen({}), is_seen({"PREFECT_PHANTOM_PART": "gateway"}),
+      is_seen({"PREFECT_PHANTOM_STARTED_BY": "a worker"}))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount /proc")
+@pytest.mark.attack(
+    "a process that reads environment and memory of a gateway, where /proc is mounted with hidepid,"
+    " as the same user",
+    "it is not even seen; only workers, and parts of one `up`, see each other",
+)
+def test_where_proc_hides_processes_only_those_that_are_sought_stay_open(tmp_path: Path) -> None:
+    (tmp_path / "waits.py").write_text("import sys\nprint(flush=True)\nsys.stdin.read()\n")
+    script = f"FOLDER = {str(tmp_path)!r}\n{HIDES}"
+    # Root's group is spared by default.
+    remount = 'mount -o remount,hidepid=2,gid=65533 /proc; exec "$@"'
+    apart = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-ec", remount, "sh"]
+    done = subprocess.run(
+        [*apart, *unprivileged(), sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["False", "True", "True"]
 
 
 @pytest.mark.parametrize(
