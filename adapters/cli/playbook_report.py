@@ -15,7 +15,9 @@ from pydantic import ValidationError
 from adapters.cli.connection import fail
 from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
 from adapters.prefect.playbook_reports import CannotFindPlaybooks, Report, find, find_app_secrets
+from adapters.private_program import forget_secrets
 from adapters.settings import Settings
+from flows.undumpable import become_undumpable
 from flows.visible import one_line
 
 
@@ -32,11 +34,13 @@ def report(
     PREFECT_PHANTOM_RUNTIME_URL and PREFECT_PHANTOM_RUNTIME_KEY, as for a worker. Exit code 1 when a
     file does not import.
     """
+    become_undumpable()
     given: dict[str, Any] = {} if playbooks is None else {"playbooks": playbooks}
     try:
         settings = Settings(**given)
     except ValidationError as error:
         fail(str(error))
+    forget_secrets()
     if not settings.runtime_url or not settings.runtime_key:
         fail("PREFECT_PHANTOM_RUNTIME_URL and PREFECT_PHANTOM_RUNTIME_KEY must be set")
     for folder in settings.playbooks:
