@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
-import os
 import pickle
 import signal
 import sys
 
 from adapters.errors import BadBody
+from adapters.niceness import give_way
 
 SIZE_BYTES = 8
 NICENESS = 5
@@ -20,7 +20,7 @@ def main() -> None:
     # It ends with the process that started it, not with a signal to their group.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    os.nice(NICENESS)
+    give_way(NICENESS)
     gc.disable()  # nothing that is parsed refers to itself
     calls, answers = sys.stdin.buffer, sys.stdout.buffer
     while size := int.from_bytes(calls.read(SIZE_BYTES), "big"):

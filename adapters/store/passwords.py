@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import os
 import secrets
-import threading
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 from adapters.fair_semaphore import FairSemaphore
+from adapters.niceness import give_way
 
 REMEMBER_SECONDS = 60.0
 """How long a right password is accepted without computing argon2 again (our decision)."""
@@ -30,15 +28,9 @@ LESSER_PRIORITY = 10
 _hasher = PasswordHasher()
 
 
-def _give_way() -> None:
-    # A service may be kept from it (systemd's @resources), and then computes as it is.
-    with suppress(OSError):
-        thread = threading.get_native_id()
-        nice = os.getpriority(os.PRIO_PROCESS, thread) + LESSER_PRIORITY
-        os.setpriority(os.PRIO_PROCESS, thread, nice)  # the kernel's most is 19
-
-
-_threads = ThreadPoolExecutor(VERIFICATIONS_AT_ONCE, "argon2", initializer=_give_way)
+_threads = ThreadPoolExecutor(
+    VERIFICATIONS_AT_ONCE, "argon2", initializer=give_way, initargs=(LESSER_PRIORITY,)
+)
 
 
 def hash_password(password: str) -> str:
