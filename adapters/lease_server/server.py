@@ -21,6 +21,7 @@ from adapters.rest.connections import Connections
 from adapters.rest.listener import Listener
 from adapters.rest.runtime_leases import create_lease_application
 from adapters.settings import Settings
+from adapters.stop_signals import STOP_SIGNALS
 from adapters.store.database import Database
 
 DATABASE_CONNECTIONS = 2
@@ -32,7 +33,7 @@ RESERVED_DESCRIPTORS = 50
 def main(descriptor: int) -> None:
     """Serve at the listening socket `descriptor`; the first line that is read says what for."""
     # It ends with the gateway and not before: until then there may be runs that end otherwise.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     never_wait_for_output()
     log_to_stderr()

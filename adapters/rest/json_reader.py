@@ -9,6 +9,7 @@ import sys
 
 from adapters.errors import BadBody
 from adapters.niceness import give_way
+from adapters.stop_signals import STOP_SIGNALS
 
 SIZE_BYTES = 8
 NICENESS = 5
@@ -18,7 +19,7 @@ NICENESS = 5
 def main() -> None:
     """Carry out one call after the other: ``(function, arguments)``, ``(reason, answer)``."""
     # It ends with the process that started it, not with a signal to their group.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     give_way(NICENESS)
     gc.disable()  # nothing that is parsed refers to itself

@@ -170,7 +170,7 @@ def say(message: str) -> None:
 def main(descriptor: int) -> None:
     """Guard until the owner, at the other side of the socket `descriptor`, is gone."""
     # It ends when what it guards for does, and not before.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     connection = socket.socket(fileno=descriptor)
     with connection.makefile("rb", buffering=0) as lines:

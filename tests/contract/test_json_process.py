@@ -12,6 +12,7 @@ from adapters.errors import BadBody, Unavailable
 from adapters.rest import body
 from adapters.rest.json_process import JsonProcess
 from adapters.rest.runtime_message import RuntimeMessage
+from adapters.stop_signals import STOP_SIGNALS
 from tests.contract.test_runtime import action_end, action_start
 from tests.runtime_key import KEY
 
@@ -66,6 +67,15 @@ async def test_a_process_that_ended_is_replaced(process):
     with pytest.raises(Unavailable):
         await process.call(1, body.parse_object, b"{}", 2)
     assert await process.call(1, body.parse_object, b"{}", 2) == {}
+
+
+async def test_signals_to_all_of_a_terminal_do_not_end_the_process(process):
+    await process.call(1, body.parse_object, b"{}", 2)
+    first = process._process
+    for number in STOP_SIGNALS:
+        first.send_signal(number)
+    assert await process.call(1, body.parse_object, b"{}", 2) == {}
+    assert process._process is first
 
 
 async def test_a_process_that_had_much_to_parse_is_replaced(process, monkeypatch):

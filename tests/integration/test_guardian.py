@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from adapters.stop_signals import STOP_SIGNALS
 from flows.guardian import PROGRAM
 from flows.guardian.lease import Lease
 from flows.guardian.process_tree import FLOW_RUN
@@ -178,6 +179,16 @@ def test_a_guardian_answers_signs_of_life(guard):
     guarded = guard()
     guarded.tell({"ping": 7})
     assert json.loads(guarded.connection.recv(100)) == {"pong": 7}
+
+
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+def test_a_guardian_ends_by_no_signal_that_means_stop(guard, number):
+    guarded = guard()
+    guarded.tell({"ping": 1})
+    guarded.connection.recv(100)
+    guarded.process.send_signal(number)
+    guarded.tell({"ping": 2})
+    assert json.loads(guarded.connection.recv(100)) == {"pong": 2}
 
 
 def test_with_the_end_of_its_owner_the_run_and_all_it_started_end(gateway, guard, owner, run):

@@ -6,7 +6,6 @@ import asyncio
 import http.client
 import os
 import resource
-import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from sqlalchemy import text
 from adapters.lease_server.process import LeaseProcess
 from adapters.lease_server.server import MOST_CONNECTIONS
 from adapters.settings import Settings
+from adapters.stop_signals import STOP_SIGNALS
 from flows.guardian.lease import Lease, Lost, Unreachable
 from tests.runtime_key import KEY
 
@@ -194,19 +194,23 @@ async def test_without_a_database_a_guardian_hears_that_and_no_run_is_lost(datab
             await asyncio.to_thread(lease.renew, [])
 
 
-def test_it_ends_with_its_gateway_whatever_that_died_of(database):
+async def test_it_ends_with_its_gateway_whatever_that_died_of(database):
     url = database.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-c", OWNER, url, KEY]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as owner:
+    owner = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", OWNER, url, KEY), stdout=asyncio.subprocess.PIPE
+    )
+    try:
         assert owner.stdout is not None
-        port = int(owner.stdout.readline())
-        renew(port, "w1", [])
+        port = int(await owner.stdout.readline())
+        await asyncio.to_thread(renew, port, "w1", [])
         (process,) = psutil.Process(owner.pid).children()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in STOP_SIGNALS:
             process.send_signal(number)
-        renew(port, "w1", [])
+        await asyncio.to_thread(renew, port, "w1", [])
         assert process.is_running()
+    finally:
         owner.kill()
+        await owner.wait()
     gone, _ = psutil.wait_procs([process], PATIENCE_SECONDS)
     assert gone
 
