@@ -26,6 +26,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 from flows.asset import AssetName
 from flows.container import Artifact, Container
 from flows.log import Line
+from flows.machine import machine
 from flows.plain import plain
 from flows.record import recordable
 from flows.recorder import StartedAction
@@ -134,6 +135,7 @@ class Attempt:
                 "hostname": socket.gethostname(),
                 "process_id": process.pid,
                 "process_start": process.create_time(),
+                "machine": machine(),
                 **({} if former_id is None else {"former_id": former_id}),
             },
         )

@@ -26,6 +26,7 @@
     │   ├── DuplicateContainer  DuplicateArtifact
     │   └── AlreadyFinished  RunsRefer
     ├── KeyReused                an Idempotency-Key came with two different requests
+    ├── NameNotHeld              who speaks as a worker is another one (runtime API only)
     ├── NameTaken                a second worker of one name (runtime API only)
     ├── Unavailable              the database does not answer
     │   └── PrefectUnavailable  AppsUnknown  PlaybookStays   nor Prefect, where it is needed
@@ -104,6 +105,7 @@ from adapters.errors.state import (
     AlreadyFinished,
     AppsUnknown,
     KeyReused,
+    NameNotHeld,
     NameTaken,
     NotReady,
     OtherFlowRun,
@@ -141,6 +143,7 @@ __all__ = [
     "KeyReused",
     "LastAdministrator",
     "MethodNotAllowed",
+    "NameNotHeld",
     "NameTaken",
     "NoSuchPage",
     "NoneWorked",

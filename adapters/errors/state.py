@@ -57,6 +57,13 @@ class NameTaken(PhantomError):
         return self._told
 
 
+class NameNotHeld(PhantomError):
+    """Who speaks as the worker of this name is not that (HTTP 409, runtime API only)."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The name {name} is not held by the worker that says it has it")
+
+
 class Unavailable(PhantomError):
     """The database does not answer (HTTP 503). Nothing was accepted, unless it is uncertain."""
 

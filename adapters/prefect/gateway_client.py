@@ -47,17 +47,20 @@ class GatewayClient:
             trust_env=False,
         )
 
-    async def started(self) -> None:
-        """Nothing that this worker's name held before is alive. Waits for the gateway to answer."""
-        await self._post("started", patience=120)
+    async def started(self, holder: str) -> None:
+        """Nothing of what this worker's name held before is alive on its machine.
 
-    async def stopping(self) -> None:
-        """The runs of this worker are about to be stopped."""
-        await self._post("stopping", patience=3)
+        `holder` is who has the name, as it said to `hold`. Waits for the gateway to answer.
+        """
+        await self._post("started", {"holder": holder}, patience=120)
 
-    async def stopped(self) -> None:
-        """The processes of all runs of this worker have ended."""
-        await self._post("stopped", patience=3)
+    async def stopping(self, holder: str) -> None:
+        """The runs of this worker, whose name `holder` has, are about to be stopped."""
+        await self._post("stopping", {"holder": holder}, patience=3)
+
+    async def stopped(self, holder: str) -> None:
+        """The processes of all runs of this worker, whose name `holder` has, have ended."""
+        await self._post("stopped", {"holder": holder}, patience=3)
 
     async def exited(
         self, flow_run_id: UUID, process_id: int, code: int, *, completed: bool

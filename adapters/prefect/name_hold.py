@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import socket
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -14,6 +13,7 @@ import httpx
 from adapters.outage import Outage
 from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
 from flows.guardian import process_tree
+from flows.machine import machine
 
 PATIENCE_SECONDS = 120.0
 """How long a start waits for the gateway."""
@@ -26,8 +26,10 @@ class NameHold:
 
     def __init__(self, gateway: GatewayClient) -> None:
         self._gateway = gateway
+        self.holder = str(uuid4())
+        """Who has the name, when it is ours."""
         self._holder: dict[str, str | int] = {
-            "holder": str(uuid4()),
+            "holder": self.holder,
             "hostname": socket.gethostname(),
             "process_id": os.getpid(),
             "process": _process(os.getpid()),
@@ -93,7 +95,7 @@ class NameHold:
         other = refused.fields
         if "holder" not in other:
             raise refused
-        if _machine(str(other["process"])) == _machine(_process(os.getpid())):
+        if str(other["process"]).startswith(f"{machine()} "):
             if _lives(int(other["process_id"]), other["process"]):
                 raise refused
             return str(other["holder"])
@@ -111,9 +113,7 @@ def _process(process_id: int) -> str:
     process = process_tree.read(process_id)
     if process is None or process.state in "ZX":
         return ""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    # The numbers of processes are those of a container.
-    return f"{boot} {Path('/proc/self/ns/pid').readlink()} {process_id} {process.start}"
+    return f"{machine()} {process_id} {process.start}"
 
 
 def _lives(process_id: int, process: object) -> bool:
@@ -126,7 +126,3 @@ def _lives(process_id: int, process: object) -> bool:
     except PermissionError:  # another user's, which is hidden from us (hidepid)
         return True
     return False
-
-
-def _machine(process: str) -> list[str]:
-    return process.split()[:2]

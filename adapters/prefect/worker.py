@@ -117,7 +117,7 @@ class Worker:
         """Take the place of whoever had the name, and wait until gateway and Prefect answer."""
         await self._hold.take()
         await self._kill(list(self._processes()))
-        await self.gateway.started()
+        await self.gateway.started(self._hold.holder)
         async with get_client() as client:
             await prefect_dependency(client, logger).find()
 
@@ -151,13 +151,13 @@ class Worker:
         try:
             if runs:
                 try:
-                    await self.gateway.stopping()
+                    await self.gateway.stopping(self._hold.holder)
                 finally:
                     # Also when no gateway is left to be told: nothing of this worker stays behind.
                     _signal_groups(runs, signal.SIGTERM)
                     await _wait(runs, self.settings.grace_seconds)
                     await self._kill([p for p in self._processes() if p.pid != program.pid])
-                await self.gateway.stopped()
+                await self.gateway.stopped(self._hold.holder)
         finally:
             program.kill()
 

@@ -83,6 +83,7 @@ class _Claim(_Message):
     hostname: str
     process_id: int = Field(ge=0, lt=2**31)
     process_start: float
+    machine: str | None = None
     former_id: int | None = Field(default=None, ge=0, lt=2**63)
 
 
@@ -103,6 +104,10 @@ class _Exited(_Message):
     process_id: int
     code: int
     completed: bool = False
+
+
+class _Holder(_Message):
+    holder: UUID
 
 
 class _Refused(_Message):
@@ -272,14 +277,22 @@ async def _log(request: Request) -> Response:
     return answer({})
 
 
+async def _of_holder(request: Request) -> tuple[str, str]:
+    """The name of the worker that asks, which has to have it, and the machine that it is on."""
+    message = await _read(request, _Holder)
+    name = request.path_params["name"]
+    return name, await worker_names.machine_of(request.app.state.database, name, message.holder)
+
+
 async def _worker_started(request: Request) -> Response:
-    """A worker begins; whatever its name held before is dead, since it ended the leftovers."""
+    """A worker begins; what its name held before on its machine is dead: it ended the leftovers."""
     database: Database = request.app.state.database
+    name, machine = await _of_holder(request)
     await workers.forget_old(database)
     await worker_names.forget_old(database)
-    await playbook_reports.expect(database, request.path_params["name"])
+    await playbook_reports.expect(database, name)
     ended = await leases.end_held_by(
-        database, request.path_params["name"], reason=leases.WORKER_GONE, final=False
+        database, name, machine, reason=leases.WORKER_GONE, final=False
     )
     request.app.state.reconcile.notify()
     return answer({"ended": ended})
@@ -287,7 +300,7 @@ async def _worker_started(request: Request) -> Response:
 
 async def _worker_stopping(request: Request) -> Response:
     await unsettled_runs.note_worker_stopping(
-        request.app.state.database, request.path_params["name"]
+        request.app.state.database, *await _of_holder(request)
     )
     return answer({})
 
@@ -296,7 +309,7 @@ async def _worker_stopped(request: Request) -> Response:
     """A worker has ended the processes of all its runs."""
     ended = await leases.end_held_by(
         request.app.state.database,
-        request.path_params["name"],
+        *await _of_holder(request),
         reason=unsettled_runs.STOPPED,
         final=True,
     )

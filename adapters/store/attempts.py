@@ -71,6 +71,7 @@ class ClaimRequest:
     hostname: str
     process_id: int
     process_start: float
+    machine: str | None = None
     former_id: int | None = None
     copied: bool = False
 
@@ -156,6 +157,7 @@ async def _claim(
             hostname=request.hostname,
             process_id=request.process_id,
             process_start=request.process_start,
+            machine=request.machine,
             message="",
             update_time=func.now(),
         )

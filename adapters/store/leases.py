@@ -105,13 +105,17 @@ async def end_timed_out(database: Database) -> list[int]:
         return [row.id for row in overdue]
 
 
-async def end_held_by(database: Database, worker: str, *, reason: str, final: bool) -> list[int]:
-    """End every run that `worker` held; its processes are known to be gone.
+async def end_held_by(
+    database: Database, worker: str, machine: str, *, reason: str, final: bool
+) -> list[int]:
+    """End every run that `worker` held on `machine`; its processes are known to be gone.
 
-    Restartable ones are started again, unless it is `final`.
+    Restartable ones are started again, unless it is `final`. What a worker of that name holds on
+    another machine lives until its lease is over, since nobody here can see its processes.
     """
+    query = _held().where(runs.c.worker == worker, runs.c.machine == machine)
     async with database.begin() as connection:
-        held = (await connection.execute(_held().where(runs.c.worker == worker))).all()
+        held = (await connection.execute(query)).all()
         for row in held:
             await end_or_restart(connection, row, reason, final=final)
         return [row.id for row in held]
@@ -148,6 +152,7 @@ async def end_or_restart(
                 hostname=None,
                 process_id=None,
                 process_start=None,
+                machine=None,
                 restarting=True,
                 update_time=func.now(),
             )

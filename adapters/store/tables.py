@@ -224,6 +224,7 @@ playbook_runs = Table(
     Column("hostname", Text),
     Column("process_id", Integer),
     Column("process_start", Float),
+    Column("machine", Text),
     # What its caller, or the gateway, calls the request.
     Column("request_id", Text),
     # W3C trace context of its acceptance, where spans are sent.

@@ -146,12 +146,17 @@ async def settle(database: Database, playbook_run_id: int) -> None:
         )
 
 
-async def note_worker_stopping(database: Database, worker: str) -> None:
-    """The worker is about to stop its runs: should one die of it, the reason is already there."""
+async def note_worker_stopping(database: Database, worker: str, machine: str) -> None:
+    """The worker is about to stop its runs on `machine`; the reason is there before one dies."""
     async with database.begin() as connection:
         await connection.execute(
             update(runs)
-            .where(runs.c.worker == worker, runs.c.claim_id.is_not(None), runs.c.end_time.is_(None))
+            .where(
+                runs.c.worker == worker,
+                runs.c.machine == machine,
+                runs.c.claim_id.is_not(None),
+                runs.c.end_time.is_(None),
+            )
             .values(message=STOPPED)
         )
 

@@ -14,6 +14,7 @@ from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.errors import NameNotHeld
 from adapters.store.database import Database
 from adapters.store.worker_tables import worker_names as names
 from adapters.store.workers import FORGOTTEN
@@ -32,7 +33,7 @@ class Holder:
     hostname: str
     process_id: int
     process: str
-    """Which one it is among all that have had its number, on which machine."""
+    """Its machine, its number, and when it began: which one it is of all that had its number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,21 @@ async def take(
         found = (await transaction.execute(noting.returning(*fields, names.c.held_until))).one()
     *holder, held_until = found
     return Holder(**dict(zip(Holder.__dataclass_fields__, holder, strict=True))), held_until
+
+
+async def machine_of(database: Database, name: str, holder: UUID) -> str:
+    """The machine of the process that has `name`.
+
+    Also where no gateway renews it just now: it is `holder`'s until another one takes it.
+
+    Raises `NameNotHeld`: that is not `holder`.
+    """
+    query = select(names.c.process).where(names.c.name == name, names.c.holder == holder)
+    async with database.read() as connection:
+        process = await connection.scalar(query)
+    if process is None:
+        raise NameNotHeld(name)
+    return " ".join(process.split()[:2])
 
 
 async def renew(database: Database, name: str, connection: UUID) -> bool:

@@ -28,11 +28,12 @@ from adapters.rest.listener import Listener
 from adapters.rest.runtime import create_runtime_application
 from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store import accounts, tokens, users
+from adapters.store import accounts, tokens, users, worker_names
 from adapters.store.accounts import Changes
 from adapters.store.database import Database
 from adapters.store.notices import Notices
 from adapters.store.tables import playbook_runs, playbooks
+from adapters.store.worker_names import Holder
 from tests.runtime_key import KEY
 
 PASSWORD = "changeme"
@@ -389,6 +390,19 @@ async def hand_over(start, change):
         }  # fmt: skip
 
     return hand_over
+
+
+@pytest.fixture
+def holder(database):
+    """Has a new process on a machine take the name of a worker; returns who has it then."""
+
+    async def holder(name: str, machine: str) -> dict[str, str]:
+        wanted = Holder(holder=uuid4(), hostname="h", process_id=1, process=f"{machine} 1 1")
+        await worker_names.take(database, name, wanted, connection := uuid4(), dead=None)
+        await worker_names.give_back(database, name, connection)
+        return {"holder": str(wanted.holder)}
+
+    return holder
 
 
 @pytest.fixture

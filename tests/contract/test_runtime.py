@@ -243,13 +243,14 @@ async def test_an_action_without_its_asset_is_refused_and_not_recorded(
 
 
 async def test_what_a_stopped_worker_held_ends_and_wakes_the_reconciler(
-    ask, hand_over, read, reconcile
+    ask, hand_over, read, reconcile, holder
 ):
-    message = await hand_over() | {"worker": "w one"}
+    message = await hand_over() | {"worker": "w one", "machine": "boot pid"}
     await ask("claim", KEY, message)
-    await ask("workers/w%20one/stopping", KEY)
+    own = await holder("w one", "boot pid")
+    await ask("workers/w%20one/stopping", KEY, own)
     await reconcile.wait(0)
-    answer = await ask("workers/w%20one/stopped", KEY)
+    answer = await ask("workers/w%20one/stopped", KEY, own)
     assert answer.json() == {"ended": [message["playbook_run_id"]]}
     assert await reconcile.wait(0)
     run = await read(message["playbook_run_id"])
@@ -257,6 +258,42 @@ async def test_what_a_stopped_worker_held_ends_and_wakes_the_reconciler(
         "failed",
         "Stopped with the system",
     )
+
+
+@pytest.mark.parametrize("events", [["started"], ["stopping", "stopped"]], ids=str)
+async def test_what_a_worker_of_the_name_holds_on_another_machine_is_left_to_its_lease(
+    ask, hand_over, read, holder, events
+):
+    machines = ["boot one", "boot two", None]
+    there, here, unknown = [
+        await hand_over() | {"worker": "moved", "machine": machine} for machine in machines
+    ]
+    for message in (there, here, unknown):
+        assert (await ask("claim", KEY, message)).status_code == 200
+    own = await holder("moved", "boot two")
+    answers = [await ask(f"workers/moved/{event}", KEY, own) for event in events]
+    assert answers[-1].json() == {"ended": [here["playbook_run_id"]]}
+    for message in (there, unknown):
+        run = await read(message["playbook_run_id"])
+        assert (run["status"], json.loads(run["message"])["message"]) == ("running", "")
+
+
+@pytest.mark.parametrize("event", ["started", "stopping", "stopped"])
+@pytest.mark.attack(
+    "a worker that has lost its name, or that never asked for one, says that its runs are gone",
+    "refused; the runs of the worker that has the name go on",
+)
+async def test_who_does_not_hold_a_name_ends_no_run_of_who_does(
+    ask, hand_over, read, holder, event
+):
+    message = await hand_over() | {"worker": "mine", "machine": "boot pid"}
+    await ask("claim", KEY, message)
+    earlier = await holder("mine", "boot pid")
+    await holder("mine", "boot pid")
+    assert (await ask(f"workers/mine/{event}", KEY, earlier)).status_code == 409
+    assert (await ask(f"workers/mine/{event}", KEY, {})).status_code == 400
+    run = await read(message["playbook_run_id"])
+    assert (run["status"], json.loads(run["message"])["message"]) == ("running", "")
 
 
 async def test_only_a_cancelled_run_may_not_go_on(ask, hand_over, client):

@@ -221,9 +221,9 @@ async def test_a_worker_is_told_which_runs_to_leave_to_others(
 
 
 async def test_a_worker_that_begins_leaves_runs_to_others_until_it_has_reported(
-    ask: Ask, database: Database, hunt: playbooks.Playbook, report, shelf
+    ask: Ask, database: Database, hunt: playbooks.Playbook, report, shelf, holder
 ) -> None:
-    await ask("workers/three/started", KEY, {})
+    await ask("workers/three/started", KEY, await holder("three", "boot pid"))
     assert await playbook_reports.lacking(database, hunt.id) == {"one", "three"}
     assert await shelf() == {"hunt": "d2"}
     await report("three", "d2", playbook("hunt"))

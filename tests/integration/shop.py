@@ -45,7 +45,7 @@ class Shop:
             ClaimRequest(
                 claim_id=uuid4(), flow_run_id=uuid4(), deployment_id=None, playbook="hunt",
                 playbook_run_id=None, container_id=self.container_id, scope="all", inputs=None,
-                worker="w1", hostname="h", process_id=7, process_start=1.5,
+                worker="w1", hostname="h", process_id=7, process_start=1.5, machine="m",
             ),
             **fields,
         )  # fmt: skip

@@ -57,7 +57,9 @@ async def test_every_open_run_of_a_worker_that_is_gone_ends(shop):
     other = await claim("other")
     await attempts.end(shop.database, ended.token, "success", "")
     await shop.cancel(cancelled.playbook_run_id)
-    gone = await leases.end_held_by(shop.database, worker, reason=leases.WORKER_GONE, final=False)
+    gone = await leases.end_held_by(
+        shop.database, worker, "m", reason=leases.WORKER_GONE, final=False
+    )
     assert sorted(gone) == [held.playbook_run_id, cancelled.playbook_run_id]
     row = await shop.read(held.playbook_run_id)
     assert (row.status, row.message, row.settled) == ("failed", leases.WORKER_GONE, False)
@@ -72,10 +74,10 @@ async def test_stopped_with_the_system_outranks_the_crash_that_follows_from_it(s
     worker = uuid4().hex
     claim = await shop.claim(replace(await shop.hand_over(), worker=worker))
     run_id = claim.playbook_run_id
-    await unsettled.note_worker_stopping(shop.database, worker)
+    await unsettled.note_worker_stopping(shop.database, worker, "m")
     assert (await shop.read(run_id)).status == "running"
     if seen_by == "worker":
-        await leases.end_held_by(shop.database, worker, reason="The process died", final=True)
+        await leases.end_held_by(shop.database, worker, "m", reason="The process died", final=True)
     else:
         (run,) = await unsettled.read_page(shop.database, after=run_id - 1, limit=1)
         await unsettled.end(shop.database, run, "failed", "The process died", settled=True)
@@ -86,7 +88,7 @@ async def test_stopped_with_the_system_outranks_the_crash_that_follows_from_it(s
 async def test_a_run_that_succeeds_while_its_worker_stops_says_nothing_of_it(shop):
     worker = uuid4().hex
     claim = await shop.claim(replace(await shop.hand_over(), worker=worker))
-    await unsettled.note_worker_stopping(shop.database, worker)
+    await unsettled.note_worker_stopping(shop.database, worker, "m")
     await attempts.end(shop.database, claim.token, "success", "")
     row = await shop.read(claim.playbook_run_id)
     assert (row.status, row.message) == ("success", "")

@@ -53,7 +53,7 @@ async def test_what_an_attempt_held_is_left_when_another_begins(
 
 async def test_an_attempt_that_is_over_holds_nothing_new(shop: Shop) -> None:
     claim = await shop.claim()
-    await leases.end_held_by(shop.database, "w1", reason="gone", final=True)
+    await leases.end_held_by(shop.database, "w1", "m", reason="gone", final=True)
     with pytest.raises(Superseded):
         await held_slots.note(shop.database, claim.token, [uuid4()])
     assert await of(shop, claim.playbook_run_id) == []

@@ -131,7 +131,7 @@ async def test_a_run_that_costs_every_worker_its_life_is_not_started_for_ever(sh
 async def test_a_stop_of_the_system_starts_nothing_again(shop):
     worker = uuid4().hex
     claim = await shop.claim(replace(await shop.hand_over(), worker=worker))
-    await leases.end_held_by(shop.database, worker, reason=unsettled_runs.STOPPED, final=True)
+    await leases.end_held_by(shop.database, worker, "m", reason=unsettled_runs.STOPPED, final=True)
     row = await shop.read(claim.playbook_run_id)
     assert (row.status, row.message) == ("failed", unsettled_runs.STOPPED)
 

@@ -193,7 +193,7 @@ ROUND = {
     "runs that wait too long": partial(overdue_runs.end_overdue, hours=100_000),
     "leases that are over": leases.end_expired,
     "runs of a worker that has gone": partial(
-        leases.end_held_by, worker="gone", reason="", final=True
+        leases.end_held_by, worker="gone", machine="m", reason="", final=True
     ),
     "keys that are old": idempotency_keys.delete_old,
     "measures": measures.read,

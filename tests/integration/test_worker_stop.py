@@ -61,7 +61,7 @@ async def test_a_worker_that_waits_for_prefect_says_so_and_stops_when_told(
 ) -> None:
     worker = Worker(Settings(runtime_url=nowhere, runtime_key="key", worker_name="alone"))
 
-    async def answer() -> None:
+    async def answer(*_: str) -> None:
         pass
 
     monkeypatch.setattr(worker._hold, "take", answer)

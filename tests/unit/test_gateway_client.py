@@ -45,7 +45,7 @@ async def test_a_wrong_key_is_said_at_once_and_not_sent_again(
 ) -> None:
     gateway.answers = [httpx.Response(401, json={"failed": True, "message": "no"})]
     with pytest.raises(GatewayRefused, match="PREFECT_PHANTOM_RUNTIME_KEY must be the same"):
-        await client.started()
+        await client.started("holder")
     with pytest.raises(GatewayRefused):
         async for _ in client.hints("phantom"):
             pass
@@ -56,7 +56,7 @@ async def test_a_wrong_key_is_said_at_once_and_not_sent_again(
 async def test_no_refusal_is_sent_again(gateway: Gateway, client: GatewayClient, code: int) -> None:
     gateway.answers = [httpx.Response(code, text="<html>")]
     with pytest.raises(GatewayRefused, match=f"HTTP {code}"):
-        await client.started()
+        await client.started("holder")
     assert gateway.asked == 1
 
 
@@ -65,5 +65,5 @@ async def test_what_asks_to_come_later_is_sent_again(
 ) -> None:
     later = httpx.Response(429, headers={"retry-after": "0"}, json={})
     gateway.answers = [later, httpx.Response(503, json={}), httpx.Response(200, json={})]
-    await client.started()
+    await client.started("holder")
     assert gateway.asked == 3
