@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 
 from adapters import descriptors
 from adapters.cli.connection import fail
+from adapters.first_process import leave_first_process
 from adapters.log import log_to_stderr
 from adapters.output import never_wait_for_output
 from adapters.prefect.job_templates import PoolType, WorkerMissing, job_template
@@ -28,6 +29,7 @@ app = App(name="worker", help="Run playbooks; settings come from the environment
 def worker() -> None:
     """Run playbooks; settings come from the environment."""
     become_undumpable(sought=True)  # by another worker of this name
+    leave_first_process()
     never_wait_for_output()
     log_to_stderr()
     descriptors.raise_limit()

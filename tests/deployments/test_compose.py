@@ -125,6 +125,25 @@ def test_playbooks_are_the_workers_and_the_gateway_sees_none(compose: dict[str, 
     assert having == {"worker"}
 
 
+@pytest.mark.attack(
+    "a playbook in a container that looks for the runtime key in its first process",
+    "that is a worker, which is not dumpable: no init of Docker's, no shell, no other container's",
+)
+def test_the_first_process_where_playbooks_are_is_the_worker(
+    compose: dict[str, Any], deployments: Path
+) -> None:
+    worker = compose["services"]["worker"]
+    assert worker["init"] is False
+    assert worker["command"] == ["prefect-phantom", "worker"]
+    assert {"entrypoint", "pid"}.isdisjoint(worker)
+    lines = (deployments / "Dockerfile").read_text().splitlines()
+    assert [line for line in lines if line.startswith("ENTRYPOINT")] == ["ENTRYPOINT []"]
+    values = yaml.safe_load((deployments / "helm" / "prefect-worker.yaml").read_text())["worker"]
+    assert [*values["command"], *values["args"]] == ["prefect-phantom", "worker"]
+    assert "shareProcessNamespace" not in (deployments / "helm" / "prefect-worker.yaml").read_text()
+    assert {"extraContainers", "initContainer"}.isdisjoint(values)
+
+
 def test_every_service_has_its_share_and_leaves_no_memory_on_a_disk(
     compose: dict[str, Any],
 ) -> None:
