@@ -17,15 +17,21 @@ from typing import Any
 from .guarded_run import GuardedRun, clock
 from .lease import Lease, Lost, Refused, Unreachable
 from .process_tree import LOOK_SECONDS, is_frozen
+from .question import Question
 
 RENEW_SECONDS = 10.0
 RETRY_SECONDS = 2.0
 REPORT_SECONDS = 60.0
 """How long the gateway is tried to be told of runs whose owner is gone."""
+LONGEST_LINE = 4096
+"""Of the log, in bytes: so much a pipe takes at once when it can be written to."""
 
 
 class Guardian:
-    """Guards the runs of one owner, until that is gone."""
+    """Guards the runs of one owner, until that is gone.
+
+    Nothing that its loop does may take long: it ends the runs whose lease is about to be over.
+    """
 
     def __init__(self, connection: socket.socket, orders: dict[str, Any]) -> None:
         self.connection = connection
@@ -33,6 +39,11 @@ class Guardian:
         self.lease = Lease(orders["url"], orders["key"], orders["worker"])
         self.runs: dict[str, GuardedRun] = {}
         self.renewal = 0.0
+        self.told = os.eventfd(0, os.EFD_CLOEXEC)
+        self.renewing: Question[set[str]] | None = None
+        self.renewed: dict[str, GuardedRun] = {}
+        """The runs that it is asked for at the moment."""
+        self.reports: list[Question[None]] = []
         self.rest = b""
 
     def guard(self) -> None:
@@ -44,12 +55,14 @@ class Guardian:
                     selector.register(os.pidfd_open(process_id), selectors.EVENT_READ, data="gone")
                 except ProcessLookupError:
                     return self.finish()
+            selector.register(self.told, selectors.EVENT_READ, data="told")
             while True:
-                events = selector.select(self.next_look())
-                if any(key.data == "gone" for key, _ in events) or (events and not self.listen()):
+                happened = {key.data for key, _ in selector.select(self.next_look())}
+                if "told" in happened:
+                    os.eventfd_read(self.told)
+                if "gone" in happened or ("owner" in happened and not self.listen()):
                     return self.finish()
-                if self.runs:
-                    self.look()
+                self.look()
 
     def next_look(self) -> float | None:
         """How long nothing has to be done; None when there is nothing to guard."""
@@ -57,7 +70,8 @@ class Guardian:
             return LOOK_SECONDS
         if not self.runs:
             return None
-        first = min(self.renewal, *(run.end for run in self.runs.values()))
+        renewal = self.renewal if self.renewing is None else self.renewing.deadline
+        first = min(renewal, *(run.end for run in self.runs.values()))
         return max(0.0, first - clock())
 
     def listen(self) -> bool:
@@ -89,8 +103,12 @@ class Guardian:
 
     def look(self) -> None:
         """Renew the lease when it is time, and end what may not go on."""
-        if clock() >= self.renewal:
-            self.renewal = clock() + (RENEW_SECONDS if self.renew() else RETRY_SECONDS)
+        if self.renewing is not None and self.renewing.is_over():
+            again = RENEW_SECONDS if self.end_renewal(self.renewing) else RETRY_SECONDS
+            self.renewal = self.renewing.asked + again
+            self.renewing = None
+        if self.runs and self.renewing is None and clock() >= self.renewal:
+            self.begin_renewal()
         for run in self.runs.values():
             if run.is_over():
                 run.begin_end()
@@ -100,12 +118,16 @@ class Guardian:
             for name in over:
                 del self.runs[name]
 
-    def renew(self) -> bool:
-        """Renew the lease of the runs whose process lives; False when it has to be tried again."""
-        sent = clock()
-        alive = [name for name, run in self.runs.items() if run.tree.is_alive()]
+    def begin_renewal(self) -> None:
+        """Ask for the lease of the runs whose process lives."""
+        self.renewed = {name: run for name, run in self.runs.items() if run.tree.is_alive()}
+        alive = list(self.renewed)
+        self.renewing = Question(lambda: self.lease.renew(alive), self.told)
+
+    def end_renewal(self, question: Question[set[str]]) -> bool:
+        """Do what the gateway has answered; False when it has to be asked again."""
         try:
-            stop = self.lease.renew(alive)
+            stop = question.answer()
         except Lost:
             # Nobody can end the runs in the database either while it does not answer.
             stop = set()
@@ -117,20 +139,25 @@ class Guardian:
             say(f"The lease was refused: {error}")
             return True
         frozen = any(is_frozen(process_id) for process_id in self.watched)
-        for name in alive:
-            run = self.runs[name]
-            run.renew(sent)
+        for name, run in self.renewed.items():
+            run.renew(question.asked)
             if name in stop:
                 run.refuse(at_once=frozen)
         return True
 
     def report(self, runs: dict[str, GuardedRun]) -> None:
         """Tell the gateway that the processes of these runs are gone, once."""
-        try:
-            self.lease.gone({name: run.process_id for name, run in runs.items()})
-        except (Unreachable, Refused) as error:
-            # Their lease runs out, which says the same later.
-            say(f"The end of runs was not reported: {error}")
+        gone = {name: run.process_id for name, run in runs.items()}
+
+        def tell() -> None:
+            try:
+                self.lease.gone(gone)
+            except (Unreachable, Refused) as error:
+                # Their lease runs out, which says the same later.
+                say(f"The end of runs was not reported: {error}")
+
+        self.reports = [report for report in self.reports if not report.is_over()]
+        self.reports.append(Question(tell, self.told))
 
     def finish(self) -> None:
         """End every run that is left, and tell the gateway until it has understood.
@@ -145,6 +172,8 @@ class Guardian:
             run.begin_end()
         for run in self.runs.values():
             run.wait_ended()
+        for report in self.reports:
+            report.wait()
         end = clock() + REPORT_SECONDS
         while living and clock() < end:
             try:
@@ -163,8 +192,11 @@ def say(message: str) -> None:
     if os.environ.get("PREFECT_PHANTOM_LOG_FORMAT") == "json":
         line = {"time": datetime.now(UTC).isoformat(), "level": "WARNING", "message": message}
         message = json.dumps({**line, "logger": "guardian", "process_id": os.getpid()})
-    with suppress(OSError):  # a log that cannot be written is no reason to leave the runs alone
-        print(message, file=sys.stderr, flush=True)
+    said = f"{message}\n".encode()[:LONGEST_LINE]
+    # A log that cannot be written, or that nobody reads, is no reason to leave the runs alone.
+    with suppress(OSError, ValueError):
+        if select.select([], [sys.stderr], [], 0)[1]:
+            os.write(sys.stderr.fileno(), said)
 
 
 def main(descriptor: int) -> None:

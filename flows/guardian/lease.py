@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import ssl
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
+
+from .address import Addresses
 
 LEASE_SECONDS = 60.0
 """How long the gateway lets a run go on without hearing of it."""
@@ -36,6 +40,7 @@ class Lease:
     def __init__(self, url: str, key: str, worker: str) -> None:
         self._runtime_url = url
         self._urls = [url]
+        self._addresses = Addresses()
         self._path = f"/runtime/workers/{quote(worker, safe='')}"
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
@@ -48,10 +53,14 @@ class Lease:
             Unreachable: the gateway does not answer.
         """
         answer = self._post("lease", {"flow_run_ids": flow_run_ids})
+        stop = answer.get("stop")
+        if not isinstance(stop, list):
+            message = f"{self._urls[0]} is no runtime API"
+            raise Unreachable(message)
         url = self._told(answer.get("lease") or {})
         if url not in self._urls:
             self._urls = [url, self._runtime_url]
-        return set(answer["stop"])
+        return set(stop)
 
     def gone(self, processes: dict[str, int]) -> None:
         """Tell that the process of each of these flow runs has ended.
@@ -90,11 +99,10 @@ class Lease:
 
     def _ask(self, url: str, what: str, body: dict[str, Any]) -> dict[str, Any]:
         server = urlsplit(url)
-        secure = server.scheme == "https"
-        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = kind(server.netloc, timeout=ANSWER_SECONDS)
+        connection = http.client.HTTPConnection(server.netloc)
         path = f"{server.path}{self._path}/{what}"
         try:
+            connection.sock = self._connect(server)
             connection.request("POST", path, json.dumps(body), self._headers)
             answer = connection.getresponse()
             text = answer.read().decode(errors="replace")
@@ -104,9 +112,21 @@ class Lease:
                 raise Refused(text)
             if answer.status != HTTPStatus.OK:
                 raise Unreachable(text)
-            content: dict[str, Any] = json.loads(text)
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            content: dict[str, Any] = dict(json.loads(text))
+        except (OSError, http.client.HTTPException, ValueError, TypeError) as error:
             raise Unreachable(f"{url}: {error!r}") from error
         finally:
             connection.close()
         return content
+
+    def _connect(self, server: SplitResult) -> socket.socket:
+        secure, host = server.scheme == "https", server.hostname or ""
+        port = server.port or (443 if secure else 80)
+        connection = self._addresses.connect(host, port, ANSWER_SECONDS)
+        if not secure:
+            return connection
+        try:
+            return ssl.create_default_context().wrap_socket(connection, server_hostname=host)
+        except BaseException:
+            connection.close()
+            raise

@@ -37,6 +37,18 @@ time.sleep(600)
 """
 
 
+# The system's look-up of names hangs, as it does without its server: at once, or after a few.
+LOOKUPS_HANG = """
+import socket, threading
+look_up, answered = socket.getaddrinfo, iter(range(%d))
+def hang(host, *rest, **options):
+    if host == "localhost" and next(answered, None) is None:
+        threading.Event().wait()
+    return look_up(host, *rest, **options)
+socket.getaddrinfo = hang
+"""
+
+
 class Gateway:
     """Answers renewals, and notes what it was asked."""
 
@@ -122,12 +134,13 @@ def owner() -> Iterator[subprocess.Popen[bytes]]:
 class Guarded:
     """A guardian, by its side of the socket."""
 
-    def __init__(self, gateway: Gateway, owner: int, run: int, **settings: float) -> None:
+    def __init__(self, url: str, owner: int, run: int, before: str = "", **settings: float) -> None:
         self.connection, theirs = socket.socketpair()
         parts = [
             "import sys; sys.path.insert(0, sys.argv[2])",
-            "from guardian import guardian, guarded_run",
-            f"for each in (guardian, guarded_run): vars(each).update({settings!r})",
+            "from guardian import address, guardian, guarded_run",
+            f"for each in (address, guardian, guarded_run): vars(each).update({settings!r})",
+            before,
             "guardian.main(int(sys.argv[1]))",
         ]
         with theirs:
@@ -136,7 +149,7 @@ class Guarded:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
-        self.tell({"url": gateway.url, "key": "key", "worker": "w 1", "watched": [owner]})
+        self.tell({"url": url, "key": "key", "worker": "w 1", "watched": [owner]})
         self.tell({"run": FLOW_RUN_ID, "process_id": run, "grace_seconds": 0.2})
 
     def tell(self, order: dict[str, Any]) -> None:
@@ -149,8 +162,8 @@ def guard(
 ) -> Iterator[Callable[..., Guarded]]:
     guarded: list[Guarded] = []
 
-    def start(**settings: float) -> Guarded:
-        guarded.append(Guarded(gateway, owner.pid, run[0], **settings))
+    def start(url: str = gateway.url, **settings: Any) -> Guarded:
+        guarded.append(Guarded(url, owner.pid, run[0], **settings))
         return guarded[-1]
 
     yield start
@@ -226,6 +239,24 @@ def test_a_run_whose_lease_cannot_be_renewed_ends_before_it_is_over(gateway, gua
     gateway.status = 500
     guard(RENEW_SECONDS=0.05, RETRY_SECONDS=0.05, LEASE_SECONDS=6.0)
     gone(*run)
+
+
+def test_a_run_ends_before_its_lease_is_over_although_the_look_up_of_names_hangs(
+    gateway, guard, run
+):
+    by_name = gateway.url.replace("127.0.0.1", "localhost")
+    guard(by_name, before=LOOKUPS_HANG % 0, LEASE_SECONDS=6.0)
+    gone(*run)
+    assert not gateway.asked
+
+
+def test_a_lease_is_renewed_at_the_address_that_was_known_while_the_look_up_of_names_hangs(
+    gateway, guard, run
+):
+    by_name = gateway.url.replace("127.0.0.1", "localhost")
+    guard(by_name, before=LOOKUPS_HANG % 1, RENEW_SECONDS=0.05, LOOKUP_SECONDS=0.05)
+    gateway.wait(lambda *_: len(gateway.asked) > 5)
+    assert is_alive(run[0])
 
 
 def test_while_the_database_does_not_answer_no_lease_is_lost(gateway, guard, run):

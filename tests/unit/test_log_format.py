@@ -94,9 +94,9 @@ def test_an_exception_is_in_its_line(stream: io.StringIO) -> None:
     assert line["exception"].endswith("SystemExit: over")
 
 
-def test_the_guardian_writes_such_lines_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_guardian_writes_such_lines_too(capfd: pytest.CaptureFixture[str]) -> None:
     say("The lease was not renewed: it is late")
-    line = json.loads(capsys.readouterr().err)
+    line = json.loads(capfd.readouterr().err)
     assert (line["logger"], line["level"]) == ("guardian", "WARNING")
     assert line["message"] == "The lease was not renewed: it is late"
 

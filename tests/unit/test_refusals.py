@@ -77,7 +77,11 @@ def test_a_guardian_that_is_refused_ends_the_runs_and_itself(refusing: str) -> N
         )
         guardian.runs["run"] = Run()  # type: ignore[assignment]
         # Not tried again before its time, which is when leases are renewed.
-        assert guardian.renew()
+        guardian.begin_renewal()
+        question = guardian.renewing
+        assert question
+        question.wait()
+        assert guardian.end_renewal(question)
         ours.close()
         guardian.finish()
 
