@@ -23,10 +23,10 @@ from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
 from adapters.prefect.name_hold import NameHold
 from adapters.prefect.outage import prefect_dependency
 from adapters.prefect.playbook_reports import PlaybookReports
+from adapters.prefect.program_output import ProgramOutput
 from adapters.private_program import command, secrets_apart
 from adapters.settings import Settings
 from adapters.stop_signals import stop_event
-from flows.visible import visible
 
 KILLED_SECONDS = 5.0
 POLL_SECONDS = {"phantom": "5", "process": "1"}
@@ -90,7 +90,7 @@ class Worker:
             )
         os.close(writer)
         started = asyncio.Event()
-        output = asyncio.create_task(_forward(reader, started))
+        output = ProgramOutput(reader, lambda line: started.set() if "started!" in line else None)
         ready = asyncio.create_task(self._say_ready(started))
         stopping = asyncio.create_task(stop.wait())
         orphaned = asyncio.create_task(self.orphaned.wait())
@@ -104,7 +104,7 @@ class Worker:
         elif not ended.done():
             await self._stop(program)
         await ended
-        output.cancel()
+        output.close()
         os.close(alive)
         os.close(ours)
         if lost.done():
@@ -215,20 +215,6 @@ def _signal_groups(processes: list[psutil.Process], number: signal.Signals) -> N
                 os.killpg(process.pid, number)
             else:
                 process.send_signal(number)
-
-
-async def _forward(descriptor: int, started: asyncio.Event) -> None:
-    """Pass the worker's output on, and set `started` once it polls."""
-    lines = asyncio.StreamReader()
-    with os.fdopen(descriptor, "rb") as pipe:
-        await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(lines), pipe
-        )
-        async for line in lines:
-            sys.stdout.write(visible(line.decode(errors="replace")))
-            if b"started!" in line:
-                started.set()
-            sys.stdout.flush()
 
 
 async def run_worker(settings: Settings) -> int:
