@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -29,6 +31,27 @@ START_SECONDS = 30
 def unprivileged() -> list[str]:
     """Words before a command that make root somebody else, to whom root's files belong."""
     return UNPRIVILEGED if os.geteuid() == 0 else []
+
+
+def reachable_interpreter() -> list[str]:
+    """Words before a command for which the interpreter lies where every user can read it.
+
+    Where only root can look, that folder is another one in a mount namespace of the command's own.
+    """
+    program = Path(sys.executable).resolve()
+    closed = [each for each in reversed(program.parents) if not each.stat().st_mode & 0o001]
+    if not closed:
+        return []
+    base, hidden = shlex.quote(sys.base_prefix), shlex.quote(str(closed[0]))
+    steps = [
+        "kept=$(mktemp -d)",
+        f"mount --bind {base} $kept",
+        f"mount -t tmpfs -o mode=755 none {hidden}",
+        f"mkdir -p {base}",
+        f"mount --move $kept {base}",
+        'exec "$@"',
+    ]
+    return ["unshare", "--mount", "sh", "-ec", "; ".join(steps), "sh"]
 
 
 def pytest_configure() -> None:

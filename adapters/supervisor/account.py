@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import os
 import pwd
-import subprocess
+import stat
 import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -17,7 +22,10 @@ from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.home import PRIVATE_FOLDER
 
 SETTING = "PREFECT_PHANTOM_WORKER_USER"
-LOOKS = "import os, sys; print(*(f for f in sys.argv[1:] if not os.access(f, os.R_OK | os.X_OK)))"
+OWN_FOLDER = Path(__file__).with_name("own_folder.py").read_text(encoding="utf-8")
+SECONDS = 30.0
+"""Longest time for what is done in folders before the worker is started."""
+KILL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +68,7 @@ class Account:
             user=entry.pw_uid,
             group=entry.pw_gid,
             groups=tuple(os.getgrouplist(name, entry.pw_gid)),
-            folder=settings.worker_home or Path(entry.pw_dir),
+            folder=(settings.worker_home or Path(entry.pw_dir)).expanduser().resolve(),
         )
 
     @property
@@ -78,55 +86,93 @@ class Account:
         """A copy of the installation's certificate, whose own place is closed to this user."""
         return self.folder / "certificate.pem"
 
-    def prepare(self, certificate: Path) -> None:
-        """Make the folders.
+    @contextmanager
+    def opened(self) -> Iterator[str]:
+        """Its folder as a path that goes on to mean it, whatever the user puts in its place.
+
+        Raises OSError when it is not the user's.
+        """
+        descriptor = os.open(self.folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            if os.fstat(descriptor).st_uid != self.user:
+                raise PermissionError(errno.EPERM, f"{self.folder} is not of {self.name}")
+            yield f"/proc/self/fd/{descriptor}"
+        finally:
+            os.close(descriptor)
+
+    async def prepare(self, certificate: Path) -> None:
+        """Make the folders, and the copy of `certificate`.
 
         Raises `CannotStart` when they cannot be made, or are somebody else's.
         """
+        self._make_folder()
+        paths = [self.folder, self.certificate, self.prefect, self.temporary]
+        content = await asyncio.to_thread(certificate.read_bytes)
+        if wrong := await self._do("make", *paths, given=content):
+            raise CannotStart(
+                f"The user {self.name} {wrong}: name another folder in PREFECT_PHANTOM_WORKER_HOME"
+            )
+
+    def _make_folder(self) -> None:
+        """Make it where the user cannot, and can put nothing in its place."""
         try:
-            for folder in (self.folder, self.prefect, self.temporary):
-                self._make(folder)
-            self.certificate.unlink(missing_ok=True)
-            self.certificate.write_bytes(certificate.read_bytes())
-            self.certificate.chmod(0o644)
+            if not os.path.lexists(self.folder) and all(map(_is_of_root, self.folder.parents)):
+                self.folder.mkdir(mode=PRIVATE_FOLDER)
+                os.chown(self.folder, self.user, self.group)
         except OSError as error:
             raise CannotStart(
-                f"The folder {self.folder} of the user {self.name} cannot be used"
+                f"The folder {self.folder} of the user {self.name} cannot be made"
                 f" ({error.strerror or error}): name another one in PREFECT_PHANTOM_WORKER_HOME"
             ) from error
 
-    def require_readable(self, *folders: Path) -> None:
+    async def require_readable(self, *folders: Path) -> None:
         """Raise `CannotStart` unless the user can run this program and read these folders."""
         needed = [Path(str(package.__file__)).parent for package in (adapters, flows)]
-        words = [str(folder) for folder in (*needed, self.folder, *folders)]
+        if wrong := await self._do("look", *needed, *folders):
+            raise CannotStart(f"The user {self.name} {wrong}")
+
+    async def _do(self, command: str, *paths: Path, given: bytes = b"") -> str:
+        """What `own_folder` says of what it is to do, as this user."""
         try:
-            done = subprocess.run(  # noqa: S603 - no shell; the words are ours
-                [sys.executable, "-I", "-S", "-c", LOOKS, *words],
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", "-c", OWN_FOLDER, command),
+                *map(str, paths),
                 user=self.user,
                 group=self.group,
                 extra_groups=self.groups,
                 cwd="/",
-                capture_output=True,
-                text=True,
-                check=True,
+                env={},  # nothing of ours: whatever runs as this user can read it there
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=DEVNULL,
             )
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise CannotStart(
-                f"The user {self.name} cannot run {Path(sys.executable).resolve()}: install"
-                " Python and prefect-phantom where every user can read them, such as /opt"
-            ) from error
-        if closed := done.stdout.strip():
-            raise CannotStart(f"The user {self.name} cannot read {closed}: let it, or move that")
-
-    def _make(self, folder: Path) -> None:
+        except OSError as error:
+            raise self._cannot_run() from error
         try:
-            folder.mkdir(mode=PRIVATE_FOLDER)
-        except FileExistsError:
-            status = folder.lstat()
-            if status.st_uid != self.user or not folder.is_dir() or folder.is_symlink():
-                raise CannotStart(
-                    f"{folder} is no folder of the user {self.name}: name another one in"
-                    " PREFECT_PHANTOM_WORKER_HOME"
-                ) from None
-        else:
-            os.chown(folder, self.user, self.group)
+            async with asyncio.timeout(SECONDS):
+                said, _ = await process.communicate(given)
+        except TimeoutError as error:
+            process.kill()
+            with suppress(TimeoutError):  # a file system that hangs lets nothing in it end
+                async with asyncio.timeout(KILL_SECONDS):
+                    await process.communicate()
+            raise CannotStart(
+                f"The user {self.name} has not read its folders within {SECONDS:.0f} s: look"
+                f" whether the file systems of {' '.join(map(str, paths))} answer"
+            ) from error
+        if process.returncode:
+            raise self._cannot_run()
+        return said.decode(errors="replace")
+
+    def _cannot_run(self) -> CannotStart:
+        return CannotStart(
+            f"The user {self.name} cannot run {Path(sys.executable).resolve()}: install"
+            " Python and prefect-phantom where every user can read them, such as /opt"
+        )
+
+
+def _is_of_root(folder: Path) -> bool:
+    """Whether only root changes what names in it stand for, once they are there."""
+    status = folder.stat()
+    closed = not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or status.st_mode & stat.S_ISVTX
+    return status.st_uid == 0 and bool(closed)

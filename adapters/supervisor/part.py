@@ -6,8 +6,8 @@ import asyncio
 import signal
 import time
 from asyncio.subprocess import DEVNULL, STDOUT, Process
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -119,7 +119,10 @@ class Part:
             await self._logs.flush()
             log.begin()
             self._pipes.says_ready(self.name)  # the process before may have
-            with secrets_apart(self._definition.environment) as (environment, passed):
+            with (
+                secrets_apart(self._definition.environment) as (environment, passed),
+                self._ownership() as ownership,
+            ):
                 # Its own session: a Ctrl-C in the terminal reaches us alone, and we stop the
                 # parts in their order.
                 self._process = await asyncio.create_subprocess_exec(
@@ -129,24 +132,27 @@ class Part:
                     stderr=STDOUT,
                     env=environment | self._pipes.environment(self.name),
                     pass_fds=[*self._pipes.descriptors(self.name), *passed],
-                    **self._ownership(),
+                    **ownership,
                     start_new_session=True,
                 )
         except OSError as error:
             raise self._failure(str(error)) from error
         return self._process
 
-    def _ownership(self) -> dict[str, Any]:
+    @contextmanager
+    def _ownership(self) -> Iterator[dict[str, Any]]:
         """Whose the process is, and where it works."""
         account = self._definition.account
         if account is None:
-            return {"cwd": self._home}
-        return {
-            "cwd": account.folder,
-            "user": account.user,
-            "group": account.group,
-            "extra_groups": account.groups,
-        }
+            yield {"cwd": self._home}
+            return
+        with account.opened() as folder:
+            yield {
+                "cwd": folder,
+                "user": account.user,
+                "group": account.group,
+                "extra_groups": account.groups,
+            }
 
     async def _until_ready(self, process: Process) -> None:
         ended = asyncio.ensure_future(process.wait())

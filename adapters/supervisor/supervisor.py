@@ -96,7 +96,9 @@ class Supervisor:
         await self._logs.start()
         make_certificate(self._home, self._settings.host)
         if account is not None:
-            await asyncio.to_thread(self._prepare_account, account)
+            # Before anything of it is used: it may not be readable to that user.
+            await account.require_readable(*self._settings.playbooks, *self._settings.apps)
+            await account.prepare(self._home.certificate)
         ports = Ports.choose(self._settings, self._home)
         server = self._settings.database_url or await self._start_postgres()
         password = await self._prepare_databases(server, own_prefect=ports.prefect is not None)
@@ -114,10 +116,6 @@ class Supervisor:
         await self._start_part(parts.worker(installation))
         self._home.write(self._home.url_file, f"{installation.url}\n")
         return installation
-
-    def _prepare_account(self, account: Account) -> None:
-        account.prepare(self._home.certificate)
-        account.require_readable(*self._settings.playbooks, *self._settings.apps)
 
     async def _start_postgres(self) -> str:
         postgres = Postgres(self._home, postgres_environment(self._home, os.environ))

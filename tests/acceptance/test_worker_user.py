@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import textwrap
 import time
@@ -20,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import unprivileged
+from tests.conftest import reachable_interpreter, unprivileged
 from tests.system import OWN_ENVIRONMENT, PASSWORD, PROGRAM, RUN_SECONDS, STOP_SECONDS
 
 USER = "nobody"
@@ -153,27 +151,6 @@ def _left(folder: Path) -> list[str]:
     return lines
 
 
-def _reachable() -> list[str]:
-    """Words before a command for which the interpreter lies where every user can read it.
-
-    Where only root can look, that folder is another one in a mount namespace of the command's own.
-    """
-    program = Path(sys.executable).resolve()
-    closed = [each for each in reversed(program.parents) if not each.stat().st_mode & 0o001]
-    if not closed:
-        return []
-    base, hidden = shlex.quote(sys.base_prefix), shlex.quote(str(closed[0]))
-    steps = [
-        "kept=$(mktemp -d)",
-        f"mount --bind {base} $kept",
-        f"mount -t tmpfs -o mode=755 none {hidden}",
-        f"mkdir -p {base}",
-        f"mount --move $kept {base}",
-        'exec "$@"',
-    ]
-    return ["unshare", "--mount", "sh", "-ec", "; ".join(steps), "sh"]
-
-
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start another user's")
 
 
@@ -206,7 +183,7 @@ def test_a_run_of_another_user_reads_nothing_of_the_installation(folder: Path) -
     own = folder / "worker"
     with up(
         folder,
-        *_reachable(),
+        *reachable_interpreter(),
         PREFECT_PHANTOM_WORKER_USER=USER,
         PREFECT_PHANTOM_WORKER_HOME=str(own),
     ) as started:
