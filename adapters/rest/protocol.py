@@ -13,7 +13,7 @@ from typing import Any
 import httptools
 import uvicorn
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from adapters.errors import HeadTooLarge, Invalid, PhantomError, RequestTooSlow
@@ -43,6 +43,8 @@ class Protocol(HttpToolsProtocol):
     _body_bytes = 0
     _in_head = False
     _in_body = False
+    _is_refused = False
+    _before: RequestResponseCycle | None = None
 
     def __init__(
         self,
@@ -71,6 +73,8 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head or a body that was refused has become too long."""
+        if self._is_refused:
+            return
         if self._late is None and self._is_answered():
             self._expect()  # idle until now, or sent blank lines only
         super().data_received(data)
@@ -92,6 +96,7 @@ class Protocol(HttpToolsProtocol):
         """The head is there."""
         self._in_head, self._in_body, self._body_bytes = False, True, 0
         self._take_host_of_target()
+        self._before = self.cycle
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -121,7 +126,7 @@ class Protocol(HttpToolsProtocol):
         super().on_response_complete()
         if "user" in self.cycle.scope:
             self.place.is_known = True
-        if self._is_answered():
+        if self._last_unanswered() is None:
             self.place.wait()
 
     def pause_writing(self) -> None:
@@ -142,9 +147,19 @@ class Protocol(HttpToolsProtocol):
         """Whether no request is under way, or one whose answer is complete."""
         return self.cycle is None or self.cycle.response_complete
 
+    def _last_unanswered(self) -> RequestResponseCycle | None:
+        """The last request that is there as a whole and has not all of its answer.
+
+        A client may send the next one before: what that lacks is not to be told in its place.
+        """
+        if self._in_body:
+            return self._before if self.pipeline else None
+        return None if self._is_answered() else self.cycle
+
     def _expect(self) -> None:
         self._late = self.loop.call_later(REQUEST_SECONDS, self._give_up)
-        self.place.wait()
+        if self._last_unanswered() is None:
+            self.place.wait()
 
     def _arrived(self) -> None:
         if self._late is not None:
@@ -176,7 +191,17 @@ class Protocol(HttpToolsProtocol):
             self.headers.append((b"host", name + port))
 
     def _refuse(self, error: PhantomError) -> None:
-        """Answer in the failed envelope, when no answer has begun, and close the connection."""
+        """Answer in the failed envelope, when no answer has begun, and close the connection.
+
+        When requests before it are still to be answered, it is closed after the last of them.
+        """
+        self._is_refused = True
+        if (last := self._last_unanswered()) is not None:
+            last.keep_alive = False
+            if self._in_body:  # nobody is to begin with what is not there as a whole
+                self.pipeline.popleft()
+                self.cycle, self._in_body = last, False
+            return
         begun = self._in_body if self._is_answered() else self.cycle.response_started
         if not begun:
             status = status_of(error)

@@ -10,13 +10,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import uvicorn
-from starlette.types import ASGIApp
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from adapters.errors import PhantomError
 from adapters.rest import protocol
 from adapters.rest.connections import Connections
 from adapters.rest.limits import HEAD_BYTES, MOST_HEADERS
 from adapters.rest.listener import Listener
+from adapters.rest.protocol import Protocol
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +33,7 @@ class Connection:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        server: uvicorn.Server,
+        server: Listener,
     ) -> None:
         self.reader, self.writer, self.server = reader, writer, server
 
@@ -135,6 +137,50 @@ async def test_requests_that_come_before_they_are_asked_for_are_answered_in_turn
     await connection.send(b"GET /readyz HTTP/1.1\r\nHost: gateway\r\n\r\n" * 3)
     for _ in range(3):
         assert await connection.answer() == (200, {"status": "ready"})
+
+
+NEXT_HEAD = b"POST / HTTP/1.1\r\nHost: gateway\r\n"
+NOT_TO_BE_ANSWERED = {
+    "half a head": b"GET / HT",
+    "no HTTP": b"\0\0\0\r\n\r\n",
+    "a head without an end": b"GET / HTTP/1.1\r\nX-Long: " + b"x" * 3 * HEAD_BYTES,
+    "half a body": NEXT_HEAD + b"Content-Length: 9\r\n\r\n{",
+    "a body that is none": NEXT_HEAD + b"Transfer-Encoding: chunked\r\n\r\nnone\r\n",
+}
+
+
+@pytest.mark.attack(
+    "the next request, slow, too long or no HTTP, while one is carried out",
+    "that one gets its own answer, and the connection is closed after it",
+)
+@pytest.mark.parametrize("before", [1, 2])
+@pytest.mark.parametrize("more", NOT_TO_BE_ANSWERED.values(), ids=NOT_TO_BE_ANSWERED.keys())
+async def test_what_is_wrong_with_the_next_request_is_no_answer_to_this_one(
+    more, before, monkeypatch
+):
+    monkeypatch.setattr(protocol, "REQUEST_SECONDS", SOON)
+    refused = asyncio.Event()
+    refuse = Protocol._refuse
+
+    def refuses(self: Protocol, error: PhantomError) -> None:
+        refuse(self, error)
+        refused.set()
+
+    monkeypatch.setattr(Protocol, "_refuse", refuses)
+
+    async def accepts(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await refused.wait()
+        (place,) = server.connections._all
+        assert not any(place in waiting for waiting in server.connections.waiting)
+        await JSONResponse({"accepted": True})(scope, receive, send)
+
+    async with served(accepts) as connection:
+        server = connection.server
+        await connection.send(b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n" * before + more)
+        for _ in range(before):
+            assert await connection.answer() == (200, {"accepted": True})
+        assert await connection.end() == b""
 
 
 @pytest.mark.attack("a head without an end", "431, not kept in memory")
