@@ -25,6 +25,8 @@ from adapters.stop_signals import STOP_SIGNALS
 from adapters.store.database import Database
 
 DATABASE_CONNECTIONS = 2
+LOCK_SECONDS = 1.0
+"""A gateway that stands still may have locked a run; those of others are not to wait for that."""
 MOST_CONNECTIONS = 5000
 RESERVED_DESCRIPTORS = 50
 """For all but those who connect."""
@@ -45,7 +47,9 @@ def main(descriptor: int) -> None:
 
 
 async def _serve(listening: socket.socket, orders: dict[str, Any]) -> None:
-    database = Database(make_url(orders["database"]), pool_size=DATABASE_CONNECTIONS)
+    database = Database(
+        make_url(orders["database"]), pool_size=DATABASE_CONNECTIONS, lock_seconds=LOCK_SECONDS
+    )
     application = create_lease_application(
         database=database,
         settings=Settings(runtime_key=SecretStr(orders["key"])),

@@ -30,6 +30,8 @@ OUTAGES = (
     asyncpg.TooManyConnectionsError,
     asyncpg.QueryCanceledError,  # the statement timeout of `Database`
     asyncpg.DeadlockDetectedError,  # rolled back, for somebody else's sake
+    asyncpg.LockNotAvailableError,  # the same, sooner
+    asyncpg.IdleInTransactionSessionTimeoutError,  # ended because this process stood still
 )
 LOST = (asyncpg.ConnectionDoesNotExistError, asyncpg.AdminShutdownError, ConnectionResetError)
 """What a connection that was there breaks with."""

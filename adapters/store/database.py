@@ -51,6 +51,8 @@ SERVER_SETTINGS = {
     "application_name": "prefect-phantom",
     "timezone": "UTC",
     "statement_timeout": str(STATEMENT_TIMEOUT_MILLISECONDS),
+    # Nobody else waits for what a process has locked that stands still; a lease lives longer.
+    "idle_in_transaction_session_timeout": "15s",
 }
 LIST_SETTINGS = {
     **SERVER_SETTINGS,
@@ -101,8 +103,12 @@ class Database:
     connections of its own, so that lists can hold up nothing but each other, and users take turns.
     """
 
-    def __init__(self, url: URL, *, pool_size: int = 10) -> None:
+    def __init__(self, url: URL, *, pool_size: int = 10, lock_seconds: float | None = None) -> None:
+        """`lock_seconds` is how long a statement waits for what others have locked."""
         self.url = url
+        settings = dict(SERVER_SETTINGS)
+        if lock_seconds is not None:
+            settings["lock_timeout"] = f"{lock_seconds * 1000:.0f}"
         self._short = asyncpg.create_pool(
             dsn(url),
             min_size=0,
@@ -110,7 +116,7 @@ class Database:
             init=_read_json,
             # Nothing that is run there changes its connection's session.
             reset=_leave,
-            server_settings=SERVER_SETTINGS,
+            server_settings=settings,
         )
         self.engine: AsyncEngine = create_async_engine(
             url,
@@ -119,7 +125,7 @@ class Database:
             # What callers send must not end up in the log when a statement fails.
             hide_parameters=True,
             json_serializer=compact_json,
-            connect_args={"server_settings": SERVER_SETTINGS},
+            connect_args={"server_settings": settings},
         )
         self._gathered: dict[Prepared, Gathered] = {}
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")

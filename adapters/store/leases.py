@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import Row, Select, Uuid, any_, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,16 +29,20 @@ MOST_ATTEMPTS = 5
 """A restartable run that has lost its worker so often is itself the reason, and ends failed."""
 
 FROM_NOW = text(f"now() + interval '{LEASE_SECONDS} seconds'")
-_RENEW = Prepared(
-    update(runs)
-    .where(
-        runs.c.flow_run_id == any_(bindparam("flow_run_ids", type_=ARRAY(Uuid))),
-        runs.c.worker == bindparam("of_worker", type_=runs.c.worker.type),
-        runs.c.claim_id.is_not(None),
-        runs.c.end_time.is_(None),
-    )
-    .values(lease_expire_time=FROM_NOW)
+_RENEWED = (
+    runs.c.flow_run_id == any_(bindparam("flow_run_ids", type_=ARRAY(Uuid))),
+    runs.c.worker == bindparam("of_worker", type_=runs.c.worker.type),
+    runs.c.claim_id.is_not(None),
+    runs.c.end_time.is_(None),
 )
+_free = select(runs.c.id).where(*_RENEWED).with_for_update(key_share=True, skip_locked=True)
+_RENEW_FREE = Prepared(
+    update(runs)
+    .where(runs.c.id.in_(_free))
+    .values(lease_expire_time=FROM_NOW)
+    .returning(runs.c.flow_run_id)
+)
+_RENEW = Prepared(update(runs).where(*_RENEWED).values(lease_expire_time=FROM_NOW))
 _TIME = Prepared(select(func.extract("epoch", func.clock_timestamp()).label("seconds")))
 
 
@@ -49,8 +55,15 @@ class GoneProcess:
 
 
 async def renew(database: Database, worker: str, flow_run_ids: Sequence[UUID]) -> None:
-    """Let these runs go on for `LEASE_SECONDS` more, as far as `worker` holds them."""
-    await database.fetch(_RENEW, flow_run_ids=list(flow_run_ids), of_worker=worker)
+    """Let these runs go on for `LEASE_SECONDS` more, as far as `worker` holds them.
+
+    What somebody works on is waited for at last, and not longer than the database's connections
+    wait for locks: then it is left to the next renewal. No lock is held for as long as a lease.
+    """
+    free = await database.fetch_all(_RENEW_FREE, flow_run_ids=list(flow_run_ids), of_worker=worker)
+    if locked := set(flow_run_ids) - {row["flow_run_id"] for row in free}:
+        with suppress(asyncpg.LockNotAvailableError):
+            await database.fetch(_RENEW, flow_run_ids=list(locked), of_worker=worker)
 
 
 async def time(database: Database) -> float:
@@ -76,10 +89,13 @@ async def end_gone(database: Database, worker: str, gone: Sequence[GoneProcess])
 
 
 async def end_expired(database: Database) -> list[int]:
-    """End the runs whose lease has run out, or have them started again; return their ids."""
-    query = _held().where(runs.c.lease_expire_time < func.now()).order_by(runs.c.id)
+    """End the runs whose lease has run out, or have them started again; return their ids.
+
+    One that somebody works on at this moment is left to the next look.
+    """
+    query = _held(skip_locked=True).where(runs.c.lease_expire_time < func.now())
     async with database.begin() as connection:
-        expired = (await connection.execute(query)).all()
+        expired = (await connection.execute(query.order_by(runs.c.id))).all()
         for row in expired:
             await end_or_restart(connection, row, LEASE_LOST)
         return [row.id for row in expired]
@@ -92,7 +108,7 @@ async def end_timed_out(database: Database) -> list[int]:
     hears that it may not go on, and ends its process.
     """
     allowed = func.make_interval(0, 0, 0, 0, 0, 0, playbooks.c.timeout_seconds + GIVING_UP_SECONDS)
-    query = _held().add_columns(playbooks.c.timeout_seconds)
+    query = _held(skip_locked=True).add_columns(playbooks.c.timeout_seconds)
     query = query.where(runs.c.claim_time + allowed < func.now(), runs.c.cancel_time.is_(None))
     async with database.begin() as connection:
         overdue = (await connection.execute(query)).all()
@@ -121,12 +137,12 @@ async def end_held_by(
         return [row.id for row in held]
 
 
-def _held() -> Select[Any]:
+def _held(*, skip_locked: bool = False) -> Select[Any]:
     return (
         select(runs.c.id, runs.c.cancelled, runs.c.message, runs.c.attempt, playbooks.c.restartable)
         .join(playbooks, playbooks.c.id == runs.c.playbook_id)
         .where(runs.c.claim_id.is_not(None), runs.c.end_time.is_(None))
-        .with_for_update(of=runs)
+        .with_for_update(of=runs, skip_locked=skip_locked)
     )
 
 

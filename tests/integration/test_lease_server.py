@@ -128,6 +128,20 @@ async def test_leases_are_renewed_while_the_loop_of_the_gateway_stands_still(pro
     assert await is_leased(shop, claim.playbook_run_id)
 
 
+async def test_a_run_that_a_gateway_which_stands_still_has_locked_holds_up_no_renewal(
+    process, shop
+):
+    (stuck, held), (free, claim) = [await expired(shop) for _ in range(2)]
+    ids = [str(each.flow_run_id) for each in (stuck, free)]
+    async with shop.database.begin() as connection:
+        query = text("SELECT FROM playbook_runs WHERE id = :id FOR UPDATE")
+        await connection.execute(query, {"id": held.playbook_run_id})
+        lease = Lease(f"http://127.0.0.1:{process.address['port']}", KEY, free.worker)
+        for _ in range(3):
+            assert await asyncio.to_thread(lease.renew, ids) == set()
+        assert await is_leased(shop, claim.playbook_run_id)
+
+
 async def test_an_end_is_heard_of_there_too(process, shop):
     request, claim = await expired(shop)
     lease = Lease(f"http://127.0.0.1:{process.address['port']}", KEY, request.worker)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from adapters.errors import Superseded
 from adapters.settings import Settings
 from adapters.signal import Signal
 from adapters.store import attempts, leases, unsettled_runs
+from adapters.store.availability import is_outage
+from adapters.store.database import SERVER_SETTINGS, Database
 from adapters.store.leases import LEASE_SECONDS, GoneProcess
 from adapters.store.tables import playbook_runs as runs
 from adapters.store.tables import playbooks
@@ -56,6 +61,70 @@ async def test_a_claimed_run_has_a_lease_that_its_worker_renews(shop):
     assert await lease_left(shop, claim.playbook_run_id) < 0
     await leases.renew(shop.database, request.worker, [request.flow_run_id])
     assert 0 < await lease_left(shop, claim.playbook_run_id) <= LEASE_SECONDS
+
+
+@asynccontextmanager
+async def locked(shop, run_id: int):
+    """Somebody works on the run, and goes no further."""
+    async with shop.database.begin() as connection:
+        await connection.execute(select(runs.c.id).where(runs.c.id == run_id).with_for_update())
+        yield
+
+
+async def test_a_run_that_somebody_has_locked_holds_up_no_other_renewal(shop):
+    (stuck, held), (free, renewed) = [
+        (request := await shop.hand_over(), await shop.claim(request)) for _ in range(2)
+    ]
+    for claim in (held, renewed):
+        await shop.change(claim.playbook_run_id, lease_expire_time=PAST)
+    ids = [stuck.flow_run_id, free.flow_run_id]
+    database = Database(shop.database.url, lock_seconds=0.05)
+    async with locked(shop, held.playbook_run_id):
+        await leases.renew(database, stuck.worker, ids)
+        assert await lease_left(shop, renewed.playbook_run_id) > 0
+        # It is not lost either: neither its guardian nor the sweeper ends it for that.
+        assert await unsettled_runs.refused(database, ids) == []
+        assert held.playbook_run_id not in await leases.end_expired(database)
+    await leases.renew(database, stuck.worker, ids)
+    assert await lease_left(shop, held.playbook_run_id) > 0
+    await database.close()
+
+
+async def test_a_run_that_somebody_works_on_is_renewed_after_that(shop):
+    request = await shop.hand_over()
+    claim = await shop.claim(request)
+    await shop.change(claim.playbook_run_id, lease_expire_time=PAST)
+    async with locked(shop, claim.playbook_run_id):
+        renewing = asyncio.create_task(
+            leases.renew(shop.database, request.worker, [request.flow_run_id])
+        )
+        async with shop.database.read() as connection:
+            waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            while not await connection.scalar(waits):
+                await asyncio.sleep(0.01)
+    await renewing
+    assert await lease_left(shop, claim.playbook_run_id) > 0
+
+
+async def test_what_a_process_that_stands_still_has_locked_is_free_after_a_while(shop, monkeypatch):
+    name = "idle_in_transaction_session_timeout"
+    assert SERVER_SETTINGS[name] == "15s"
+    monkeypatch.setitem(SERVER_SETTINGS, name, "50")
+    stopped = Database(shop.database.url)
+    claim = await shop.claim()
+
+    async def stand_still() -> None:
+        async with stopped.begin() as connection:
+            query = select(runs.c.id).where(runs.c.id == claim.playbook_run_id)
+            await connection.execute(query.with_for_update())
+            # Another one waits for it, and gets it.
+            await attempts.end(shop.database, claim.token, "success", "")
+            await connection.execute(query)
+
+    with pytest.raises(DBAPIError) as raised:
+        await stand_still()
+    assert is_outage(raised.value)
+    await stopped.close()
 
 
 async def test_a_run_whose_lease_is_over_fails_and_its_process_is_refused_everything(shop):
