@@ -19,6 +19,7 @@ from flows.log_format import SETTING
 PING_SECONDS = 5.0
 SILENCE_SECONDS = 20.0
 """A guardian that has not answered for so long is ended, and another one takes its place."""
+RESTART_SECONDS = 0.5
 INHERITED = ("LANG", "LC_ALL", "SSL_CERT_DIR", "SSL_CERT_FILE", SETTING)
 """What it sees of the environment: nothing by which a worker's own processes are known."""
 logger = logging.getLogger("prefect_phantom.guardian")
@@ -63,9 +64,14 @@ class Guardian:
 
     async def _keep(self) -> None:
         while True:
-            async with self._process() as answers:
-                await self._converse(answers)
-            logger.error("The guardian of this worker's runs has ended; another one is started")
+            try:
+                async with self._process() as answers:
+                    await self._converse(answers)
+            except Exception:  # such as no memory at the moment: runs must not be left without it
+                logger.exception("The guardian of this worker's runs cannot be started yet")
+                await asyncio.sleep(RESTART_SECONDS)
+            else:
+                logger.error("The guardian of this worker's runs has ended; another one is started")
 
     async def _converse(self, answers: asyncio.StreamReader) -> None:
         """Ask for signs of life until there is none."""
@@ -86,31 +92,37 @@ class Guardian:
     @asynccontextmanager
     async def _process(self) -> AsyncIterator[asyncio.StreamReader]:
         ours, theirs = socket.socketpair()
-        # Told before it exists: from its first moment on it knows what to do without us.
-        orders = (self._orders, *self._runs.values())
-        ours.sendall(b"".join(_line(order) for order in orders))
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", PROGRAM, str(theirs.fileno())),
-                pass_fds=[theirs.fileno()],
-                env={name: os.environ[name] for name in INHERITED if name in os.environ},
-                stdin=asyncio.subprocess.DEVNULL,
-                start_new_session=True,
-            )
+        try:
+            # Told before it exists: from its first moment on it knows what to do without us.
+            orders = (self._orders, *self._runs.values())
+            ours.sendall(b"".join(_line(order) for order in orders))
+            with theirs:
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-I", PROGRAM, str(theirs.fileno())),
+                    pass_fds=[theirs.fileno()],
+                    env={name: os.environ[name] for name in INHERITED if name in os.environ},
+                    stdin=asyncio.subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+        except BaseException:
+            ours.close()
+            raise
         self.process_id = process.pid
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)
+        cancelled = False
         try:
             yield reader
         except asyncio.CancelledError:
-            # It sees that we are gone, and may have work to do.
-            self._writer.close()
+            cancelled = True  # it sees that we are gone, and may have work to do
             raise
-        # Only one may answer for the runs, and this one does not.
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-        self._writer.close()
-        self._writer = None
+        finally:
+            # Only one may answer for the runs, and this one does not.
+            if not cancelled:
+                if process.returncode is None:
+                    process.kill()
+                await process.wait()
+            self._writer.close()
+            self._writer = None
 
 
 def _line(order: dict[str, Any]) -> bytes:

@@ -12,7 +12,7 @@ from adapters.supervisor.environment import postgres_environment
 from adapters.supervisor.home import Home
 from adapters.supervisor.leftover import DATABASE_PART
 from adapters.supervisor.logs import Logs
-from adapters.supervisor.part import Part, State
+from adapters.supervisor.part import Part
 from adapters.supervisor.pipes import Pipes
 from adapters.supervisor.postgres import Postgres
 
@@ -30,9 +30,9 @@ async def postgres_alone(home: Home, binaries: Path | None = None) -> AsyncItera
     postgres = Postgres(home, environment, binaries)
     await postgres.prepare()
     pipes = Pipes([DATABASE_PART])
-    logs = Logs(environment)
+    logs = Logs(environment, _unwatched)
     await logs.start()
-    part = Part(postgres.definition(), home.path, _report, pipes, logs)
+    part = Part(postgres.definition(), home.path, _unwatched, pipes, logs)
     try:
         await part.start()
         yield postgres.url
@@ -42,5 +42,5 @@ async def postgres_alone(home: Home, binaries: Path | None = None) -> AsyncItera
         await logs.close()
 
 
-def _report(_part: str, _state: State, _words: str) -> None:
+def _unwatched(*_: object) -> None:
     """Nobody watches it start."""

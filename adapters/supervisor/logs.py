@@ -7,9 +7,11 @@ import os
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+
+from adapters.supervisor.failure import CannotStart
 
 PROGRAM = (sys.executable, "-I", str(Path(__file__).with_name("log_writer.py")))
 FILE_BYTES = 16 * 1024 * 1024
@@ -22,8 +24,15 @@ ANSWER_BYTES = 64
 class Logs:
     """Keeps that process: whatever becomes of it, no part's pipe is ever without a reader."""
 
-    def __init__(self, environment: Mapping[str, str], file_bytes: int = FILE_BYTES) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        report: Callable[[str], object],
+        file_bytes: int = FILE_BYTES,
+    ) -> None:
+        """`report` is told, in a sentence, when it cannot be started again."""
         self._environment = environment
+        self._report = report
         self._file_bytes = file_bytes
         self._pipes: dict[Path, tuple[int, int]] = {}
         self._control: socket.socket | None = None
@@ -32,8 +41,11 @@ class Logs:
         self._asked = 0
 
     async def start(self) -> None:
-        """Start the process."""
-        await self._launch()
+        """Start the process. Raises `CannotStart`."""
+        try:
+            await self._launch()
+        except OSError as error:
+            raise CannotStart(f"What writes the logs cannot be started ({error})") from error
         self._keeping = asyncio.create_task(self._keep(), name="keep logs")
 
     def writer(self, path: Path) -> int:
@@ -78,16 +90,20 @@ class Logs:
     async def _launch(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                *(*PROGRAM, str(theirs.fileno()), str(self._file_bytes)),
-                pass_fds=[theirs.fileno()],
-                env=dict(self._environment),
-                stdin=DEVNULL,
-                stdout=DEVNULL,
-                stderr=DEVNULL,
-                start_new_session=True,
-            )
+        try:
+            with theirs:
+                self._process = await asyncio.create_subprocess_exec(
+                    *(*PROGRAM, str(theirs.fileno()), str(self._file_bytes)),
+                    pass_fds=[theirs.fileno()],
+                    env=dict(self._environment),
+                    stdin=DEVNULL,
+                    stdout=DEVNULL,
+                    stderr=DEVNULL,
+                    start_new_session=True,
+                )
+        except BaseException:
+            ours.close()
+            raise
         if self._control is not None:
             self._control.close()
         self._control = ours
@@ -96,10 +112,18 @@ class Logs:
 
     async def _keep(self) -> None:
         """Start it again whenever it ends; parts wait meanwhile, and lose nothing."""
+        failed = False
         while self._process is not None:
             await self._process.wait()
             await asyncio.sleep(RESTART_SECONDS)
-            await self._launch()
+            try:
+                await self._launch()
+            except Exception as error:  # noqa: BLE001 - whatever it is, parts wait for a reader
+                if not failed:
+                    self._report(f"What writes the logs cannot be started again yet ({error!r})")
+                failed = True
+            else:
+                failed = False
 
     def _send(self, path: Path) -> None:
         if self._control is not None:

@@ -187,8 +187,9 @@ class Part:
                 await asyncio.sleep(delay)
                 process = await self._launch()
                 await self._until_ready(process)
-            except CannotStart as error:
-                self._report(self.name, State.ENDED, str(error))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the part is to start again
+                words = str(error) if isinstance(error, CannotStart) else repr(error)
+                self._report(self.name, State.ENDED, words)
                 if process.returncode is None:
                     process.kill()
             else:

@@ -60,7 +60,10 @@ class Supervisor:
         self._home = Home(settings.home)
         self._parts: dict[str, Part] = {}
         self._pipes = Pipes(RESERVED_SECONDS)
-        self._logs = Logs(logs_environment(self._home, os.environ))
+        self._logs = Logs(
+            logs_environment(self._home, os.environ),
+            lambda sentence: report("logs", State.ENDED, sentence),
+        )
 
     async def run(self) -> None:
         """Start everything, call `ready`, and return when a signal came and all is stopped.

@@ -58,7 +58,7 @@ async def running(home: Home) -> AsyncIterator[tuple[Postgres, Reports]]:
     postgres = Postgres(home, postgres_environment(home, os.environ))
     reports = Reports()
     await postgres.prepare()
-    logs = Logs({})
+    logs = Logs({}, print)
     await logs.start()
     part = Part(postgres.definition(), home.path, reports, Pipes([DATABASE_PART]), logs)
     await part.start()
@@ -154,7 +154,7 @@ async def test_a_server_that_cannot_start_says_why(home: Home) -> None:
     postgres = Postgres(home, postgres_environment(home, os.environ))
     await postgres.prepare()
     (postgres.data / "PG_VERSION").write_text("9\n")
-    logs = Logs({})
+    logs = Logs({}, print)
     await logs.start()
     part = Part(postgres.definition(), home.path, Reports(), Pipes([DATABASE_PART]), logs)
     with pytest.raises(CannotStart, match=r"PostgreSQL cannot start: .*FATAL: .*--database-url"):

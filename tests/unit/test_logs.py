@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,7 +78,7 @@ def test_a_folder_that_is_gone_is_no_error(tmp_path: Path) -> None:
 
 @pytest.fixture
 async def logs() -> AsyncIterator[Logs]:
-    logs = Logs({}, MOST)
+    logs = Logs({}, print, MOST)
     await logs.start()
     yield logs
     await logs.close()
@@ -109,8 +111,33 @@ async def test_what_writes_them_may_be_killed_and_nothing_is_lost(
 
 
 @pytest.mark.anyio
+async def test_what_writes_them_is_started_again_though_that_failed_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    logs = Logs({}, told.append, MOST)
+    await logs.start()
+    path = tmp_path / "part.log"
+    writer = logs.writer(path)
+    start, failures = asyncio.create_subprocess_exec, [MemoryError(), OSError(errno.EAGAIN, "no")]
+
+    async def fail_twice(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        if failures:
+            raise failures.pop()
+        return await start(*arguments, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", fail_twice)
+    monkeypatch.setattr("adapters.supervisor.logs.RESTART_SECONDS", 0.01)
+    os.kill(process_of(logs), signal.SIGKILL)
+    os.write(writer, b"one\n")
+    await _until(lambda: path.exists() and path.read_text() == "one\n")
+    assert len(told) == 1
+    await logs.close()
+
+
+@pytest.mark.anyio
 async def test_the_end_of_all_who_print_is_its_end(tmp_path: Path) -> None:
-    logs = Logs({}, MOST)
+    logs = Logs({}, print, MOST)
     await logs.start()
     path = tmp_path / "part.log"
     for _ in range(100):
@@ -124,7 +151,7 @@ async def test_the_end_of_all_who_print_is_its_end(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_it_goes_on_after_an_up_that_was_killed_while_it_waited(tmp_path: Path) -> None:
-    logs = Logs({}, MOST)
+    logs = Logs({}, print, MOST)
     await logs.start()
     path, process = tmp_path / "part.log", logs._process
     writer = os.dup(logs.writer(path))
