@@ -154,7 +154,8 @@ class Reconciler:
     async def _set_state(self, run: UnsettledRun, state: State[None], *, force: bool) -> None:
         if state.is_cancelling():
             self.hints.stop(run.flow_run_id)
-        if run.ended_age is not None and not self._may_set_back(run.flow_run_id):
+        sets_back = run.ended_age is not None
+        if sets_back and not self._may_set_back(run.flow_run_id):
             await unsettled_runs.settle(self.database, run.id)
             return
         try:
@@ -162,15 +163,21 @@ class Reconciler:
         except ObjectNotFound:
             # Deleted between reading and telling; the next round sees that.
             logger.info("Flow run %s was deleted meanwhile", run.flow_run_id)
+        else:
+            if sets_back:
+                self._set_back[run.flow_run_id] += 1
 
     def _may_set_back(self, flow_run_id: UUID) -> bool:
-        """Whether an ended flow run is set back once more. An automation might never give in."""
+        """Whether an ended flow run is set back once more. An automation might never give in.
+
+        What Prefect could not write, as on a full disk, is no reason to give in to it.
+        """
         if len(self._set_back) > MOST_REMEMBERED:
             self._set_back.clear()
-        self._set_back[flow_run_id] += 1
-        if self._set_back[flow_run_id] == MOST_SET_BACK + 1:
-            logger.warning(
-                "Flow run %s was changed %s times after its end, and is left as it is",
-                *(flow_run_id, MOST_SET_BACK),
-            )
-        return self._set_back[flow_run_id] <= MOST_SET_BACK
+        if self._set_back[flow_run_id] < MOST_SET_BACK:
+            return True
+        logger.warning(
+            "Flow run %s was changed %s times after its end, and is left as it is",
+            *(flow_run_id, MOST_SET_BACK),
+        )
+        return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from uuid import UUID
 
+import httpx
 import pytest
 from prefect.states import Completed
 
@@ -22,26 +23,53 @@ def ended(id_: int) -> UnsettledRun:
     return UnsettledRun(id_, UUID(int=id_), "success", "", "", False, False, False, 60.0)
 
 
-async def test_a_flow_run_that_never_gives_in_is_left_alone_after_a_while(monkeypatch):
-    told, settled = [], []
+@pytest.fixture
+def settled(monkeypatch) -> list[int]:
+    settled: list[int] = []
 
     async def settle(_database, run_id):
         settled.append(run_id)
 
-    async def set_flow_run_state(flow_run_id, _state, *, force):
-        told.append((flow_run_id, force))
-
     monkeypatch.setattr(reconcile.unsettled_runs, "settle", settle)
-    reconciler = Reconciler(
+    return settled
+
+
+def reconciler(set_flow_run_state) -> Reconciler:
+    return Reconciler(
         database=None,
         client=SimpleNamespace(set_flow_run_state=set_flow_run_state),
         settings=Settings(),
         signal=Signal(),
         hints=None,
     )
+
+
+async def test_a_flow_run_that_never_gives_in_is_left_alone_after_a_while(settled):
+    told = []
+
+    async def set_flow_run_state(flow_run_id, _state, *, force):
+        told.append((flow_run_id, force))
+
+    reconciling = reconciler(set_flow_run_state)
     for _ in range(3 * MOST_SET_BACK):
-        await reconciler._carry_out(ended(1), SetState(Completed(), force=True))
+        await reconciling._carry_out(ended(1), SetState(Completed(), force=True))
     assert told == [(UUID(int=1), True)] * MOST_SET_BACK
     assert set(settled) == {1}
-    await reconciler._carry_out(ended(2), SetState(Completed(), force=True))
+    await reconciling._carry_out(ended(2), SetState(Completed(), force=True))
     assert told[-1] == (UUID(int=2), True)
+
+
+async def test_what_prefect_could_not_write_is_tried_until_it_can(settled):
+    told = []
+
+    async def set_flow_run_state(flow_run_id, _state, *, force):
+        told.append((flow_run_id, force))
+        request = httpx.Request("POST", "http://prefect/api")
+        httpx.Response(500, request=request).raise_for_status()
+
+    reconciling = reconciler(set_flow_run_state)
+    for _ in range(3 * MOST_SET_BACK):
+        with pytest.raises(httpx.HTTPStatusError):
+            await reconciling._carry_out(ended(1), SetState(Completed(), force=True))
+    assert told == [(UUID(int=1), True)] * 3 * MOST_SET_BACK
+    assert settled == []
