@@ -31,7 +31,10 @@ ENDS = frozenset(state.value for state in TERMINAL_STATES)
 
 
 class Events:
-    """Listens to Prefect. Nothing depends on it: whatever is missed, a poll or a sweep finds."""
+    """Listens to Prefect. Nothing depends on it: whatever is missed, a poll or a sweep finds.
+
+    Nobody sweeps runs that have ended, so who looks after them is told that something was missed.
+    """
 
     def __init__(self, *, hints: Hints, reconciler: Reconciler, watch: WorkPoolWatch) -> None:
         self.hints = hints
@@ -45,6 +48,7 @@ class Events:
         try:
             async with get_events_subscriber(filter=wanted) as subscriber:
                 self.watch.listening = True
+                self.reconciler.missed()
                 async for event in subscriber:
                     self.hear(event)
         except (OSError, WebSocketException) as error:

@@ -38,6 +38,8 @@ ENDING_SECONDS = 1.0
 MOST_SET_BACK = 10
 """How often a flow run is set back to how its run has ended: something there may not give in."""
 MOST_REMEMBERED = 10_000
+MISSED_SECONDS = 60.0
+"""What ended lately is looked at once more at most so often, however often events are missed."""
 PAGE = 200
 """Prefect reads at most 200 flow runs at a time."""
 logger = logging.getLogger("prefect_phantom.reconcile")
@@ -62,6 +64,8 @@ class Reconciler:
         self.hints = hints
         self._everything = 0.0
         self._changed: set[UUID] = set()
+        self._missed = False
+        self._look_back = 0.0
         self._set_back: Counter[UUID] = Counter()
 
     async def run(self) -> None:
@@ -80,9 +84,17 @@ class Reconciler:
                 which, self._everything = Which.ALL, clock() + self.settings.reconcile_seconds
             if self._changed:
                 which = Which.ENDING if which is Which.CANCELLING else which
-                changed, self._changed = self._changed, set()
+                changed = frozenset(self._changed)
                 await unsettled_runs.unsettle(self.database, changed)
+                self._changed -= changed
             await self.sweep(which)
+            if self._missed and clock() >= self._look_back:
+                self._missed, self._look_back = False, clock() + MISSED_SECONDS
+                try:
+                    await self.look_back()
+                except BaseException:
+                    self._missed = True
+                    raise
             await self.signal.wait(max(0.0, min(ending, self._everything) - clock()))
 
     def hurry(self) -> None:
@@ -94,6 +106,23 @@ class Reconciler:
         """Look at a flow run again that had ended: its state was changed after that."""
         self._changed.add(flow_run_id)
         self.signal.notify()
+
+    def missed(self) -> None:
+        """Something may have happened to flow runs that had ended, and nobody has told of it."""
+        self._missed = True
+        self.signal.notify()
+
+    async def look_back(self) -> None:
+        """Have runs that ended lately be looked at again where Prefect does not agree any more."""
+        after = 0
+        while page := await unsettled_runs.read_ended_lately(
+            self.database, after=after, limit=PAGE
+        ):
+            flow_runs = await self._read([run.flow_run_id for run in page])
+            for run in page:
+                if not isinstance(self._judge(run, flow_runs.get(run.flow_run_id)), Settle):
+                    self.changed(run.flow_run_id)
+            after = page[-1].id
 
     async def sweep(self, which: Which = Which.ALL) -> None:
         """Look at unsettled runs once."""
@@ -113,15 +142,18 @@ class Reconciler:
         return {flow_run.id: flow_run for flow_run in found}
 
     async def _settle(self, run: UnsettledRun, flow_run: FlowRun | None) -> None:
-        verdict = judge(
+        verdict = self._judge(run, flow_run)
+        if not isinstance(verdict, Nothing):
+            logger.info("Playbook run %s: %s", run.id, verdict)
+            await self._carry_out(run, verdict)
+
+    def _judge(self, run: UnsettledRun, flow_run: FlowRun | None) -> Verdict:
+        return judge(
             run,
             flow_run.state if flow_run else None,
             now=datetime.now(UTC),
             pending_seconds=self.settings.pending_seconds,
         )
-        if not isinstance(verdict, Nothing):
-            logger.info("Playbook run %s: %s", run.id, verdict)
-            await self._carry_out(run, verdict)
 
     async def _carry_out(self, run: UnsettledRun, verdict: Verdict) -> None:
         match verdict:

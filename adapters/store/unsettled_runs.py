@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Integer, Uuid, any_, bindparam, func, select, true, update
+from sqlalchemy import ColumnElement, Integer, Uuid, any_, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.store.database import Database
@@ -18,6 +18,9 @@ from adapters.store.prepared import Prepared
 from adapters.store.tables import playbook_runs as runs
 
 LEAVING_SECONDS = 30
+LATELY = timedelta(hours=1)
+NEWEST = 10_000
+"""So many runs are looked at for those that ended lately: ids rise with the time."""
 CANCELLED_IN_PREFECT = "Cancelled in Prefect"
 STOPPED = "Stopped with the system"
 
@@ -54,6 +57,21 @@ async def read_page(
     cancelling, ended = runs.c.cancel_time.is_not(None), runs.c.end_time.is_not(None)
     ending = cancelling | ended | runs.c.restarting
     chosen = {Which.CANCELLING: cancelling, Which.ENDING: ending, Which.ALL: true()}
+    # Not "IS false": only this is known to fit the index.
+    return await _read_page(database, ~runs.c.settled, chosen[which], after=after, limit=limit)
+
+
+async def read_ended_lately(database: Database, *, after: int, limit: int) -> list[UnsettledRun]:
+    """The next settled runs above `after` that ended in the last hour, of the newest runs."""
+    newest = select(func.max(runs.c.id) - NEWEST).scalar_subquery()
+    ended_lately = runs.c.end_time > func.now() - LATELY
+    lately = (runs.c.settled, ended_lately, runs.c.id > newest)
+    return await _read_page(database, *lately, after=after, limit=limit)
+
+
+async def _read_page(
+    database: Database, *chosen: ColumnElement[bool], after: int, limit: int
+) -> list[UnsettledRun]:
     ended_age = func.extract("epoch", func.clock_timestamp() - runs.c.end_time)
     query = (
         select(
@@ -67,12 +85,7 @@ async def read_page(
             runs.c.restarting,
             ended_age.label("ended_age"),
         )
-        .where(
-            ~runs.c.settled,  # not "IS false": only this is known to fit the index
-            runs.c.flow_run_id.is_not(None),
-            runs.c.id > after,
-            chosen[which],
-        )
+        .where(*chosen, runs.c.flow_run_id.is_not(None), runs.c.id > after)
         .order_by(runs.c.id)
         .limit(limit)
     )

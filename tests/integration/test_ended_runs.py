@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
+from prefect.states import Completed, Running
 from sqlalchemy import func
 from sqlalchemy.exc import DBAPIError
 
+from adapters.prefect.reconcile import Reconciler
+from adapters.settings import Settings
+from adapters.signal import Signal
 from adapters.store import attempts, leases
 from adapters.store import unsettled_runs as unsettled
 from adapters.store.attempts import Claim
@@ -40,6 +45,41 @@ async def test_what_only_we_see_of_an_ended_run_may_still_change(shop):
     await attempts.end(shop.database, claim.token, "failed", "boom")
     await unsettled.settle(shop.database, claim.playbook_run_id)
     assert (await shop.read(claim.playbook_run_id)).settled
+
+
+async def test_what_was_changed_while_nobody_listened_is_looked_at_again(shop, monkeypatch):
+    """Of what ended in the last hour; what agrees is left as it is."""
+    requests = [await shop.hand_over() for _ in range(2)]
+    for request in requests:
+        claim = await shop.claim(request)
+        await attempts.end(shop.database, claim.token, "success", "")
+        await unsettled.settle(shop.database, claim.playbook_run_id)
+    changed, agreed = (request.flow_run_id for request in requests)
+    states = {changed: Running(), agreed: Completed()}
+    asked = []
+
+    async def read_flow_runs(*, flow_run_filter, limit):
+        asked.extend(flow_run_filter.id.any_)
+        return [
+            SimpleNamespace(id=id_, state=states[id_])
+            for id_ in flow_run_filter.id.any_
+            if id_ in states
+        ][:limit]
+
+    reconciler = Reconciler(
+        database=shop.database,
+        client=SimpleNamespace(read_flow_runs=read_flow_runs),
+        settings=Settings(),
+        signal=Signal(),
+        hints=None,
+    )
+    await reconciler.look_back()
+    assert reconciler._changed == {changed}
+    assert {changed, agreed} <= set(asked)
+    asked.clear()
+    monkeypatch.setattr(unsettled, "LATELY", timedelta(0))
+    await reconciler.look_back()
+    assert asked == []
 
 
 async def test_an_open_run_is_never_settled(shop):

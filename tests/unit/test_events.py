@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.events import Event, RelatedResource, Resource
 
+from adapters.prefect import events
 from adapters.prefect.events import Events
 
 FLOW_RUN, QUEUE, DEPLOYMENT = (UUID(int=number) for number in (1, 2, 3))
@@ -29,6 +32,9 @@ class Told:
 
     def deployment_changed(self, deployment_id: UUID) -> None:
         self.what.append(("deployment", deployment_id))
+
+    def missed(self) -> None:
+        self.what.append("missed")
 
     def hurry(self) -> None:
         self.what.append("hurry")
@@ -86,6 +92,24 @@ def test_who_is_told_of_what(heard, reconciler, hints, watch):
     told = [Told(), Told(), Told()]
     Events(reconciler=told[0], hints=told[1], watch=told[2]).hear(heard)
     assert [each.what for each in told] == [reconciler, hints, watch]
+
+
+@pytest.mark.anyio
+async def test_who_was_not_listening_says_that_something_may_be_missed(monkeypatch):
+    @asynccontextmanager
+    async def subscriber(**_: object) -> AsyncIterator[AsyncIterator[Event]]:
+        async def none() -> AsyncIterator[Event]:
+            return
+            yield
+
+        yield none()
+
+    monkeypatch.setattr(events, "get_events_subscriber", subscriber)
+    reconciler = Told()
+    listening = Events(reconciler=reconciler, hints=Told(), watch=Told())
+    for _ in range(2):
+        await listening.run()
+    assert reconciler.what == ["missed", "missed"]
 
 
 @pytest.mark.parametrize("limited", [True, False])

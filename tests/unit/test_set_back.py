@@ -73,3 +73,27 @@ async def test_what_prefect_could_not_write_is_tried_until_it_can(settled):
             await reconciling._carry_out(ended(1), SetState(Completed(), force=True))
     assert told == [(UUID(int=1), True)] * 3 * MOST_SET_BACK
     assert settled == []
+
+
+async def test_what_was_heard_of_is_kept_until_the_database_has_it(monkeypatch):
+    class Away(Exception):
+        pass
+
+    heard = []
+
+    async def unsettle(_database, flow_run_ids):
+        heard.append(set(flow_run_ids))
+        if len(heard) == 1:
+            raise Away
+
+    async def sweep(_which):
+        raise Away
+
+    monkeypatch.setattr(reconcile.unsettled_runs, "unsettle", unsettle)
+    reconciling = reconciler(None)
+    monkeypatch.setattr(reconciling, "sweep", sweep)
+    reconciling.changed(UUID(int=1))
+    for _ in range(3):
+        with pytest.raises(Away):
+            await reconciling.run()
+    assert heard == [{UUID(int=1)}] * 2
