@@ -6,7 +6,9 @@ A worker listens to one gateway. What one gateway knows it tells the others, whi
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -26,8 +28,10 @@ class Hints:
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
-        self._listeners: dict[asyncio.Queue[dict[str, Any]], tuple[str, str | None]] = {}
+        self._listeners: list[_Listener] = []
         self._turn = 0
+        self.drops = 0
+        """How often offers were dropped: one that is made of what was known before is too late."""
 
     def work(self) -> None:
         """There is something to take."""
@@ -53,17 +57,21 @@ class Hints:
         self._turn += 1
         able = [
             listener
-            for listener, (worker, pool) in self._listeners.items()
-            if pool is not None and pool == work_pool and worker not in lacking
+            for listener in self._listeners
+            if listener.work_pool is not None
+            and listener.work_pool == work_pool
+            and listener.worker not in lacking
         ]
         chosen = able[self._turn % len(able)] if able else None
         for listener in self._listeners:
-            self._put(listener, {"offer": flow_run} if listener is chosen else {"work": True})
+            listener.put({"offer": flow_run} if listener is chosen else {"work": True})
         self._tell(WORK)
 
     def drop(self) -> None:
         """What was offered may no longer begin without asking Prefect."""
-        self._publish({"work": True, "drop": True})
+        self.drops += 1
+        for listener in self._listeners:
+            listener.drop()
 
     def stop(self, flow_run_id: UUID) -> None:
         """The run of this flow run is to be stopped."""
@@ -72,13 +80,7 @@ class Hints:
 
     def _publish(self, hint: dict[str, Any]) -> None:
         for listener in self._listeners:
-            self._put(listener, hint)
-
-    @staticmethod
-    def _put(listener: asyncio.Queue[dict[str, Any]], hint: dict[str, Any]) -> None:
-        # One that is so far behind finds out by its poll.
-        if not listener.full():
-            listener.put_nowait(hint)
+            listener.put(hint)
 
     async def listen(
         self, worker: str, every: float, work_pool: str | None = None
@@ -88,16 +90,44 @@ class Hints:
         The first says that there is work, for what was missed before. Who names a `work_pool`
         takes any run of it that is offered.
         """
-        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(BACKLOG)
-        self._listeners[queue] = worker, work_pool
+        listener = _Listener(worker, work_pool)
+        self._listeners.append(listener)
         try:
             yield {"work": True}
             while True:
-                try:
-                    async with asyncio.timeout(every):
-                        hint = await queue.get()
-                except TimeoutError:
-                    hint = {}
-                yield hint
+                yield await listener.next(every)
         finally:
-            del self._listeners[queue]
+            self._listeners.remove(listener)
+
+
+class _Listener:
+    """A worker that listens, and the hints that wait for it."""
+
+    def __init__(self, worker: str, work_pool: str | None) -> None:
+        self.worker = worker
+        self.work_pool = work_pool
+        self._hints: deque[dict[str, Any]] = deque()
+        self._any = asyncio.Event()
+
+    def put(self, hint: dict[str, Any]) -> None:
+        # One that is so far behind finds out by its poll.
+        if len(self._hints) < BACKLOG:
+            self._hints.append(hint)
+            self._any.set()
+
+    def drop(self) -> None:
+        """In place of the offers and words of work that wait: it is not lost to a full backlog."""
+        stops = [hint for hint in self._hints if "stop" in hint]
+        self._hints = deque([{"work": True, "drop": True}, *stops])
+        self._any.set()
+
+    async def next(self, every: float) -> dict[str, Any]:
+        """The next hint; an empty one after `every` seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(every):
+                await self._any.wait()
+            hint = self._hints.popleft()
+            if not self._hints:
+                self._any.clear()
+            return hint
+        return {}

@@ -71,6 +71,7 @@ class Dispatcher:
         self.prepare = prepare
         self._reachable = True
         self._resting: dict[int, float] = {}
+        self._drops = 0
 
     async def run(self) -> None:
         """Run until cancelled. An error ends this round and is the caller's to report."""
@@ -87,6 +88,7 @@ class Dispatcher:
         if not self._reachable and (error := await self.client.api_healthcheck()):
             raise error
         await self.prepare()
+        self._drops = self.hints.drops
         now = asyncio.get_running_loop().time()
         self._resting = {id_: end for id_, end in self._resting.items() if end > now}
         taken = await dispatch_queue.take(
@@ -101,7 +103,7 @@ class Dispatcher:
         finally:
             if unmade:
                 await dispatch_queue.give_back(self.database, unmade)
-        if any(run.asks for run in taken):
+        if any(self._asks(run) for run in taken):
             # When all are there, so that Prefect gives out the first of them in its order.
             self.hints.work()
         return len(taken)
@@ -123,6 +125,10 @@ class Dispatcher:
             self._rest(playbook_id)
         else:
             self._reachable = True
+
+    def _asks(self, run: QueuedRun) -> bool:
+        """Whether Prefect is to be asked for it, as rules may be that came after it was taken."""
+        return run.asks or self._drops != self.hints.drops
 
     def _rest(self, playbook_id: int) -> None:
         self._resting[playbook_id] = asyncio.get_running_loop().time() + REST_SECONDS
@@ -183,7 +189,7 @@ class Dispatcher:
                 )
                 offered = {"id": str(created[run.id]), "deployment_id": str(deployment_id)}
                 offered["version"] = version
-                if not run.asks:
+                if not self._asks(run):
                     self.hints.offer({**body, **offered}, run.work_pool, lacking)
         self.reconcile.notify()
 

@@ -305,6 +305,8 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             except GatewayRefused as error:
                 outage.began(error)
                 pause = REFUSED_SECONDS
+            # Nobody can say any more that what it has offered may not begin.
+            self._turns.drop()
             await asyncio.sleep(pause)
 
     def _offered_pool(self) -> str | None:

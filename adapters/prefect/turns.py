@@ -46,6 +46,7 @@ class Turns:
     def drop(self) -> None:
         """Forget what was offered: Prefect is to be asked, which has all of it."""
         self._offers.clear()
+        self._asks_last = True
 
     def ask_first(self) -> None:
         """No slot was free for a poll: the next one asks before it takes an offer."""

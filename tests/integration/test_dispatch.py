@@ -20,7 +20,7 @@ from adapters.prefect.deployments import Deployments
 from adapters.prefect.dispatch import Dispatcher
 from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store import new_containers, playbook_runs, playbooks, run_requests
+from adapters.store import dispatch_queue, new_containers, playbook_runs, playbooks, run_requests
 from adapters.store.containers import ContainerFields
 from adapters.store.dispatch_queue import TAKEOVER_SECONDS
 from adapters.store.found_playbooks import FoundPlaybook, save_found
@@ -297,3 +297,37 @@ async def _age(database, run_id: int) -> None:
         await connection.execute(
             update(runs).where(runs.c.id == run_id).values(dispatch_time=long_ago)
         )
+
+
+async def test_a_run_is_not_offered_when_a_rule_came_after_it_was_taken(
+    dispatcher, accept, monkeypatch
+):
+    registered = dispatcher.deployments.registered
+
+    async def somebody_pauses(playbook):
+        dispatcher.hints.drop()
+        return await registered(playbook)
+
+    monkeypatch.setattr(dispatcher.deployments, "registered", somebody_pauses)
+    pool = dispatcher.settings.work_pool
+    monkeypatch.setattr(dispatch_queue, "take", offered_to(pool, dispatch_queue.take))
+    listener = dispatcher.hints.listen("one", 60, pool)
+    await anext(listener)
+    await accept()
+    assert await dispatcher.dispatch() == 1
+    assert await anext(listener) == {"work": True, "drop": True}
+    assert await anext(listener) == {"work": True}
+    monkeypatch.setattr(dispatcher.deployments, "registered", registered)
+    await accept()
+    assert await dispatcher.dispatch() == 1
+    assert "offer" in await anext(listener)
+
+
+def offered_to(pool, take):
+    """Takes runs as if their work queue had no rules."""
+
+    async def taken(*args, **options):
+        runs = await take(*args, **options)
+        return [replace(run, work_pool=pool, asks=False) for run in runs]
+
+    return taken

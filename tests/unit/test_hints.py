@@ -110,3 +110,18 @@ async def test_offers_that_are_kept_are_dropped_by_everyone(hints: Hints) -> Non
     for listener in listeners:
         # A worker of an earlier version asks Prefect, at least.
         assert await anext(listener) == {"work": True, "drop": True}
+
+
+async def test_a_drop_is_heard_by_one_who_is_far_behind_and_no_offer_before_it(
+    hints: Hints,
+) -> None:
+    listener = await _listening(hints)
+    flow_run_id = uuid4()
+    hints.offer({"id": 0}, POOL)
+    hints.stop(flow_run_id)
+    for number in range(2 * BACKLOG):
+        hints.offer({"id": number}, POOL)
+    hints.drop()
+    hints.offer({"id": 1}, POOL)
+    heard = [await anext(listener) for _ in range(3)]
+    assert heard == [WORK | {"drop": True}, {"stop": str(flow_run_id)}, {"offer": {"id": 1}}]
