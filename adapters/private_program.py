@@ -7,18 +7,34 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import get_args
+
+from pydantic import SecretStr
 
 from adapters import marks
+from adapters.settings import Settings
 from flows import prefect_login, ticket, undumpable
+
+
+def _secret_settings() -> Iterator[str]:
+    """Variables of the settings that are secret by their type."""
+    for name, field in Settings.model_fields.items():
+        if SecretStr in (field.annotation, *get_args(field.annotation)):
+            yield f"PREFECT_PHANTOM_{name.upper()}"
+
 
 SECRETS = frozenset(
     {
-        "PREFECT_PHANTOM_ADMIN_PASSWORD",
+        *_secret_settings(),
         "PREFECT_PHANTOM_DATABASE_URL",
         "PREFECT_PHANTOM_OPERATOR_TOKEN",
         "PREFECT_SERVER_API_AUTH_STRING",
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL",
-        "PREFECT_API_DATABASE_CONNECTION_URL",
+        *(
+            f"PREFECT_{owner}_DATABASE_{name}"
+            for owner in ("SERVER", "API")
+            for name in ("CONNECTION_URL", "PASSWORD")
+        ),
+        ticket.KEY_VARIABLE,
         ticket.RUNTIME_KEY_VARIABLE,
         *prefect_login.VARIABLES,
     }

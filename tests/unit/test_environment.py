@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from prefect.settings import Settings as PrefectSettings
 from prefect.settings.models.server.services import ServerServicesDBVacuumSettings
+from pydantic import BaseModel
 
+from adapters.private_program import SECRETS
+from adapters.secret_names import is_secret_name
 from adapters.settings import Settings
 from adapters.supervisor.environment import (
     _retention,
     gateway_environment,
     kept_settings,
+    refuse_secrets,
     worker_environment,
 )
+from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.home import Home
 from adapters.supervisor.installation import Installation, Ports
+from flows import ticket
 
 
 @pytest.mark.parametrize(
@@ -69,6 +77,40 @@ def test_a_backup_keeps_what_gateway_and_worker_were_started_with_but_no_secret(
     assert {"PREFECT_PHANTOM_PLAYBOOKS", "PREFECT_PHANTOM_HTTP"} <= json.loads(kept).keys()
     for secret in (installation.runtime_key, installation.home.operator_token):
         assert secret not in kept
+
+
+@pytest.mark.attack(
+    "a backup, a file of the home or a run's environment that holds the token of /metrics",
+    "it is a secret like any other: kept nowhere, and never given to a run",
+)
+def test_every_setting_that_is_secret_by_type_or_name_is_treated_as_one(tmp_path: Path) -> None:
+    names = {
+        f"PREFECT_PHANTOM_{name.upper()}"
+        for name, field in Settings.model_fields.items()
+        # What a path leads to is secret, and not the path.
+        if "SecretStr" in str(field.annotation)
+        or (is_secret_name(name) and "Path" not in str(field.annotation))
+    }
+    assert {"PREFECT_PHANTOM_METRICS_TOKEN", "PREFECT_PHANTOM_ADMIN_PASSWORD"} <= names
+    given = dict.fromkeys(sorted(names | SECRETS), "hunter2")
+    assert names | {ticket.KEY_VARIABLE} <= SECRETS
+    assert "hunter2" not in kept_settings(installed(tmp_path, given))
+    for name in names | {ticket.KEY_VARIABLE}:
+        with pytest.raises(CannotStart, match=name):
+            refuse_secrets([name])
+
+
+def test_secret_settings_of_prefect_are_treated_as_secrets() -> None:
+    assert set(_secrets_of(PrefectSettings)) <= SECRETS
+
+
+def _secrets_of(model: type[BaseModel], prefix: str = "PREFECT") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        variable = f"{prefix}_{name.upper()}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _secrets_of(field.annotation, variable)
+        elif "Secret" in str(field.annotation):
+            yield variable
 
 
 def test_folders_of_apps_are_the_same_wherever_a_run_works(
