@@ -34,8 +34,9 @@ from flows.ticket import held
 
 PATIENCE_SECONDS = 300
 """How long a run waits for a gateway that does not answer before it gives up."""
-LATER = frozenset({429, 502, 503, 504})
-"""Answers that ask to come again. Any other refusal stays one."""
+LATER = frozenset({408, 429, 502, 503, 504})
+"""Answers that ask to come again: to what was too slow or too much, and of a gateway that cannot
+at the moment. Any other refusal stays one."""
 
 
 class RuntimeUnavailable(Exception):

@@ -19,11 +19,11 @@ from tenacity import (
 
 SILENCE_SECONDS = 30
 """A hint stream without a word for this long is dead; the gateway says something more often."""
-PAUSES = wait_exponential(multiplier=0.1, max=2)
-
-
 HOLDING_SECONDS = 12
 """The same for the stream by which a worker holds its name."""
+LATER = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS})
+"""The refusals that ask to come again: of what was too slow, and of what was too much."""
+PAUSES = wait_exponential(multiplier=0.1, max=2)
 
 
 class GatewayRefused(Exception):
@@ -156,7 +156,7 @@ def _require_success(answer: httpx.Response) -> None:
             f"The gateway at {answer.url.copy_with(path='/')} refuses the runtime key:"
             " PREFECT_PHANTOM_RUNTIME_KEY must be the same for it and for its workers"
         )
-    if answer.is_client_error and answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
+    if answer.is_client_error and answer.status_code not in LATER:
         try:
             fields = dict(answer.json())
         except (ValueError, TypeError):  # from a proxy between

@@ -30,6 +30,8 @@ STEADY_BYTES = 1024 * 1024
 UNREAD_BYTES = 4 * 1024 * 1024
 """What is taken of a body after its request was answered; a client that sends on may not read the
 answer of a connection that was closed under its hands."""
+LATE_SECONDS = 1.0
+"""How much longer we look for what may have come while something else held us up."""
 ANSWER_SECONDS = 30.0
 """How long a client may take none of the answer before the connection is cut."""
 
@@ -157,7 +159,7 @@ class Protocol(HttpToolsProtocol):
         return None if self._is_answered() else self.cycle
 
     def _expect(self) -> None:
-        self._late = self.loop.call_later(REQUEST_SECONDS, self._give_up)
+        self._late = self.loop.call_later(REQUEST_SECONDS, self._look_again)
         if self._last_unanswered() is None:
             self.place.wait()
 
@@ -170,6 +172,10 @@ class Protocol(HttpToolsProtocol):
         if self._stuck is not None:
             self._stuck.cancel()
             self._stuck = None
+
+    def _look_again(self) -> None:
+        # Timers are looked at before sockets: after a long step of ours all of it may lie there.
+        self._late = self.loop.call_later(LATE_SECONDS, self._give_up)
 
     def _give_up(self) -> None:
         self._late = None

@@ -15,7 +15,7 @@ from .address import Addresses
 LEASE_SECONDS = 60.0
 """How long the gateway lets a run go on without hearing of it."""
 ANSWER_SECONDS = 5.0
-REFUSALS = frozenset(range(400, 500)) - {HTTPStatus.TOO_MANY_REQUESTS}
+REFUSALS = frozenset(range(400, 500)) - {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 class Unreachable(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -40,6 +41,7 @@ class Connection:
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
         await self.writer.drain()
+        await asyncio.sleep(0)  # for the other side
 
     async def end(self) -> bytes:
         """All that comes until the server closes the connection."""
@@ -56,6 +58,13 @@ class Connection:
                 if line.lower().startswith(b"content-length:")
             )
             return int(head.split()[1]), json.loads(await self.reader.readexactly(length))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests have little time."""
+    for name in ("REQUEST_SECONDS", "LATE_SECONDS"):
+        monkeypatch.setattr(protocol, name, SOON)
 
 
 @asynccontextmanager
@@ -94,17 +103,17 @@ async def connection(application: ASGIApp) -> AsyncIterator[Connection]:
         b"GET /readyz HTTP/1.1\r\nHost: gateway\r\n\r\n\r\n",
     ],
 )
-async def test_a_request_that_does_not_come_is_not_waited_for(application, beginning, monkeypatch):
-    monkeypatch.setattr(protocol, "REQUEST_SECONDS", SOON)
+@pytest.mark.usefixtures("impatient")
+async def test_a_request_that_does_not_come_is_not_waited_for(application, beginning):
     async with served(application) as connection:
         await connection.send(beginning)
         assert (await connection.end()).startswith(b"HTTP/1.1 ")
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_body_that_does_not_come_is_answered_in_the_failed_envelope(
-    application, credentials, monkeypatch
+    application, credentials
 ):
-    monkeypatch.setattr(protocol, "REQUEST_SECONDS", SOON)
     async with served(application) as connection:
         head = f"POST /rest/playbook_run HTTP/1.1\r\nHost: x\r\nph-auth-token: {credentials.token}"
         await connection.send(head.encode() + b"\r\nContent-Length: 100\r\n\r\n{")
@@ -113,6 +122,31 @@ async def test_a_body_that_does_not_come_is_answered_in_the_failed_envelope(
         assert body["failed"] is True
         assert body["message"].startswith("The request was not complete within ")
         assert await connection.end() == b""
+
+
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})])  # the gateway's
+async def test_what_came_while_the_gateway_was_held_up_was_in_time(monkeypatch):
+    monkeypatch.setattr(protocol, "REQUEST_SECONDS", SOON)
+    monkeypatch.setattr(protocol, "LATE_SECONDS", LONG)
+    loop = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+
+    def hold_up() -> None:
+        loop.remove_reader(ours)
+        client.sendall(b"Host: gateway\r\nConnection: close\r\n\r\n")
+        threading.Event().wait(2 * SOON)
+
+    async with served(JSONResponse({})) as connection:
+        connections = connection.server.server_state.connections
+        address = connection.writer.get_extra_info("peername")
+        with ours, theirs, socket.create_connection(address) as client:
+            client.sendall(b"GET / HTTP/1.1\r\n")
+            while not any(each._in_head for each in connections):
+                await asyncio.sleep(0.001)
+            loop.add_reader(ours, hold_up)  # among the sockets, so that timers come next
+            theirs.send(b".")
+            answer = await asyncio.to_thread(client.recv, 100)
+    assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.attack("a client that takes no answers", "cut off")
@@ -153,12 +187,12 @@ NOT_TO_BE_ANSWERED = {
     "the next request, slow, too long or no HTTP, while one is carried out",
     "that one gets its own answer, and the connection is closed after it",
 )
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("before", [1, 2])
 @pytest.mark.parametrize("more", NOT_TO_BE_ANSWERED.values(), ids=NOT_TO_BE_ANSWERED.keys())
 async def test_what_is_wrong_with_the_next_request_is_no_answer_to_this_one(
     more, before, monkeypatch
 ):
-    monkeypatch.setattr(protocol, "REQUEST_SECONDS", SOON)
     refused = asyncio.Event()
     refuse = Protocol._refuse
 

@@ -60,10 +60,11 @@ async def test_no_refusal_is_sent_again(gateway: Gateway, client: GatewayClient,
     assert gateway.asked == 1
 
 
+@pytest.mark.parametrize("code", [408, 429])
 async def test_what_asks_to_come_later_is_sent_again(
-    gateway: Gateway, client: GatewayClient
+    gateway: Gateway, client: GatewayClient, code: int
 ) -> None:
-    later = httpx.Response(429, headers={"retry-after": "0"}, json={})
+    later = httpx.Response(code, headers={"retry-after": "0"}, json={})
     gateway.answers = [later, httpx.Response(503, json={}), httpx.Response(200, json={})]
     await client.started("holder")
     assert gateway.asked == 3

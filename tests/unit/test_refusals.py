@@ -38,15 +38,16 @@ def refusing() -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.parametrize("later", [408, 429, 500, 502])
 def test_a_lease_tells_a_refusal_from_an_outage(
-    refusing: str, monkeypatch: pytest.MonkeyPatch
+    refusing: str, monkeypatch: pytest.MonkeyPatch, later: int
 ) -> None:
     lease = Lease(refusing, "wrong", "one")
     with pytest.raises(Refused):
         lease.renew([])
     with pytest.raises(Refused):
         lease.gone({})
-    monkeypatch.setattr(Refusing, "code", 429)
+    monkeypatch.setattr(Refusing, "code", later)
     with pytest.raises(Unreachable):
         lease.renew([])
 
@@ -87,7 +88,11 @@ def test_a_guardian_that_is_refused_ends_the_runs_and_itself(refusing: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("code", "error"), [(404, RuntimeRefused), (401, RuntimeRefused), (429, RuntimeUnavailable)]
+    ("code", "error"),
+    [
+        *((code, RuntimeRefused) for code in (400, 401, 404, 413, 431)),
+        *((code, RuntimeUnavailable) for code in (408, 429, 503)),
+    ],
 )
 def test_a_run_asks_again_only_when_it_may_be_answered(code: int, error: type[Exception]) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(code, text="<html>"))
