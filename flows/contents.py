@@ -30,7 +30,7 @@ def _walk(folder: Path) -> Iterator[Path]:
                 yield file
 
 
-def signature(folders: Sequence[Path]) -> object:
+def signature(folders: Sequence[Path]) -> tuple[tuple[object, ...], ...]:
     """A value that is another one whenever a file has changed, without reading any."""
     found: list[tuple[object, ...]] = []
     for folder in folders:
@@ -41,7 +41,7 @@ def signature(folders: Sequence[Path]) -> object:
                 found.append((file,))
             else:
                 found.append((file, status.st_mtime_ns, status.st_size, status.st_ino))
-    return found
+    return tuple(found)
 
 
 def digest_of(folder: Path) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from adapters.prefect.channel import Channel
 from adapters.prefect.run_process import RunProcess
 from adapters.private_program import command, secrets_apart
+from flows.contents import signature
 from flows.definition import Isolation
 
 START_SECONDS = 60
@@ -34,7 +35,7 @@ class Code:
 
     entrypoint: str
     folder: str | None
-    mark: float
+    mark: object
 
     @property
     def place(self) -> Place:
@@ -44,8 +45,8 @@ class Code:
     @classmethod
     def of(cls, entrypoint: str, folder: str | None) -> Code:
         """The code as it lies on disk now."""
-        files = Path(folder).rglob("*.py") if folder else ()
-        return cls(entrypoint, folder, max((file.stat().st_mtime for file in files), default=0.0))
+        # Of the same files as the digest that its worker reports: who has it runs what it says.
+        return cls(entrypoint, folder, signature([Path(folder)] if folder else []))
 
 
 class Templates:
