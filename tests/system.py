@@ -182,7 +182,7 @@ class System:
     def worker_environment(self) -> dict[str, str]:
         """What a worker that is started by hand needs."""
         log = (self.home / "logs" / "gateway.log").read_text()
-        url = re.findall(r"the runtime API at (http://[^ \"]+)", log)[-1]
+        url = re.findall(r"the runtime API at (http://[^\s\"]+)", log)[-1]
         return OWN_ENVIRONMENT | {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "PREFECT_HOME": str(self.home / "prefect"),

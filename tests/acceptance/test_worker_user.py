@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -16,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
+from adapters.supervisor.pipes import Pipes
 from tests.conftest import reachable_interpreter, unprivileged
-from tests.system import OWN_ENVIRONMENT, PASSWORD, PROGRAM, RUN_SECONDS, STOP_SECONDS
+from tests.system import OWN_ENVIRONMENT, PASSWORD, PROGRAM, RUN_SECONDS, STOP_SECONDS, System
 
-USER = "nobody"
+USER, OTHER = "nobody", "daemon"
 SPY = """
     import json, os, re, socket, subprocess, sys, time
     from pathlib import Path
@@ -51,7 +54,7 @@ SPY = """
                 continue
             words = (reads(entry / "cmdline") or b"").split(b"\\0")
             line = b" ".join(words).decode(errors="replace")
-            if str(home) not in line:
+            if str(home) not in line and int(entry.name) not in run.inputs["others"]:
                 continue
             seen.append(line)
             for name in ("environ", "mem", "fd/0"):
@@ -80,14 +83,14 @@ class Started:
     def __init__(self, folder: Path, url: str) -> None:
         self.home = folder / "home"
         self.report = folder / "out" / "report"
-        self._url = url
+        self.url = url
 
-    def spied(self) -> Any:
-        """What the playbook `spy` has found out."""
+    def spied(self, *others: int) -> Any:
+        """What the playbook `spy` has found out, of these other processes as well."""
         self.report.unlink(missing_ok=True)
-        inputs = {"home": str(self.home), "file": str(self.report)}
+        inputs = {"home": str(self.home), "file": str(self.report), "others": list(others)}
         body = {"container_id": 42, "playbook_id": "local/spy", "run": True, "inputs": inputs}
-        with httpx.Client(base_url=self._url, auth=("admin", PASSWORD), timeout=30) as client:
+        with httpx.Client(base_url=self.url, auth=("admin", PASSWORD), timeout=30) as client:
             run_id = client.post("/rest/playbook_run", json=body).json()["playbook_run_id"]
             deadline = time.monotonic() + RUN_SECONDS
             while (run := client.get(f"/rest/playbook_run/{run_id}").json())["status"] == "running":
@@ -135,6 +138,40 @@ def up(folder: Path, *prefix: str, **further: str) -> Iterator[Started]:
         program.wait(STOP_SECONDS)
         program.stdout.close()
     assert _left(folder) == []
+
+
+@contextmanager
+def second_worker(folder: Path, started: Started) -> Iterator[psutil.Process]:
+    """Another user's worker of a work pool of its own, ready to run playbooks."""
+    own = folder / "second"
+    own.mkdir()
+    shutil.chown(own, OTHER)
+    environment = System(started.home, started.url, folder / "playbooks").worker_environment()
+    become = ["setpriv", f"--reuid={OTHER}", "--clear-groups", "--inh-caps=-all"]
+    pipes = Pipes(["worker"])
+    program = subprocess.Popen(
+        [*reachable_interpreter(), *become, PROGRAM, "worker"],
+        env=environment
+        | pipes.environment("worker")
+        | {
+            "HOME": str(own),
+            "PREFECT_HOME": str(own / "prefect"),
+            "PREFECT_PHANTOM_WORKER_NAME": "second",
+            "PREFECT_PHANTOM_WORK_POOL": "second",
+        },
+        pass_fds=pipes.descriptors("worker"),
+    )
+    try:
+        deadline = time.monotonic() + RUN_SECONDS
+        while not pipes.says_ready("worker"):
+            assert program.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield psutil.Process(program.pid)
+    finally:
+        program.terminate()
+        program.wait(STOP_SECONDS)
+        pipes.close()
 
 
 def _left(folder: Path) -> list[str]:
@@ -200,6 +237,30 @@ def test_a_run_of_another_user_reads_nothing_of_the_installation(folder: Path) -
     assert found["environment"]["HOME"] == str(own)
     assert found["environment"]["PREFECT_HOME"] == str(own / "prefect")
     assert found["written"] == [True, True]
+
+
+@needs_root
+@pytest.mark.long
+@pytest.mark.attack(
+    "a playbook that reads environment and memory of another worker, which is another user's",
+    "permission denied",
+)
+def test_a_run_looks_into_no_worker_of_another_user(folder: Path) -> None:
+    user = {"PREFECT_PHANTOM_WORKER_USER": USER, "PREFECT_PHANTOM_WORKER_HOME": f"{folder}/worker"}
+    with (
+        up(folder, *reachable_interpreter(), **user) as started,
+        second_worker(folder, started) as second,
+    ):
+        others = [second, *second.children(recursive=True)]
+        found = started.spied(*(each.pid for each in others))
+        lasting = [each for each in others if each.is_running()]
+        lines = {" ".join(each.cmdline()) for each in lasting}
+        users = {each.uids().real for each in lasting}
+    assert users == {pwd.getpwnam(OTHER).pw_uid}
+    assert found["user"] == pwd.getpwnam(USER).pw_uid
+    assert any("worker start" in line for line in lines)
+    assert lines <= {line.strip() for line in found["seen"]}
+    assert found["opened"] == []
 
 
 @needs_root
