@@ -36,6 +36,7 @@ from adapters.prefect.repositories import Repositories
 from adapters.prefect.work_pool_watch import WorkPoolWatch
 from adapters.private_program import forget_secrets
 from adapters.rest.application import create_application
+from adapters.rest.loop_turns import LoopTurns
 from adapters.rest.runtime import create_runtime_application
 from adapters.retention import Retention
 from adapters.sample.data import insert_sample_data
@@ -169,6 +170,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             asyncio.create_task(keep("assets", assets.run, needs)),
             asyncio.create_task(keep("leases", lease_process.run)),
         ]
+        turns = LoopTurns()
         contract = create_application(
             database=database,
             settings=settings,
@@ -182,6 +184,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             traced=tracing.begin(),
             announce=announcer.tell,
             names=host_names(settings, settings.host),
+            turns=turns,
         )
         runtime = create_runtime_application(
             database=database,
@@ -192,6 +195,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             announce=announcer.tell,
             reported=reported,
             names=names,
+            turns=turns,
             is_copy=functools.partial(is_copy, client),
             stopping=stop,
             lease_address=lease_process.address,
@@ -199,7 +203,7 @@ async def _serve(database: Database, settings: Settings) -> None:
         # What exists by now stays: looking at it in each collection would cost a sixth of the CPU.
         gc.collect()
         gc.freeze()
-        await listen(listeners(contract, runtime, settings), stop)
+        await listen(listeners(contract, runtime, settings, turns), stop)
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from adapters import descriptors
 from adapters.rest.connections import Connections
 from adapters.rest.listener import Listener
+from adapters.rest.loop_turns import LoopTurns
 from adapters.settings import Settings
 
 RUNTIME_CONNECTIONS = 5000
@@ -18,8 +19,13 @@ RESERVED_DESCRIPTORS = 200
 """For the database, Prefect, and files, however many connections others hold."""
 
 
-def listeners(contract: ASGIApp, runtime: ASGIApp, settings: Settings) -> list[Listener]:
-    """Both of them. Neither may have so many connections that the other gets none."""
+def listeners(
+    contract: ASGIApp, runtime: ASGIApp, settings: Settings, turns: LoopTurns
+) -> list[Listener]:
+    """Both of them, which share a loop and the `turns` of its strangers.
+
+    Neither may have so many connections that the other gets none.
+    """
     each = max(1, (descriptors.raise_limit() - RESERVED_DESCRIPTORS) // 2)
     runtime_most = min(RUNTIME_CONNECTIONS, each)
     most = min(settings.connections, each)
@@ -33,6 +39,7 @@ def listeners(contract: ASGIApp, runtime: ASGIApp, settings: Settings) -> list[L
             port=settings.port,
             certificate=str(settings.certificate) if secure else None,
             certificate_key=str(settings.certificate_key) if secure else None,
+            turns=turns,
         ),
         # All runs of a host come from one address.
         Listener(
@@ -40,6 +47,7 @@ def listeners(contract: ASGIApp, runtime: ASGIApp, settings: Settings) -> list[L
             Connections(runtime_most, runtime_most),
             host=settings.runtime_host,
             port=settings.runtime_port,
+            turns=turns,
         ),
     ]
 

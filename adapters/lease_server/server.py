@@ -19,6 +19,7 @@ from adapters.log import log_to_stderr
 from adapters.output import never_wait_for_output
 from adapters.rest.connections import Connections
 from adapters.rest.listener import Listener
+from adapters.rest.loop_turns import LoopTurns
 from adapters.rest.runtime_leases import create_lease_application
 from adapters.settings import Settings
 from adapters.stop_signals import STOP_SIGNALS
@@ -50,14 +51,16 @@ async def _serve(listening: socket.socket, orders: dict[str, Any]) -> None:
     database = Database(
         make_url(orders["database"]), pool_size=DATABASE_CONNECTIONS, lock_seconds=LOCK_SECONDS
     )
+    turns = LoopTurns()
     application = create_lease_application(
         database=database,
         settings=Settings(runtime_key=SecretStr(orders["key"])),
         address=orders["address"],
         names=orders["names"],
+        turns=turns,
     )
     most = max(1, min(MOST_CONNECTIONS, descriptors.raise_limit() - RESERVED_DESCRIPTORS))
-    listener = Listener(application, Connections(most, most))
+    listener = Listener(application, Connections(most, most), turns=turns)
 
     def stop() -> None:
         listener.should_exit = True

@@ -35,12 +35,14 @@ from adapters.rest.failures import Failures
 from adapters.rest.gateway import Gateway, unheard
 from adapters.rest.hosts import Hosts
 from adapters.rest.limits import Limits
+from adapters.rest.loop_turns import LoopTurns
 from adapters.rest.openapi.pages import Pages
 from adapters.rest.origin import Origin
 from adapters.rest.paths import Paths
 from adapters.rest.proxies import Proxies
 from adapters.rest.rates import Rates
 from adapters.rest.resources import EVERYONE, resource
+from adapters.rest.strangers import Strangers
 from adapters.rest.traced import Traced
 from adapters.settings import Settings
 from adapters.signal import Signal
@@ -103,6 +105,7 @@ def create_application(
     traced: bool = False,
     announce: Callable[[Announcement], None] = unheard,
     names: Collection[str] | None = None,
+    turns: LoopTurns | None = None,
 ) -> ASGIApp:
     """The application that serves the contract from `database`.
 
@@ -110,7 +113,8 @@ def create_application(
     run to end. `prefect` asks Prefect how it is, and `keeper` keeps there what assets have,
     `deployments` what playbooks have.
     `traced` says whether spans are sent. `announce` is told of new containers and artifacts, and
-    must not wait. `names` are those by which it may be asked; None is any.
+    must not wait. `names` are those by which it may be asked; None is any. `turns` are those of the
+    loop's strangers.
     Whoever calls this opens and closes the database and runs the two loops and `notices`.
     """
     throttle = LoginThrottle(settings.login_failures, settings.login_minutes)
@@ -126,6 +130,7 @@ def create_application(
     if names is not None:
         above = layers.index(Origin)
         layers = [*layers[:above], functools.partial(Hosts, names=names), *layers[above:]]
+    layers = [functools.partial(Strangers, turns=turns or LoopTurns()), *layers]
     if traced:
         layers = [Traced, *layers]
     if settings.trusted_proxies:

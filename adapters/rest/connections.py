@@ -22,11 +22,13 @@ LEAVING = 16
 class Place:
     """The place of one connection among the others."""
 
-    __slots__ = ("_among", "close", "gives_way", "is_known", "neighbourhood")
+    __slots__ = ("_among", "close", "gives_way", "is_exempt", "is_known", "neighbourhood")
 
-    def __init__(self, among: Connections, near: Hashable) -> None:
+    def __init__(self, among: Connections, near: Hashable, *, is_exempt: bool) -> None:
         self._among = among
         self.neighbourhood = near
+        self.is_exempt = is_exempt
+        """Whether its address speaks for many."""
         self.is_known = False
         """Whether a request came over it with credentials that were right."""
         self.gives_way = False
@@ -77,9 +79,10 @@ class Connections:
     def admit(self, address: Address | None) -> Place | None:
         """The place of a new connection, for which another may be closed; None if there is none."""
         near = neighbourhood(address)
-        if not self._has_room(near, exempt=self._is_exempt(address)):
+        is_exempt = self._is_exempt(address)
+        if not self._has_room(near, is_exempt=is_exempt):
             return None
-        place = Place(self, near)
+        place = Place(self, near, is_exempt=is_exempt)
         self._all.add(place)
         self._near[near] += 1
         place.wait()
@@ -99,9 +102,9 @@ class Connections:
     def __len__(self) -> int:
         return len(self._all)
 
-    def _has_room(self, near: Hashable, *, exempt: bool) -> bool:
+    def _has_room(self, near: Hashable, *, is_exempt: bool) -> bool:
         """Whether one more fits, after one that waits was closed if that is needed."""
-        is_near_full = self._near[near] >= self.most_near and not exempt
+        is_near_full = self._near[near] >= self.most_near and not is_exempt
         if not is_near_full and len(self._all) < self.most:
             return True
         self.closed += 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import logging
 import socket
 import sys
@@ -19,7 +20,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from adapters.rest.address import parse
-from adapters.rest.connections import Connections
+from adapters.rest.connections import Connections, Place
+from adapters.rest.loop_turns import LoopTurns
 from adapters.rest.protocol import Protocol
 
 HANDSHAKE_SECONDS = 30.0
@@ -39,7 +41,10 @@ logger = logging.getLogger("prefect_phantom.listener")
 
 
 class Listener(uvicorn.Server):
-    """Serves an application, by TLS when there is a certificate, to whom `connections` admits."""
+    """Serves an application, by TLS when there is a certificate, to whom `connections` admits.
+
+    Who connects waits for one of the `turns`, but for addresses that speak for many.
+    """
 
     def __init__(
         self,
@@ -50,6 +55,7 @@ class Listener(uvicorn.Server):
         port: int = 0,
         certificate: str | None = None,
         certificate_key: str | None = None,
+        turns: LoopTurns | None = None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -71,6 +77,7 @@ class Listener(uvicorn.Server):
             )
         )
         self.connections = connections
+        self._turns = turns or LoopTurns()
         self._tls: dict[str, Any] = {}
         self._opening: set[asyncio.Task[Any]] = set()
         self._told = 0.0
@@ -93,7 +100,7 @@ class Listener(uvicorn.Server):
         except OSError:
             logger.exception("Cannot listen on %s port %d", self.config.host, self.config.port)
             sys.exit(START_FAILED)
-        servers: list[Any] = [_Accepting(each, self._open, self.connections) for each in listening]
+        servers: list[Any] = [_Accepting(each, self._admit, self.connections) for each in listening]
         self.servers = servers
         if sockets is None:
             self._log_started_message(listening)
@@ -105,13 +112,27 @@ class Listener(uvicorn.Server):
             opening.cancel()
         await super().shutdown(sockets)
 
-    def _open(self, accepted: socket.socket, address: str) -> None:
-        """Serve an accepted connection, if there is room for it."""
+    def _admit(self, accepted: socket.socket, address: str) -> None:
+        """Serve an accepted connection in its turn, if there is room for it."""
         place = self.connections.admit(parse(address))
         self._tell()
         if place is None:
             accepted.close()
-            return
+        elif place.is_exempt:
+            self._open(accepted, place)
+        else:
+            place.close = functools.partial(self._leave, accepted, place)
+            self._turns.call(place.neighbourhood, functools.partial(self._open, accepted, place))
+
+    def _leave(self, accepted: socket.socket, place: Place) -> None:
+        """End a connection that nobody has begun to serve."""
+        place.leave()
+        accepted.close()
+
+    def _open(self, accepted: socket.socket, place: Place) -> bool:
+        """Begin to serve it, unless it gave way meanwhile."""
+        if accepted.fileno() < 0:
+            return False
         loop = asyncio.get_running_loop()
         protocol = Protocol(self.config, self.server_state, {}, loop, place=place)
         opening = loop.create_task(
@@ -122,13 +143,13 @@ class Listener(uvicorn.Server):
         def opened(_: asyncio.Task[Any]) -> None:
             self._opening.discard(opening)
             if opening.cancelled() or (error := opening.exception()) is not None:
-                place.leave()
-                accepted.close()
+                self._leave(accepted, place)
                 if not (opening.cancelled() or isinstance(error, OSError)):
                     logger.error("A connection failed", exc_info=error)
 
         self._opening.add(opening)
         opening.add_done_callback(opened)
+        return True
 
     def _tell(self) -> None:
         if self.connections.closed and (now := asyncio.get_running_loop().time()) >= self._told:
@@ -147,12 +168,12 @@ class _Accepting:
     def __init__(
         self,
         listening: socket.socket,
-        open_: Callable[[socket.socket, str], None],
+        admit: Callable[[socket.socket, str], None],
         connections: Connections,
     ) -> None:
         self.sockets = (listening,)
         self._listening = listening
-        self._open = open_
+        self._admit = admit
         self._connections = connections
         self._loop = asyncio.get_running_loop()
         listening.setblocking(False)
@@ -186,7 +207,7 @@ class _Accepting:
                 self._loop.call_later(PAUSE_SECONDS, self._begin)
                 return
             accepted.setblocking(False)
-            self._open(accepted, address[0])
+            self._admit(accepted, address[0])
 
 
 async def _bind(config: uvicorn.Config) -> list[socket.socket]:

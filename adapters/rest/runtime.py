@@ -35,6 +35,7 @@ from adapters.rest import (
     runtime_starts,
 )
 from adapters.rest.gateway import unheard
+from adapters.rest.loop_turns import LoopTurns
 from adapters.rest.responses import answer, plain
 from adapters.rest.runtime_credential import (
     LOOKED_UP_AT_ONCE,
@@ -141,6 +142,7 @@ def create_runtime_application(
     reported: Signal | None = None,
     lease_address: runtime_leases.Address = MappingProxyType({}),
     names: Collection[str] | None = None,
+    turns: LoopTurns | None = None,
     is_copy: IsCopy = never,
     stopping: asyncio.Event | None = None,
 ) -> Starlette:
@@ -148,7 +150,8 @@ def create_runtime_application(
 
     `reported` is notified of what workers have found of playbooks. `names` are those by which it
     may be asked; None is any. What is streamed without an end has one when `stopping` is set.
-    `lease_address` is where leases are renewed by nothing but that.
+    `lease_address` is where leases are renewed by nothing but that. `turns` are those of the
+    loop's strangers.
     """
     application = Starlette(
         routes=[
@@ -172,7 +175,7 @@ def create_runtime_application(
             *runtime_names.ROUTES,
             *runtime_starts.ROUTES,
         ],
-        middleware=runtime_leases.layers(settings, names),
+        middleware=runtime_leases.layers(settings, names, turns),
     )
     application.state.database = database
     application.state.settings = settings

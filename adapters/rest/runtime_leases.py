@@ -13,10 +13,12 @@ from starlette.responses import Response
 from adapters.rest.answer_headers import AnswerHeaders
 from adapters.rest.failures import Failures
 from adapters.rest.hosts import Hosts
+from adapters.rest.loop_turns import LoopTurns
 from adapters.rest.paths import Paths
 from adapters.rest.responses import answer
 from adapters.rest.runtime_credential import require_own, runtime_route, ticket
 from adapters.rest.runtime_message import RuntimeMessage, read
+from adapters.rest.strangers import Strangers
 from adapters.settings import Settings
 from adapters.signal import Signal
 from adapters.store import leases, unsettled_runs
@@ -67,10 +69,13 @@ ROUTES = [
 ]
 
 
-def layers(settings: Settings, names: Collection[str] | None) -> list[Middleware]:
+def layers(
+    settings: Settings, names: Collection[str] | None, turns: LoopTurns | None
+) -> list[Middleware]:
     """What stands above the routes of the runtime API, wherever they are served."""
     found = [
         Middleware(AnswerHeaders, settings.hsts_seconds),
+        Middleware(Strangers, turns or LoopTurns()),
         Middleware(Failures),
         Middleware(Paths),
     ]
@@ -80,13 +85,19 @@ def layers(settings: Settings, names: Collection[str] | None) -> list[Middleware
 
 
 def create_lease_application(
-    *, database: Database, settings: Settings, address: Address, names: Collection[str] | None
+    *,
+    database: Database,
+    settings: Settings,
+    address: Address,
+    names: Collection[str] | None,
+    turns: LoopTurns,
 ) -> Starlette:
     """The ASGI application of a process that serves nothing else.
 
-    `names` are those by which it may be asked; None is any.
+    `names` are those by which it may be asked; None is any. `turns` are those of the loop's
+    strangers.
     """
-    application = Starlette(routes=ROUTES, middleware=layers(settings, names))
+    application = Starlette(routes=ROUTES, middleware=layers(settings, names, turns))
     application.state.database = database
     application.state.settings = settings
     application.state.lease_address = address

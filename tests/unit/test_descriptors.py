@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from adapters import descriptors, listeners
+from adapters.rest.loop_turns import LoopTurns
 from adapters.settings import Settings
 
 RAISED = """
@@ -32,7 +33,7 @@ def test_strangers_cannot_have_what_runs_and_the_database_need(monkeypatch, limi
     most = descriptors.MOST if limit == resource.RLIM_INFINITY else limit
     monkeypatch.setattr(descriptors, "raise_limit", lambda: most)
     settings = Settings(http=True)
-    contract, runtime = listeners.listeners(_nothing, _nothing, settings)
+    contract, runtime = listeners.listeners(_nothing, _nothing, settings, LoopTurns())
     both = contract.connections.most + runtime.connections.most
     assert both <= max(2, most - listeners.RESERVED_DESCRIPTORS)
     assert contract.connections.most <= settings.connections
