@@ -18,6 +18,7 @@ from adapters.host_names import host_names
 from adapters.lease_server.process import LeaseProcess
 from adapters.listeners import listen, listeners
 from adapters.loop import keep
+from adapters.overdue import Overdue
 from adapters.parent import Parent
 from adapters.permissions import ADMINISTRATOR
 from adapters.prefect.announcer import Announcer
@@ -150,7 +151,8 @@ async def _serve(database: Database, settings: Settings) -> None:
             signal=reconcile,
             hints=hints,
         )
-        sweeper = Sweeper(database=database, settings=settings, reconcile=reconcile)
+        sweeper = Sweeper(database=database, reconcile=reconcile)
+        overdue = Overdue(database=database, settings=settings, reconcile=reconcile)
         retention = Retention(database=database, settings=settings)
         events = Events(hints=hints, reconciler=reconciler, watch=watch)
         announcer = Announcer(client=client, settings=settings)
@@ -164,6 +166,7 @@ async def _serve(database: Database, settings: Settings) -> None:
             asyncio.create_task(keep("work pool", watch.run, needs)),
             asyncio.create_task(keep("events", events.run, needs)),
             asyncio.create_task(keep("sweeper", sweeper.run, needs)),
+            asyncio.create_task(keep("overdue", overdue.run, needs)),
             asyncio.create_task(keep("notices", notices.run, needs)),
             asyncio.create_task(keep("retention", retention.run, needs)),
             asyncio.create_task(keep("announcements", announcer.run, needs)),

@@ -1,13 +1,12 @@
-"""The loop that ends runs by the clock: their lease is over, or no worker ever took them."""
+"""The loop that ends runs by the clock: their lease is over, or they took too long."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 
-from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store import idempotency_keys, leases, overdue_runs
+from adapters.store import leases
 from adapters.store.database import Database
 from adapters.store.leases import LEASE_SECONDS
 
@@ -24,9 +23,8 @@ class Sweeper:
     may look old although nobody could renew it. How long that was the database's own clock tells.
     """
 
-    def __init__(self, *, database: Database, settings: Settings, reconcile: Signal) -> None:
+    def __init__(self, *, database: Database, reconcile: Signal) -> None:
         self.database = database
-        self.settings = settings
         self.reconcile = reconcile
         self._seen = self._since = 0.0
 
@@ -38,11 +36,6 @@ class Sweeper:
 
     async def sweep(self, now: float) -> None:
         """Look once, at the time `now` of the database."""
-        await overdue_runs.end_overdue(self.database, hours=self.settings.waiting_hours)
-        await idempotency_keys.delete_old(self.database)
-        if timed_out := await leases.end_timed_out(self.database):
-            logger.warning("Playbook runs %s took longer than they may", timed_out)
-            self.reconcile.notify()
         if not 0 <= now - self._seen <= INTERRUPTION_SECONDS:
             self._since = now
         self._seen = now
@@ -50,4 +43,7 @@ class Sweeper:
             ended := await leases.end_expired(self.database)
         ):
             logger.warning("The lease of playbook runs %s was over", ended)
+            self.reconcile.notify()
+        if timed_out := await leases.end_timed_out(self.database):
+            logger.warning("Playbook runs %s took longer than they may", timed_out)
             self.reconcile.notify()

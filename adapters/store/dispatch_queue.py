@@ -75,12 +75,9 @@ async def take(database: Database, *, window: int, resting: Sequence[int] = ()) 
 
 # Of a queue that has just grown PostgreSQL has no statistics: it would sort it, for each playbook,
 # as if it were short, and not read it in the order of its index.
-_ALONE = text(
-    f"""
-    SELECT pg_advisory_xact_lock({QUEUE_LOCK}),
-      set_config('enable_sort', 'off', true), set_config('jit', 'off', true)
-    """
-)
+IN_ORDER = "set_config('enable_sort', 'off', true), set_config('jit', 'off', true)"
+"""What the transaction of a statement that reads the queue selects first."""
+_ALONE = text(f"SELECT pg_advisory_xact_lock({QUEUE_LOCK}), {IN_ORDER}")
 # The playbooks that have queued runs are found one by one in an index, named by its whole order and
 # its own words, so that a long queue of one is not read for the others. Arrays, because PostgreSQL
 # would read the whole table for a join with rows it cannot count.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, any_, bindparam, select, text
+from sqlalchemy import BigInteger, Float, Integer, any_, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.store.database import Database
+from adapters.store.dispatch_queue import IN_ORDER
 from adapters.store.playbook_runs import finish
 from adapters.store.tables import playbook_runs as runs
 
@@ -18,49 +19,61 @@ async def end_overdue(database: Database, *, hours: float) -> list[int]:
     The time in which their work queue was paused does not count.
     """
     ended: list[int] = []
-    after = 0
-    while True:
-        async with database.begin() as connection:
-            values = {"seconds": hours * 3600, "batch": BATCH, "after": after}
-            page = (await connection.execute(_OLDEST, values)).all()
-            overdue = [row.id for row in page if row.waited > values["seconds"]]
-            if overdue:
-                # What was claimed meanwhile goes on.
-                unclaimed = await connection.execute(_UNCLAIMED, {"ids": overdue})
-                for playbook_run_id in unclaimed.scalars():
-                    reason = f"No worker took the run within {hours:g} hours"
-                    await finish(connection, playbook_run_id, "failed", reason)
-                    ended.append(playbook_run_id)
-        # Ids rise with the time: the oldest are looked at, not a queue that may be very long.
-        if len(page) < BATCH or not page[-1].old:
-            return ended
-        after = page[-1].id
+    while some := await _end_some(database, hours):
+        ended += some
+    return ended
 
 
-_OLDEST = text(
+async def _end_some(database: Database, hours: float) -> list[int]:
+    async with database.begin() as connection:
+        await connection.execute(text(f"SELECT {IN_ORDER}"))
+        values = {"seconds": hours * 3600, "batch": BATCH}
+        overdue = list((await connection.execute(_OVERDUE, values)).scalars())
+        # What was claimed meanwhile goes on.
+        unclaimed = list((await connection.execute(_UNCLAIMED, {"ids": overdue})).scalars())
+        for playbook_run_id in unclaimed:
+            reason = f"No worker took the run within {hours:g} hours"
+            await finish(connection, playbook_run_id, "failed", reason)
+        return unclaimed
+
+
+# The playbooks of paused queues are passed over as a whole: their runs may be a million. Of each of
+# the others the oldest are looked at, in the order of an index; a later one has waited no longer.
+_OVERDUE = text(
     """
-    WITH oldest AS (
-      SELECT playbook_runs.id, playbook_runs.update_time, playbooks.work_queue_id
-      FROM playbook_runs JOIN playbooks ON playbooks.id = playbook_runs.playbook_id
-      WHERE NOT settled AND status = 'running' AND claim_time IS NULL
-        AND playbook_runs.id > :after
-        AND NOT EXISTS (
-          SELECT FROM work_queues WHERE work_queues.id = playbooks.work_queue_id AND paused
-        )
-      ORDER BY playbook_runs.id LIMIT :batch
+    WITH running AS (
+      SELECT id, work_queue_id FROM playbooks
+      WHERE NOT EXISTS (
+        SELECT FROM work_queues WHERE work_queues.id = playbooks.work_queue_id AND paused
+      )
+    ), waiting AS (
+      SELECT run.id, run.since, running.work_queue_id
+      FROM running CROSS JOIN LATERAL (
+        SELECT id, greatest(queue_time, update_time) AS since FROM playbook_runs
+        WHERE end_time IS NULL AND claim_time IS NULL AND flow_run_id IS NULL
+          AND playbook_id = running.id
+          AND queue_time < now() - make_interval(secs => :seconds)
+        ORDER BY queue_time, id LIMIT :batch
+      ) AS run
+      UNION ALL
+      SELECT run.id, greatest(queue_time, update_time), running.work_queue_id
+      FROM playbook_runs AS run JOIN running ON running.id = run.playbook_id
+      WHERE status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL
+        AND flow_run_id IS NOT NULL
     )
-    SELECT id, update_time < now() - make_interval(secs => :seconds) AS old,
-      CAST(extract(epoch FROM now() - update_time) - coalesce((
+    SELECT id FROM waiting
+    WHERE since < now() - make_interval(secs => :seconds)
+      AND extract(epoch FROM now() - since) - coalesce((
         SELECT extract(epoch FROM sum(
-          coalesce(pauses.end_time, now()) - greatest(pauses.begin_time, oldest.update_time)
+          coalesce(pauses.end_time, now()) - greatest(pauses.begin_time, waiting.since)
         ))
         FROM work_queue_pauses AS pauses
-        WHERE pauses.work_queue_id = oldest.work_queue_id
-          AND coalesce(pauses.end_time, now()) > oldest.update_time
-      ), 0) AS float) AS waited
-    FROM oldest ORDER BY id
+        WHERE pauses.work_queue_id = waiting.work_queue_id
+          AND coalesce(pauses.end_time, now()) > waiting.since
+      ), 0) > :seconds
+    ORDER BY id LIMIT :batch
     """
-)
+).bindparams(bindparam("batch", type_=Integer), bindparam("seconds", type_=Float))
 _UNCLAIMED = (
     select(runs.c.id)
     .where(

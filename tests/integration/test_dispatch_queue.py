@@ -263,10 +263,11 @@ async def test_a_refused_run_ends_failed_and_says_why(database, accept, take, re
 
 async def test_a_run_that_nothing_started_in_time_ends_failed(database, accept, change, read):
     queued, in_prefect, young = await accept(3)
+    await change(in_prefect, dispatch_time=func.now())
     await dispatch_queue.record(database, {in_prefect: uuid4()})
     for run_id in (queued, in_prefect):
-        await change(run_id, update_time=ago(7201))
-    await change(young, update_time=ago(7100))
+        await change(run_id, queue_time=ago(7201), update_time=ago(7201))
+    await change(young, queue_time=ago(7100), update_time=ago(7100))
     assert sorted(await overdue_runs.end_overdue(database, hours=2)) == [queued, in_prefect]
     for run_id in (queued, in_prefect):
         row = await read(run_id)
@@ -279,14 +280,15 @@ async def test_a_run_that_nothing_started_in_time_ends_failed(database, accept, 
 
 async def test_a_run_that_was_started_may_take_as_long_as_it_likes(database, accept, change, read):
     (run_id,) = await accept(1)
-    await change(run_id, update_time=ago(7201), claim_id=uuid4(), claim_time=func.now())
+    old = {"queue_time": ago(7201), "update_time": ago(7201)}
+    await change(run_id, **old, claim_id=uuid4(), claim_time=func.now())
     assert await overdue_runs.end_overdue(database, hours=2) == []
     assert (await read(run_id)).status == "running"
 
 
 async def test_a_run_claimed_at_the_last_moment_is_not_overdue(database, accept, change, read):
     (run_id,) = await accept(1)
-    await change(run_id, start_time=ago(7201))
+    await change(run_id, queue_time=ago(7201), update_time=ago(7201))
     async with database.begin() as connection:
         claimed = {"claim_id": uuid4(), "claim_time": func.now()}
         await connection.execute(update(runs).where(runs.c.id == run_id).values(**claimed))

@@ -12,9 +12,8 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from adapters.errors import Superseded
-from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store import attempts, leases, unsettled_runs
+from adapters.store import attempts, idempotency_keys, leases, overdue_runs, unsettled_runs
 from adapters.store.availability import is_outage
 from adapters.store.database import SERVER_SETTINGS, Database
 from adapters.store.leases import LEASE_SECONDS, GoneProcess
@@ -41,7 +40,7 @@ async def restartable(shop):
 @pytest.fixture
 async def steady(shop):
     """A sweeper that has seen the database for a whole lease, and the time of its next look."""
-    sweeper = Sweeper(database=shop.database, settings=Settings(), reconcile=Signal())
+    sweeper = Sweeper(database=shop.database, reconcile=Signal())
     for second in range(0, LEASE_SECONDS + 10, 10):
         await sweeper.sweep(1000.0 + second)
     return sweeper, 1000.0 + LEASE_SECONDS + 10
@@ -125,6 +124,18 @@ async def test_what_a_process_that_stands_still_has_locked_is_free_after_a_while
         await stand_still()
     assert is_outage(raised.value)
     await stopped.close()
+
+
+async def test_a_lease_that_is_over_waits_for_no_look_at_the_queue(shop, steady, monkeypatch):
+    async def fail(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(overdue_runs, "end_overdue", fail)
+    monkeypatch.setattr(idempotency_keys, "delete_old", fail)
+    sweeper, now = steady
+    claim = await expired(shop)
+    await sweeper.sweep(now)
+    assert (await shop.read(claim.playbook_run_id)).message == leases.LEASE_LOST
 
 
 async def test_a_run_whose_lease_is_over_fails_and_its_process_is_refused_everything(shop):
@@ -293,7 +304,7 @@ async def test_a_lease_that_is_over_ends_its_run_once_the_database_was_seen_for_
     shop, steady
 ):
     claim = await expired(shop)
-    fresh = Sweeper(database=shop.database, settings=Settings(), reconcile=Signal())
+    fresh = Sweeper(database=shop.database, reconcile=Signal())
     await fresh.sweep(1000.0)
     assert (await shop.read(claim.playbook_run_id)).status == "running"
     sweeper, now = steady

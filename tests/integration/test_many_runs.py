@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, select, text, update
@@ -208,6 +208,39 @@ async def test_what_is_asked_all_the_time_reads_no_run_that_is_over(many, ask):
     before = await _read_runs(database)
     await ask(database)
     assert await _read_runs(database) - before < 2 * PAGE
+    await database.close()
+
+
+async def test_runs_that_a_paused_queue_holds_back_are_not_read_all_the_time(many):
+    """Others that have waited too long, and those whose worker is dead, end behind any number."""
+    count, queue_id = 20_000, uuid4()
+    database = Database(many.url, pool_size=1)
+    async with database.begin() as connection:
+        backlog = f"""
+            INSERT INTO playbook_runs (playbook_id, container_id, scope, queue_time, update_time)
+            SELECT CASE WHEN n = {count} THEN 2 ELSE 1 END, 1, 'all', old, old
+            FROM generate_series(1, {count}) n, (SELECT now() - interval '5 hours' AS old) AS time
+            RETURNING id
+            """
+        *_, overdue = (await connection.execute(text(backlog))).scalars()
+        paused = update(playbooks).where(playbooks.c.id == 1).values(work_queue_id=queue_id)
+        await connection.execute(paused)
+    await work_queues.note(database, [WorkQueue(queue_id, "phantom", "q", room=0, paused=True)])
+    before = await _read_runs(database)
+    assert await overdue_runs.end_overdue(database, hours=3) == [overdue]
+    assert await _read_runs(database) - before < 10 * PAGE
+    # Nor are all of them when they may start, and their pause does not count.
+    await work_queues.note(database, [WorkQueue(queue_id, "phantom", "q")])
+    async with database.begin() as connection:
+        begin = "UPDATE work_queue_pauses SET begin_time = now() - interval '10 hours'"
+        await connection.execute(text(begin))
+    before = await _read_runs(database)
+    assert await overdue_runs.end_overdue(database, hours=3) == []
+    assert await _read_runs(database) - before < 2 * overdue_runs.BATCH
+    async with database.begin() as connection:
+        await connection.execute(text("DELETE FROM playbook_runs WHERE flow_run_id IS NULL"))
+        await connection.execute(text("TRUNCATE work_queues, work_queue_pauses"))
+        await connection.execute(update(playbooks).values(work_queue_id=None))
     await database.close()
 
 

@@ -208,7 +208,7 @@ async def test_the_time_of_a_pause_does_not_count_for_the_longest_wait(queues):
     database = queues.database
     (slow,) = await queues.accept("slow")
     (quick,) = await queues.accept("quick")
-    await queues.change(playbook_runs, update_time=ago(5))
+    await queues.change(playbook_runs, queue_time=ago(5), update_time=ago(5))
     await queues.say(slow=STOPPED)
     assert await overdue_runs.end_overdue(database, hours=3) == [quick]
     await queues.change(work_queue_pauses, begin_time=ago(10))
@@ -225,7 +225,7 @@ async def test_behind_those_that_were_paused_for_long_the_others_are_looked_at(q
     await queues.say(slow=STOPPED)
     await queues.accept("slow", 3)
     quick = await queues.accept("quick", 3)
-    await queues.change(playbook_runs, update_time=ago(5))
+    await queues.change(playbook_runs, queue_time=ago(5), update_time=ago(5))
     await queues.change(work_queue_pauses, begin_time=ago(10))
     await queues.say()
     assert await overdue_runs.end_overdue(queues.database, hours=3) == quick
