@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import get_args
 
 from pydantic import SecretStr
@@ -40,6 +42,8 @@ SECRETS = frozenset(
     }
 )
 """Variables that stand in the environment of no process while it runs."""
+OF_POSTGRESQL = frozenset({"PGPASSWORD"})
+"""Its client looks for them whenever it connects, so that they stay where they were told."""
 
 
 def command(environment: Mapping[str, str], module: str, *arguments: str) -> list[str]:
@@ -51,19 +55,29 @@ def command(environment: Mapping[str, str], module: str, *arguments: str) -> lis
 
 @contextmanager
 def secrets_apart(environment: Mapping[str, str]) -> Iterator[tuple[dict[str, str], list[int]]]:
-    """The environment to start such a program with, and the descriptors to pass to it."""
-    secrets = {name: environment[name] for name in SECRETS if name in environment}
-    others = {name: value for name, value in environment.items() if name not in SECRETS}
+    """The environment to start such a program with, and the descriptors to pass to it.
+
+    It is told its secrets when it says that it is closed, and over a socket: what stands in a pipe
+    can be read by whoever opens that in ``/proc``.
+    """
+    apart = SECRETS | OF_POSTGRESQL
+    secrets = {name: environment[name] for name in apart if name in environment}
+    others = {name: value for name, value in environment.items() if name not in apart}
     if not secrets:
         yield others, []
         return
-    reader, writer = os.pipe()
-    try:
-        with os.fdopen(writer, "w") as pipe:
-            json.dump(secrets, pipe)
-        yield {**others, undumpable.DESCRIPTOR: str(reader)}, [reader]
-    finally:
-        os.close(reader)
+    ours, theirs = socket.socketpair()
+    telling = threading.Thread(target=_tell, args=(ours, json.dumps(secrets)), daemon=True)
+    with theirs:
+        telling.start()
+        yield {**others, undumpable.DESCRIPTOR: str(theirs.fileno())}, [theirs.fileno()]
+
+
+def _tell(channel: socket.socket, text: str) -> None:
+    """Wait until the program is closed, or has ended; tell it then."""
+    with channel, suppress(OSError):
+        if channel.recv(1):
+            channel.sendall(text.encode())
 
 
 def forget_secrets() -> None:

@@ -13,13 +13,13 @@ import sys
 import time
 from contextlib import suppress
 
+from flows import undumpable
 from flows.guardian.process_tree import FLOW_RUN, Tree
 from flows.runtime import Watch
 from flows.ticket import VARIABLE, hold, take
-from flows.undumpable import become_undumpable
 from flows.warm.reaper import become_reaper
 
-ENGINE = (sys.executable, "-P", "-m", "flows.engine")
+ENGINE = (sys.executable, "-P", str(undumpable.__file__), "flows.engine")
 ASK_SECONDS = 2.0
 """How often the gateway is asked: a cancel takes so long to reach the run, and its grace."""
 HEARD = frozenset({signal.SIGTERM, signal.SIGCHLD})
@@ -68,7 +68,7 @@ def main() -> int:
 
     It is 0 for a run that was ended because it may not go on: the infrastructure has done its part.
     """
-    become_undumpable(sought=True)  # what it forks is, by itself
+    undumpable.become_undumpable(sought=True)  # what it forks is, by itself
     grace_seconds = float(os.environ.get("PREFECT_PHANTOM_GRACE_SECONDS", "5"))
     flow_run_id = os.environ[FLOW_RUN]
     ticket = take(flow_run_id)

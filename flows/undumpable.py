@@ -1,8 +1,9 @@
 """Start a program of ours that no other process of the same user can look into.
 
-``python -P flows/undumpable.py MODULE ARGUMENT...``: it closes itself first, then reads its secrets
-from the pipe whose descriptor is in its environment, and only then becomes the program. It is of
-the standard library alone, since all else takes a second to import, in which anybody could look.
+``python -P flows/undumpable.py MODULE ARGUMENT...``: it closes itself first, then asks for its
+secrets over the socket whose descriptor is in its environment, and only then becomes the program.
+It is of the standard library alone, since all else takes a second to import, in which anybody could
+look.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 from pathlib import Path
 
 DESCRIPTOR = "PREFECT_PHANTOM_SECRETS_FROM"
-"""Variable with the descriptor of a pipe that holds further variables, as a JSON object."""
+"""Variable with the descriptor of a socket, over which further variables come as a JSON object."""
 SOUGHT = ("PREFECT_PHANTOM_PART", "PREFECT_PHANTOM_STARTED_BY")
 """Variables of processes that others of their user must find: parts of `up`, and of a worker."""
 SET_DUMPABLE = 4
@@ -48,11 +49,12 @@ def is_hidden(mounts: str) -> bool:
 
 
 def receive_secrets() -> None:
-    """Add what the pipe holds to this process's variables; others never see it there."""
+    """Ask for further variables; others never see them in this process's environment."""
     descriptor = os.environ.pop(DESCRIPTOR, None)
     if descriptor is not None:
-        with os.fdopen(int(descriptor)) as pipe:
-            os.environ.update(json.load(pipe))
+        with os.fdopen(int(descriptor), "r+b", buffering=0) as channel:
+            channel.write(b".")  # closed from now on
+            os.environ.update(json.loads(channel.read()))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ from contextlib import suppress
 
 from sqlalchemy import URL
 
-from adapters.private_program import command
+from adapters.private_program import command, secrets_apart
 from adapters.settings import Settings
+from flows.ticket import RUNTIME_KEY_VARIABLE
 
 INHERITED = frozenset(
     {
@@ -24,8 +25,7 @@ INHERITED = frozenset(
         *("PREFECT_PHANTOM_HOME", "PREFECT_PHANTOM_PART", "PREFECT_PHANTOM_LOG_FORMAT"),
     }
 )
-"""What it sees of the environment, beside what PostgreSQL's client reads there (``PG*``). Secrets
-come over a pipe."""
+"""What it sees of the environment, beside what PostgreSQL's client reads there (``PG*``)."""
 STOP_SECONDS = 3.0
 logger = logging.getLogger("prefect_phantom.leases")
 
@@ -48,9 +48,11 @@ class LeaseProcess:
         )
         """Where guardians find it: its URL, or its port on the host of the runtime API."""
         key = settings.runtime_key
+        self._secrets = {
+            "PREFECT_PHANTOM_DATABASE_URL": database_url.render_as_string(hide_password=False),
+            RUNTIME_KEY_VARIABLE: key.get_secret_value() if key else "",
+        }
         self._orders = {
-            "database": database_url.render_as_string(hide_password=False),
-            "key": key.get_secret_value() if key else "",
             "address": self.address,
             "names": None if names is None else list(names),
         }
@@ -58,16 +60,18 @@ class LeaseProcess:
     async def run(self) -> None:
         """Run one process until it ends, which it does not while all is well."""
         theirs, ours = os.pipe()
-        process = await asyncio.create_subprocess_exec(
-            *command(os.environ, "adapters.lease_server", str(self._listening.fileno())),
-            pass_fds=[self._listening.fileno()],
-            stdin=theirs,
-            env={
-                name: value
-                for name, value in os.environ.items()
-                if name in INHERITED or name.startswith("PG")
-            },
-        )
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name in INHERITED or name.startswith("PG")
+        }
+        with secrets_apart(inherited | self._secrets) as (environment, passed):
+            process = await asyncio.create_subprocess_exec(
+                *command(os.environ, "adapters.lease_server", str(self._listening.fileno())),
+                pass_fds=[self._listening.fileno(), *passed],
+                stdin=theirs,
+                env=environment,
+            )
         os.close(theirs)
         try:
             os.write(ours, json.dumps(self._orders).encode() + b"\n")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import os
 import signal
 import socket
 import sys
 from typing import Any
 
 import uvloop
-from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from adapters import descriptors
@@ -49,12 +49,14 @@ def main(descriptor: int) -> None:
 
 async def _serve(listening: socket.socket, orders: dict[str, Any]) -> None:
     database = Database(
-        make_url(orders["database"]), pool_size=DATABASE_CONNECTIONS, lock_seconds=LOCK_SECONDS
+        make_url(os.environ.pop("PREFECT_PHANTOM_DATABASE_URL")),
+        pool_size=DATABASE_CONNECTIONS,
+        lock_seconds=LOCK_SECONDS,
     )
     turns = LoopTurns()
     application = create_lease_application(
         database=database,
-        settings=Settings(runtime_key=SecretStr(orders["key"])),
+        settings=Settings(),
         address=orders["address"],
         names=orders["names"],
         turns=turns,

@@ -10,9 +10,11 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
 from adapters.marks import options
+from flows import undumpable
 from flows.ticket import RUNTIME_KEY_VARIABLE, VARIABLE, make_ticket, ticket_key
 
 PYTHON = "python"
+ENGINE = ["-m", "flows.engine"]
 _key = ticket_key(os.environ.pop(RUNTIME_KEY_VARIABLE, ""))
 
 
@@ -24,8 +26,10 @@ class TicketConfiguration(ProcessJobConfiguration):
         super().prepare_for_flow_run(flow_run, *about, **more)
         self.env[VARIABLE] = make_ticket(_key, flow_run.id)
         if self.command and (words := shlex.split(self.command))[0] == PYTHON:
-            # The run is not dumpable, so that it has to be known by more than its environment.
-            self.command = shlex.join([PYTHON, *options(os.environ), *words[1:]])
+            # The run is not dumpable, so that it has to be known by more than its environment, and
+            # before it imports Prefect, since its environment holds the ticket.
+            begins = words[1:] if words[-2:] != ENGINE else ["-P", undumpable.__file__, ENGINE[1]]
+            self.command = shlex.join([PYTHON, *options(os.environ), *begins])
 
 
 def use() -> None:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from prefect.client.schemas.objects import FlowRun
 
+from adapters.prefect.deployments import RUN_COMMAND
+from adapters.prefect.process_worker import TicketConfiguration
+from adapters.private_program import secrets_apart
+from flows.contained import ENGINE
 from flows.undumpable import is_hidden
 from tests.conftest import unprivileged
 
@@ -123,6 +131,53 @@ def test_where_proc_hides_processes_only_those_that_are_sought_stay_open(tmp_pat
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["False", "True", "True"]
+
+
+@pytest.mark.attack(
+    "a process that opens what a program of ours will read its secrets from, before that is closed",
+    "there is nothing yet, and a socket cannot be opened",
+)
+def test_secrets_are_told_to_a_program_that_is_closed_and_to_no_other() -> None:
+    with secrets_apart({"PREFECT_API_AUTH_STRING": "the secret"}) as (environment, passed):
+        program = subprocess.Popen(
+            [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"],
+            env=environment, pass_fds=passed, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+    assert program.stdout is not None
+    program.stdout.readline()
+    with pytest.raises(OSError, match="No such device or address"):
+        os.close(os.open(f"/proc/{program.pid}/fd/{passed[0]}", os.O_RDONLY))
+    program.communicate()
+    assert program.returncode == 0
+
+
+IMPORTED = """
+import ctypes, os
+print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), flush=True)  # PR_GET_DUMPABLE
+os._exit(0)
+"""
+
+
+def command_of_the_process_worker() -> list[str]:
+    configuration = TicketConfiguration(command=RUN_COMMAND)
+    configuration.prepare_for_flow_run(
+        FlowRun(id=uuid4(), flow_id=uuid4(), work_queue_name="default")
+    )
+    assert configuration.command is not None
+    return [sys.executable, *shlex.split(configuration.command)[1:]]
+
+
+@pytest.mark.parametrize(
+    "command_of_a_run", [lambda: ENGINE, command_of_the_process_worker], ids=["contained", "stock"]
+)
+def test_a_cold_run_is_closed_before_it_imports_prefect(
+    command_of_a_run: Callable[[], Sequence[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "prefect.py").write_text(IMPORTED)
+    done = subprocess.run(
+        command_of_a_run(), env={"PYTHONPATH": str(tmp_path)}, capture_output=True, check=False
+    )
+    assert done.stdout == b"0\n", done.stderr
 
 
 @pytest.mark.parametrize(
