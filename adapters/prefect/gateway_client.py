@@ -21,6 +21,7 @@ SILENCE_SECONDS = 30
 """A hint stream without a word for this long is dead; the gateway says something more often."""
 HOLDING_SECONDS = 12
 """The same for the stream by which a worker holds its name."""
+LONGEST_QUOTE = 100
 LATER = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS})
 """The refusals that ask to come again: of what was too slow, and of what was too much."""
 PAUSES = wait_exponential(multiplier=0.1, max=2)
@@ -131,13 +132,13 @@ class GatewayClient:
                 await answer.aread()
             _require_success(answer)
             async for line in answer.aiter_lines():
-                yield json.loads(line)
+                yield _content(line)
 
     async def _post(
         self, event: str, body: dict[str, Any] | None = None, *, patience: float
     ) -> dict[str, Any]:
         async for trial in AsyncRetrying(
-            retry=retry_if_exception_type((httpx.TransportError, httpx.HTTPStatusError)),
+            retry=retry_if_exception_type(httpx.HTTPError),
             wait=_pause,
             stop=stop_after_delay(patience),
             reraise=True,
@@ -145,8 +146,17 @@ class GatewayClient:
             with trial:
                 answer = await self._client.post(event, json=body or {})
                 _require_success(answer)
-                content: dict[str, Any] = answer.json()
+                content = _content(answer.text)
         return content
+
+
+def _content(text: str) -> dict[str, Any]:
+    """The object that was said. Raises `httpx.DecodingError` for what is no gateway's."""
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError) as error:
+        message = f"This is no runtime API: {text[:LONGEST_QUOTE]!r}"
+        raise httpx.DecodingError(message) from error
 
 
 def _require_success(answer: httpx.Response) -> None:

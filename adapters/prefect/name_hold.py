@@ -79,12 +79,23 @@ class NameHold:
             try:
                 async for _ in self._gateway.hold(self._holder | ({"dead": dead} if dead else {})):
                     self._taken.set()
+                    self._held_until = None
                     outage.ended()
             except GatewayRefused as refused:
-                if dead := self._dead(refused):
-                    continue
+                if "holder" in refused.fields:
+                    if dead := self._dead(refused):
+                        continue
+                elif self._taken.is_set():
+                    # A proxy between, or a gateway with another key: the name is nobody else's.
+                    outage.began(refused)
+                else:
+                    raise
             except httpx.HTTPError as error:
                 outage.began(error)
+            except Exception:
+                if not self._taken.is_set():
+                    raise
+                logger.exception("The name is held again in a moment")
             await asyncio.sleep(RECONNECT_SECONDS)
 
     def _dead(self, refused: GatewayRefused) -> str | None:
@@ -93,8 +104,6 @@ class NameHold:
         Raises `refused` when it lives.
         """
         other = refused.fields
-        if "holder" not in other:
-            raise refused
         if str(other["process"]).startswith(f"{machine()} "):
             if _lives(int(other["process_id"]), other["process"]):
                 raise refused

@@ -40,6 +40,17 @@ async def client(
     await client.close()
 
 
+async def test_what_is_no_json_is_an_outage(gateway: Gateway, client: GatewayClient) -> None:
+    gateway.answers = [httpx.Response(200, text='{"stop": "x"}\n<html>\n')]
+    hints = client.hints("phantom")
+    assert await anext(hints) == {"stop": "x"}
+    with pytest.raises(httpx.HTTPError, match="no runtime API"):
+        await anext(hints)
+    gateway.answers = [httpx.Response(200, text="<html>"), httpx.Response(200, json={})]
+    await client.started("holder")
+    assert gateway.asked == 3
+
+
 async def test_a_wrong_key_is_said_at_once_and_not_sent_again(
     gateway: Gateway, client: GatewayClient
 ) -> None:
