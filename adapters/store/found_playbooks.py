@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, delete, exists, func, insert, select, text, update
+from sqlalchemy import Row, case, delete, exists, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.repositories import Repositories
@@ -207,10 +207,20 @@ def _full_name(playbook: FoundPlaybook) -> str:
 
 
 async def _mark(connection: AsyncConnection, playbook_id: int, error: str) -> None:
+    whole = or_(playbooks.c.error == "", playbooks.c.earlier_code)
+    since = case(
+        (or_(whole, playbooks.c.gone_time.is_not(None)), func.now()), else_=playbooks.c.broken_time
+    )
     await connection.execute(
         update(playbooks)
         .where(playbooks.c.id == playbook_id)
-        .values(error=error, earlier_code=False, gone_time=None, update_time=func.now())
+        .values(
+            error=error,
+            broken_time=since,
+            earlier_code=False,
+            gone_time=None,
+            update_time=func.now(),
+        )
     )
 
 
@@ -224,6 +234,7 @@ async def _note_gone(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> N
         .where(playbooks.c.id.in_([row.id for row in rows]), playbooks.c.gone_time.is_(None))
         .values(
             error=GONE.format("") + playbooks.c.repository,
+            broken_time=None,
             earlier_code=False,
             gone_time=func.now(),
             update_time=func.now(),
@@ -255,6 +266,7 @@ async def _save(
         "restartable": playbook.restartable,
         "error": playbook.error.replace("\0", "\ufffd"),
         "digest": playbook.digest,
+        "broken_time": None,
         "gone_time": None,
         # One that has its code and is broken all the same goes on for as long as it has it.
         "earlier_code": bool(playbook.error) and playbook.entrypoint != playbook.file,

@@ -6,21 +6,24 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     Float,
+    Label,
     Row,
     Text,
+    and_,
     bindparam,
     cast,
     func,
     or_,
     select,
     text,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -38,6 +41,9 @@ LARGEST_PLAYBOOK = 2**31 - 1
 SETTLING_LOCK = 0x50485047  # "PHPG": held by the gateway that pauses and resumes deployments
 GONE_SECONDS = 10
 """A file that is gone for less may be about to be moved, or its folder to be mounted."""
+BROKEN_SECONDS = 60
+"""One that does not import for less may be half saved, or an installation be under way; or its
+worker was too busy to import it in time, and tries again."""
 PAUSED = "paused"
 """Stands for the digest of what is registered while a playbook's deployment is paused."""
 logger = logging.getLogger("prefect_phantom.playbooks")
@@ -71,6 +77,7 @@ class Playbook:
     earlier_code: bool
     gone_time: datetime | None
     gone_seconds: float | None
+    broken_seconds: float | None
     paused_schedules: list[UUID] | None
     paused_before: bool
 
@@ -81,15 +88,35 @@ class Playbook:
 
     @property
     def may_come_back(self) -> bool:
-        """Whether its file is gone only since a moment."""
-        return self.gone_seconds is not None and self.gone_seconds < GONE_SECONDS
+        """Whether its file is gone, or does not import any more, only since a moment."""
+        gone, broken = self.gone_seconds, self.broken_seconds
+        return (gone is not None and gone < GONE_SECONDS) or (
+            broken is not None and broken < BROKEN_SECONDS
+        )
 
 
-_gone_seconds = cast(func.extract("epoch", func.now() - playbooks.c.gone_time), Float)
+def _seconds_since(name: str) -> Label[Any]:
+    since = playbooks.c[f"{name}_time"]
+    return cast(func.extract("epoch", func.now() - since), Float).label(f"{name}_seconds")
+
+
+_seconds = {f"{name}_seconds": _seconds_since(name) for name in ("gone", "broken")}
 _columns = [
-    _gone_seconds.label(name) if name == "gone_seconds" else playbooks.c[name]
+    _seconds[name] if name in _seconds else playbooks.c[name]
     for name in Playbook.__dataclass_fields__
 ]
+LASTING = and_(
+    playbooks.c.error != "",
+    ~playbooks.c.earlier_code,
+    *(
+        func.coalesce(since < func.now() - timedelta(seconds=seconds), true())
+        for since, seconds in (
+            (playbooks.c.gone_time, GONE_SECONDS),
+            (playbooks.c.broken_time, BROKEN_SECONDS),
+        )
+    ),
+)
+"""SQL condition: it is not `Playbook.startable`, and not only for a moment."""
 
 
 def _playbook(row: Row[Any]) -> Playbook:

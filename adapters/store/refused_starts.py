@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, literal, or_, select, text
+from sqlalchemy import Uuid, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.store.database import Database
 from adapters.store.playbook_runs import finish
-from adapters.store.playbooks import GONE_SECONDS
+from adapters.store.playbooks import LASTING
 from adapters.store.run_requests import RunRequest, insert_refused
 from adapters.store.tables import playbook_runs as runs
 from adapters.store.tables import playbooks
@@ -30,15 +30,10 @@ class RefusedStart:
 
 
 async def read_playbooks(database: Database) -> list[RefusedStart]:
-    """The playbooks that are broken, or have been gone for longer than a file takes to be moved."""
-    lately = text(f"now() - interval '{GONE_SECONDS} seconds'")
+    """The playbooks that have been broken or gone for longer than a file takes to be replaced."""
     query = select(
         playbooks.c.id, playbooks.c.deployment_id, playbooks.c.error, playbooks.c.update_time
-    ).where(
-        playbooks.c.error != "",
-        ~playbooks.c.earlier_code,
-        or_(playbooks.c.gone_time.is_(None), playbooks.c.gone_time < lately),
-    )
+    ).where(LASTING)
     async with database.read() as connection:
         return [RefusedStart(*row) for row in await connection.execute(query)]
 

@@ -130,6 +130,7 @@ playbooks = Table(
     words("registered_isolation"),
     words("digest"),
     flag("earlier_code"),
+    time("broken_time", now=False),
     time("gone_time", now=False),
     Column("paused_schedules", ARRAY(Uuid)),
     flag("paused_before"),
@@ -143,9 +144,9 @@ playbooks = Table(
 ``input_schema`` and ``output_schema`` are JSON schemas, null where nothing is declared;
 ``input_spec`` and ``output_spec`` say the same in the vendor's form. ``digest`` is that of the
 contents of its folder. ``earlier_code`` says that runs of a broken one go on with the code that it
-had. ``gone_time`` is set while its file is gone; ``paused_schedules`` are then those that were
-active in Prefect when its deployment was paused for that, and ``paused_before`` whether that was
-paused already."""
+had. ``broken_time`` is set while its file, which did, does not import, ``gone_time`` while it is
+gone; ``paused_schedules`` are then those that were active in Prefect when its deployment was paused
+for that, and ``paused_before`` whether that was paused already."""
 
 repositories = Table(
     "repositories",

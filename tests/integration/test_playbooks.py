@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import insert, select, text, update
 
 from adapters.errors import Invalid, PlaybookNotFound
 from adapters.repositories import Repositories
-from adapters.store import new_containers, playbook_runs, playbooks, run_requests
+from adapters.store import new_containers, playbook_runs, playbooks, refused_starts, run_requests
 from adapters.store.containers import ContainerFields
 from adapters.store.found_playbooks import FoundPlaybook, save_found
 from adapters.store.run_requests import RunRequest
@@ -118,6 +119,40 @@ async def test_a_file_that_stops_importing_breaks_its_playbooks_and_keeps_their_
     assert await save(broken("two"), found("c")) == first
     reason = "It does not import: boom"
     assert await errors() == {"a": reason, "b": reason, "c": ""}
+
+
+async def test_a_file_that_has_just_stopped_importing_ends_no_run_yet(database, save):
+    async def a() -> playbooks.Playbook:
+        return next(row for row in await playbooks.read_all(database) if row.name == "a")
+
+    async def refused() -> list[int]:
+        return [row.id for row in await refused_starts.read_playbooks(database)]
+
+    async def pass_time() -> None:
+        before = table.c.broken_time - timedelta(seconds=playbooks.BROKEN_SECONDS)
+        async with database.begin() as connection:
+            await connection.execute(update(table).values(broken_time=before))
+
+    await save(found("a"))
+    for _ in range(2):
+        await save(broken("a"))
+        assert ((await a()).startable, (await a()).may_come_back) == (False, True)
+        assert await refused() == []
+        await pass_time()
+        assert not (await a()).may_come_back
+        # Another report of the same does not make it new.
+        await save(broken("a", "It does not import: another"))
+        assert not (await a()).may_come_back
+        assert await refused() == [(await a()).id]
+        await save(found("a"))
+        assert ((await a()).startable, (await a()).may_come_back) == (True, False)
+
+
+async def test_a_file_that_never_imported_is_broken_at_once(database, save):
+    await save(broken("a"))
+    (row,) = await playbooks.read_all(database)
+    assert not row.may_come_back
+    assert [each.id for each in await refused_starts.read_playbooks(database)] == [row.id]
 
 
 async def test_a_file_that_imports_again_is_whole_again(save, errors):

@@ -18,7 +18,7 @@ HUNT = Playbook(
     entrypoint="hunt.py:hunt", parameter_schema={"b": 1, "a": 2}, input_schema=None, version=1,
     error="", deployment_id=uuid4(), registered_digest="", isolation="fork",
     registered_isolation="fork", digest="d", earlier_code=False, gone_time=None,
-    gone_seconds=None, paused_schedules=None, paused_before=False,
+    gone_seconds=None, broken_seconds=None, paused_schedules=None, paused_before=False,
 )  # fmt: skip
 
 

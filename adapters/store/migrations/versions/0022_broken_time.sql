@@ -1,0 +1,1 @@
+ALTER TABLE playbooks ADD COLUMN broken_time TIMESTAMP WITH TIME ZONE;
