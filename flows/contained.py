@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from flows import undumpable
 from flows.guardian.process_tree import FLOW_RUN, Tree
-from flows.runtime import Watch
+from flows.runtime import RuntimeRefused, RuntimeUnavailable, Superseded, Watch
 from flows.ticket import VARIABLE, hold, take
 from flows.warm.reaper import become_reaper
 
@@ -81,7 +81,11 @@ def main() -> int:
         refused = run.code is None and watch.is_refused()
         if asked_to_stop or refused:
             run.stop(grace_seconds)
-    watch.exited(run.process_id, run.code)
+    try:
+        watch.exited(run.process_id, run.code)
+    except (RuntimeUnavailable, RuntimeRefused, Superseded) as error:
+        # Prefect's state and the lease say the same, a little later.
+        print(f"The end of the run was not reported: {error}", file=sys.stderr)
     if refused:
         return 0
     return run.code if run.code >= 0 else 128 - run.code

@@ -34,9 +34,8 @@ from flows.ticket import held
 
 PATIENCE_SECONDS = 300
 """How long a run waits for a gateway that does not answer before it gives up."""
-LATER = frozenset({408, 429, 502, 503, 504})
-"""Answers that ask to come again: to what was too slow or too much, and of a gateway that cannot
-at the moment. Any other refusal stays one."""
+LATER = frozenset({408, 429})
+"""Refusals that ask to come again: of what was too slow, or too much. Any other one stays one."""
 
 
 class RuntimeUnavailable(Exception):
@@ -299,20 +298,22 @@ class Watch:
     def is_refused(self) -> bool:
         """Whether the run may not go on: cancelled, or ended a while ago.
 
-        Without an answer it may: the run itself waits for the gateway before it does anything.
+        Without an answer, or with one that is none, it may: the run itself waits for the gateway
+        before it does anything.
         """
         try:
             answer = _post(
                 self._client, "/runtime/refused", self._ticket, {"flow_run_ids": [self.flow_run_id]}
             )
-        except RuntimeUnavailable:
+        except (RuntimeUnavailable, RuntimeRefused, Superseded):
             return False
-        return self.flow_run_id in answer["stop"]
+        return self.flow_run_id in answer.get("stop", ())
 
     def exited(self, process_id: int, code: int) -> None:
         """Report that the run's process has ended with this exit code; negative for a signal.
 
         Raises:
+            RuntimeRefused: the gateway does not take it.
             RuntimeUnavailable: no answer within `PATIENCE_SECONDS`.
 
         """
@@ -380,22 +381,22 @@ def _call(client: httpx.Client, path: str, token: str, body: dict[str, Any]) -> 
 def _post(client: httpx.Client, path: str, token: str, body: dict[str, Any]) -> dict[str, Any]:
     try:
         answer = client.post(path, json=plain(body), headers={"authorization": f"Bearer {token}"})
-    except httpx.TransportError as error:
+    except httpx.RequestError as error:
         message = f"The runtime API at {client.base_url} does not answer: {error}"
         raise RuntimeUnavailable(message) from error
-    if answer.status_code in LATER:
+    if answer.status_code in LATER or answer.is_server_error:
         raise RuntimeUnavailable(answer.text)
     try:
-        content: dict[str, Any] = answer.json()
-    except ValueError as error:  # a proxy between, or something else at that address
+        content: dict[str, Any] = dict(answer.json())
+    except (ValueError, TypeError) as error:  # a proxy between, or something else at that address
         message = f"{client.base_url} is no runtime API: it answers HTTP {answer.status_code}"
         raise RuntimeRefused(message) from error
-    if answer.status_code == httpx.codes.CONFLICT:
+    if answer.status_code == httpx.codes.CONFLICT and "held_elsewhere" in content:
         raise Superseded(
             content["message"],
             held_elsewhere=content["held_elsewhere"],
             begins_elsewhere=content.get("begins_elsewhere", False),
         )
     if answer.is_error:
-        raise RuntimeRefused(content["message"])
+        raise RuntimeRefused(content.get("message", f"HTTP {answer.status_code}"))
     return content

@@ -91,7 +91,7 @@ def test_a_guardian_that_is_refused_ends_the_runs_and_itself(refusing: str) -> N
     ("code", "error"),
     [
         *((code, RuntimeRefused) for code in (400, 401, 404, 413, 431)),
-        *((code, RuntimeUnavailable) for code in (408, 429, 503)),
+        *((code, RuntimeUnavailable) for code in (408, 429, 500, 503, 507)),
     ],
 )
 def test_a_run_asks_again_only_when_it_may_be_answered(code: int, error: type[Exception]) -> None:
@@ -99,6 +99,20 @@ def test_a_run_asks_again_only_when_it_may_be_answered(code: int, error: type[Ex
     client = httpx.Client(base_url="http://gateway", transport=transport)
     with client, pytest.raises(error):
         runtime._post(client, "/runtime/claim", "token", {})
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [(404, "<html>"), (401, '{"message": "no"}'), (500, ""), (200, "[]"), (409, "{}")],
+)
+def test_a_run_that_nobody_has_said_to_end_may_go_on(
+    monkeypatch: pytest.MonkeyPatch, code: int, text: str
+) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(code, text=text))
+    client = httpx.Client(base_url="http://gateway", transport=transport)
+    monkeypatch.setattr(runtime, "_connect", lambda _: (client, "ticket"))
+    with client:
+        assert not runtime.Watch(str(uuid4())).is_refused()
 
 
 @pytest.mark.parametrize(("code", "done"), [(404, True), (503, False)])
