@@ -29,7 +29,8 @@
     ├── NameNotHeld              who speaks as a worker is another one (runtime API only)
     ├── NameTaken                a second worker of one name (runtime API only)
     ├── Unavailable              the database does not answer
-    │   └── PrefectUnavailable  AppsUnknown  PlaybookStays   nor Prefect, where it is needed
+    │   ├── PrefectUnavailable  AppsUnknown  PlaybookStays   nor Prefect, where it is needed
+    │   └── BodyNotRead          nor the process for large bodies
     └── Superseded               a stale or refused attempt of a run (runtime API only)
         └── OtherFlowRun         it asks for a run that is another flow run's
 
@@ -104,6 +105,7 @@ from adapters.errors.root import PhantomError
 from adapters.errors.state import (
     AlreadyFinished,
     AppsUnknown,
+    BodyNotRead,
     KeyReused,
     NameNotHeld,
     NameTaken,
@@ -127,6 +129,7 @@ __all__ = [
     "BadPattern",
     "BadQuery",
     "BadSecret",
+    "BodyNotRead",
     "BodyTooLarge",
     "ContainerNotFound",
     "DecidedListExists",

@@ -85,6 +85,17 @@ class NotReady(Unavailable):
         PhantomError.__init__(self, message)
 
 
+class BodyNotRead(Unavailable):
+    """What reads large bodies ended meanwhile, or took too long (HTTP 503). Nothing was stored."""
+
+    def __init__(self) -> None:
+        PhantomError.__init__(
+            self,
+            "The large request body could not be read just now; nothing was accepted, "
+            "try again later",
+        )
+
+
 class PrefectUnavailable(Unavailable):
     """Prefect does not do what an asset needs there (HTTP 503). Nothing was stored."""
 

@@ -7,21 +7,23 @@ import atexit
 import gc
 import os
 import pickle
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TypeVar, cast
 
-from adapters.errors import BadBody, Unavailable
+from adapters.errors import BadBody, BodyNotRead
 from adapters.fair_semaphore import FairSemaphore
+from adapters.rest.json_reader import SIZE_BYTES, Outcome
 
 MOST_WAITING = 100
 WAIT_SECONDS = 20.0
+ANSWER_SECONDS = 15.0
+"""A process that takes longer than this is killed, so that those who wait have their turn."""
 LARGEST_BYTES = 8 * 1024 * 1024
 """After more than this another process is begun."""
-SIZE_BYTES = 8
-"""What stands before each message: how long it is."""
 INHERITED = frozenset(
     {
         *("HOME", "LANG", "LC_ALL", "PATH", "TZ", "PYTHONDONTWRITEBYTECODE"),
@@ -33,17 +35,22 @@ INHERITED = frozenset(
 Answer = TypeVar("Answer")
 
 
+class ReaderFailed(Exception):
+    """What was asked for failed there, with this traceback: a fault of ours."""
+
+
 class JsonProcess:
     """One process, started when it is first needed. Callers have their turns in it.
 
     What it is asked for is a function of a module, and what that returns comes back as a copy. It
-    ends with this process, by the end of its standard input.
+    ends with this process, by the end of its socket.
     """
 
     def __init__(self) -> None:
         self._turns = FairSemaphore(1, most_waiting=MOST_WAITING, seconds=WAIT_SECONDS)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="json")
         self._process: subprocess.Popen[bytes] | None = None
+        self._channel: socket.socket | None = None
 
     async def call(
         self, key: Hashable, function: Callable[..., Answer], *arguments: object
@@ -52,51 +59,64 @@ class JsonProcess:
 
         Raises:
             BadBody: the function did.
+            ReaderFailed: it raised anything else.
             TooMany: too many wait.
-            Unavailable: the process ended meanwhile.
+            BodyNotRead: the process ended meanwhile, or did not answer in time.
         """
         async with self._turns.place(key):
             loop = asyncio.get_running_loop()
             work = loop.run_in_executor(self._thread, self._ask, function, arguments)
-            answer = await asyncio.shield(work)
-        if isinstance(answer, BadBody):
-            raise answer
+            answer, reason, failure = await asyncio.shield(work)
+        if reason is not None:
+            raise BadBody(reason)
+        if failure is not None:
+            raise ReaderFailed(failure)
         return cast("Answer", answer)
 
-    def _ask(self, function: Callable[..., Answer], arguments: tuple[object, ...]) -> object:
+    def _ask(self, function: Callable[..., Answer], arguments: tuple[object, ...]) -> Outcome:
+        sent = pickle.dumps((function, arguments), pickle.HIGHEST_PROTOCOL)
         try:
-            process = self._process or self._start()
-            assert process.stdin is not None  # noqa: S101 - for mypy: both are pipes
-            assert process.stdout is not None  # noqa: S101
-            sent = pickle.dumps((function, arguments), pickle.HIGHEST_PROTOCOL)
-            process.stdin.write(len(sent).to_bytes(SIZE_BYTES, "big"))
-            process.stdin.write(sent)
-            process.stdin.flush()
-            size = int.from_bytes(_read(process.stdout, SIZE_BYTES), "big")
-            reason, answer = _load(_read(process.stdout, size))
-        except OSError as error:
+            channel = self._running() or self._start()
+            with channel.makefile("rb") as answers:
+                channel.sendall(len(sent).to_bytes(SIZE_BYTES, "big"))
+                channel.sendall(sent)
+                size = int.from_bytes(_read(answers, SIZE_BYTES), "big")
+                outcome = _load(_read(answers, size))
+        except OSError as error:  # it has ended, or the time is over
             self._end()
-            raise Unavailable from error
+            raise BodyNotRead from error
         if size + len(sent) > LARGEST_BYTES:
             self._end()  # it would keep the memory
-        return answer if reason is None else BadBody(reason)
+        return outcome
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "adapters.rest.json_reader"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={name: value for name, value in os.environ.items() if name in INHERITED},
-        )
+    def _running(self) -> socket.socket | None:
+        if self._process is None or self._process.poll() is not None:
+            self._end()
+        return self._channel
+
+    def _start(self) -> socket.socket:
+        self._channel, theirs = socket.socketpair()
+        self._channel.settimeout(ANSWER_SECONDS)
+        with theirs:
+            program = [sys.executable, "-P", "-m", "adapters.rest.json_reader"]
+            self._process = subprocess.Popen(  # noqa: S603 - our own
+                [*program, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env={name: value for name, value in os.environ.items() if name in INHERITED},
+            )
         atexit.register(self._end)
-        return self._process
+        return self._channel
 
     def _end(self) -> None:
-        process, self._process = self._process, None
         atexit.unregister(self._end)
+        channel, self._channel = self._channel, None
+        process, self._process = self._process, None
+        if channel is not None:
+            channel.close()
         if process is not None:
             process.kill()
-            process.communicate()
+            process.wait()
 
 
 def _read(stream: IO[bytes], size: int) -> bytes:
@@ -106,12 +126,12 @@ def _read(stream: IO[bytes], size: int) -> bytes:
     return content
 
 
-def _load(written: bytes) -> tuple[str | None, object]:
+def _load(written: bytes) -> Outcome:
     """What was written; looking at it for cycles while it grows would take longer than that."""
     collected = gc.isenabled()
     gc.disable()
     try:
-        loaded: tuple[str | None, object] = pickle.loads(written)  # noqa: S301 - it is our own
+        loaded: Outcome = pickle.loads(written)  # noqa: S301 - it is our own
         return loaded
     finally:
         if collected:

@@ -15,10 +15,8 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, JsonValue
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -36,6 +34,10 @@ from adapters.rest import (
 )
 from adapters.rest.gateway import unheard
 from adapters.rest.loop_turns import LoopTurns
+from adapters.rest.messages.begins import ActionStart, Claim
+from adapters.rest.messages.ends import ActionEnd, LogLines, RunEnd
+from adapters.rest.messages.message import RuntimeMessage
+from adapters.rest.messages.workers import FlowRuns, Standing
 from adapters.rest.responses import answer, plain
 from adapters.rest.runtime_credential import (
     LOOKED_UP_AT_ONCE,
@@ -47,8 +49,6 @@ from adapters.rest.runtime_credential import (
     token,
 )
 from adapters.rest.runtime_credential import bearer as _bearer
-from adapters.rest.runtime_ends import ActionEnd, LogLines, RunEnd
-from adapters.rest.runtime_message import RuntimeMessage as _Message
 from adapters.rest.runtime_message import read as _read
 from adapters.settings import Settings
 from adapters.signal import Signal
@@ -70,60 +70,15 @@ HINT_SECONDS = 10
 logger = logging.getLogger("prefect_phantom.runtime")
 
 
-class _Claim(_Message):
-    largest_bytes = 1024 * 1024
-    claim_id: UUID
-    flow_run_id: UUID
-    deployment_id: UUID | None
-    playbook: str
-    playbook_run_id: int | None
-    container_id: int
-    scope: Literal["all", "new"] | list[int]
-    inputs: dict[str, JsonValue] | None
-    worker: str | None
-    hostname: str
-    process_id: int = Field(ge=0, lt=2**31)
-    process_start: float
-    machine: str | None = None
-    former_id: int | None = Field(default=None, ge=0, lt=2**63)
-
-
-class _ActionStart(_Message):
-    largest_bytes = 4 * 1024 * 1024
-    start_key: UUID
-    action: str
-    app: str
-    type: str
-    name: str
-    parameters: list[dict[str, JsonValue]]
-    assets: list[str] | None
-    needs_asset: bool
-
-
-class _Exited(_Message):
+class _Exited(RuntimeMessage):
     flow_run_id: UUID
     process_id: int
     code: int
     completed: bool = False
 
 
-class _Holder(_Message):
+class _Holder(RuntimeMessage):
     holder: UUID
-
-
-class _Refused(_Message):
-    largest_bytes = 1024 * 1024
-    flow_run_ids: list[UUID]
-
-
-class _Held(_Refused):
-    work_pool: str
-    type: str
-    hostname: str
-    version: str
-    slots: int = Field(ge=0, lt=2**31)
-    taken: int = Field(ge=0, lt=2**31)
-    start_time: AwareDatetime
 
 
 async def never(_claim: attempts.ClaimRequest, _dispatch_key: UUID) -> bool:
@@ -192,7 +147,7 @@ def create_runtime_application(
 
 
 async def _claim(request: Request) -> Response:
-    message = await _read(request, _Claim)
+    message = await _read(request, Claim)
     require_own(request, [message.flow_run_id])
     state = request.app.state
     wanted = attempts.ClaimRequest(**dict(message))
@@ -224,7 +179,7 @@ async def _claim(request: Request) -> Response:
 
 
 async def _start_action(request: Request) -> Response:
-    message = await _read(request, _ActionStart)
+    message = await _read(request, ActionStart)
     action_run_id, app_runs = await action_runs.start(
         request.app.state.database, _bearer(request), action_runs.ActionStart(**dict(message))
     )
@@ -336,7 +291,7 @@ async def _run_exited(request: Request) -> Response:
 
 async def _held(request: Request) -> Response:
     """A worker says at each of its polls how it stands, and is told what it must stop."""
-    message = await _read(request, _Held)
+    message = await _read(request, Standing)
     database: Database = request.app.state.database
     presence = workers.Presence(
         name=request.path_params["name"],
@@ -349,7 +304,7 @@ async def _held(request: Request) -> Response:
 
 async def _refused(request: Request) -> Response:
     """Which runs may not go on, for whoever keeps a single one."""
-    message = await _read(request, _Refused)
+    message = await _read(request, FlowRuns)
     require_own(request, message.flow_run_ids)
     stop = await unsettled_runs.refused(request.app.state.database, message.flow_run_ids)
     return answer({"stop": stop})

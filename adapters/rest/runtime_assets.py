@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
-from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapters.rest.messages.workers import HeldSlots
 from adapters.rest.responses import answer
 from adapters.rest.runtime_credential import bearer, runtime_route, token
-from adapters.rest.runtime_message import RuntimeMessage, read
+from adapters.rest.runtime_message import read
 from adapters.store import assets, attempts, held_slots
-
-MOST_SLOTS = 10_000
-"""Slots that one run may hold in limits."""
-
-
-class _Slots(RuntimeMessage):
-    largest_bytes = 1024 * 1024
-    leases: list[UUID] = Field(max_length=MOST_SLOTS)
 
 
 async def _assets(request: Request) -> Response:
@@ -32,7 +22,7 @@ async def _assets(request: Request) -> Response:
 
 async def _slots(request: Request) -> Response:
     """A run says which slots it holds in limits of Prefect, whenever they change."""
-    message = await read(request, _Slots)
+    message = await read(request, HeldSlots)
     await held_slots.note(request.app.state.database, bearer(request), message.leases)
     return answer({})
 

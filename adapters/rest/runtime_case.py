@@ -7,10 +7,8 @@ again. What is to be made is described as callers of the contract describe it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,58 +19,25 @@ from adapters.rest.artifact import artifact_fields, new_artifact
 from adapters.rest.automation import announcements
 from adapters.rest.container_entry import EntryHandlers
 from adapters.rest.decided_list import check_name
-from adapters.rest.fields import LONGEST_INDEXED, Fields
+from adapters.rest.fields import Fields
+from adapters.rest.messages.changes import (
+    ArtifactChange,
+    ContainerChange,
+    NewArtifact,
+    NewEntry,
+    NewRow,
+)
 from adapters.rest.responses import answer
 from adapters.rest.run_request import queue_delay
 from adapters.rest.runtime_credential import bearer, runtime_route, token
-from adapters.rest.runtime_message import RuntimeMessage, read
+from adapters.rest.runtime_message import read
 from adapters.store.case_changes import Change
 from adapters.store.containers import ContainerFields, given
 from adapters.store.served_request import ServedRequest, serving
 
-Identifier = Annotated[int, Field(gt=0, lt=2**63)]
-Body = dict[str, JsonValue]
-Cell = str | int | float | bool | None
-LARGEST_BYTES = 4 * 1024 * 1024
-"""Of a change: what callers of the contract may send, and more."""
-
-
-class _Keyed(RuntimeMessage):
-    largest_bytes = LARGEST_BYTES
-    key: UUID
-    container_id: Identifier | None = None
-
-
-class _NewArtifact(_Keyed):
-    artifact: Body
-
-
-class _ArtifactChange(RuntimeMessage):
-    largest_bytes = LARGEST_BYTES
-    key: UUID
-    artifact: Body
-    overwrite: bool = False
-
-
-class _ContainerChange(_Keyed):
-    status: str | None = Field(default=None, min_length=1, max_length=LONGEST_INDEXED)
-    severity: str | None = Field(default=None, min_length=1, max_length=LONGEST_INDEXED)
-
-
-class _Entry(_Keyed):
-    entry: Body
-
-
-class _Row(RuntimeMessage):
-    largest_bytes = LARGEST_BYTES
-    key: UUID
-    name: str = Field(min_length=1, max_length=LONGEST_INDEXED)
-    row: list[Cell]
-    create: bool = False
-
 
 async def _add_artifact(request: Request) -> Response:
-    message = await read(request, _NewArtifact)
+    message = await read(request, NewArtifact)
     new = new_artifact(dict(message.artifact))
     if isinstance(new, Invalid):
         raise new
@@ -89,7 +54,7 @@ async def _add_artifact(request: Request) -> Response:
 
 
 async def _change_artifact(request: Request) -> Response:
-    message = await read(request, _ArtifactChange)
+    message = await read(request, ArtifactChange)
     changes = artifact_fields(dict(message.artifact))
     Fields({}).cleared(changes, (), "an artifact")
     with serving(_served(request)):
@@ -100,7 +65,7 @@ async def _change_artifact(request: Request) -> Response:
 
 
 async def _change_container(request: Request) -> Response:
-    message = await read(request, _ContainerChange)
+    message = await read(request, ContainerChange)
     changes = ContainerFields(status=message.status, severity=message.severity)
     if message.status is None and message.severity is None:
         raise NothingToChange("a container", ["status", "severity"])
@@ -113,7 +78,7 @@ async def _change_container(request: Request) -> Response:
 
 def _write(kind: EntryHandlers) -> Callable[[Request], Awaitable[Response]]:
     async def write(request: Request) -> Response:
-        message = await read(request, _Entry)
+        message = await read(request, NewEntry)
         fields = Fields(dict(message.entry))
         if fields.body.get(kind.required) is None:
             raise FieldMissing(kind.required)
@@ -129,7 +94,7 @@ def _write(kind: EntryHandlers) -> Callable[[Request], Awaitable[Response]]:
 
 
 async def _append_row(request: Request) -> Response:
-    message = await read(request, _Row)
+    message = await read(request, NewRow)
     if message.create:
         check_name(message.name)
     with serving(_served(request)):

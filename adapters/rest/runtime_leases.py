@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from uuid import UUID
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -14,10 +13,11 @@ from adapters.rest.answer_headers import AnswerHeaders
 from adapters.rest.failures import Failures
 from adapters.rest.hosts import Hosts
 from adapters.rest.loop_turns import LoopTurns
+from adapters.rest.messages.workers import FlowRuns, GoneProcesses
 from adapters.rest.paths import Paths
 from adapters.rest.responses import answer
 from adapters.rest.runtime_credential import require_own, runtime_route, ticket
-from adapters.rest.runtime_message import RuntimeMessage, read
+from adapters.rest.runtime_message import read
 from adapters.rest.strangers import Strangers
 from adapters.settings import Settings
 from adapters.signal import Signal
@@ -28,24 +28,9 @@ Address = Mapping[str, str | int]
 """Where leases are renewed: `url`, or `port` on the host of the runtime API; empty for here."""
 
 
-class _FlowRuns(RuntimeMessage):
-    largest_bytes = 1024 * 1024
-    flow_run_ids: list[UUID]
-
-
-class _GoneProcess(RuntimeMessage):
-    flow_run_id: UUID
-    process_id: int
-
-
-class _Gone(RuntimeMessage):
-    largest_bytes = 1024 * 1024
-    runs: list[_GoneProcess]
-
-
 async def _lease(request: Request) -> Response:
     """A guardian answers for the processes of these runs, and asks which may not go on."""
-    message = await read(request, _FlowRuns)
+    message = await read(request, FlowRuns)
     require_own(request, message.flow_run_ids)
     state = request.app.state
     await leases.renew(state.database, request.path_params["name"], message.flow_run_ids)
@@ -55,7 +40,7 @@ async def _lease(request: Request) -> Response:
 
 async def _gone(request: Request) -> Response:
     """The processes of these runs have ended without their worker."""
-    message = await read(request, _Gone)
+    message = await read(request, GoneProcesses)
     require_own(request, (each.flow_run_id for each in message.runs))
     gone = [leases.GoneProcess(**dict(each)) for each in message.runs]
     ended = await leases.end_gone(request.app.state.database, request.path_params["name"], gone)

@@ -10,8 +10,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from adapters.errors import NameTaken
+from adapters.rest.messages.message import RuntimeMessage
 from adapters.rest.runtime_credential import key, runtime_route
-from adapters.rest.runtime_message import RuntimeMessage, read
+from adapters.rest.runtime_message import read
 from adapters.store import worker_names
 from adapters.store.availability import is_outage
 from adapters.store.database import Database

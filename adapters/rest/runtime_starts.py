@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.rest.address import address_of
+from adapters.rest.messages.message import RuntimeMessage
 from adapters.rest.responses import answer
 from adapters.rest.run_request import queue_delay
 from adapters.rest.runtime_credential import require_own, runtime_route, ticket
-from adapters.rest.runtime_message import RuntimeMessage, read
+from adapters.rest.runtime_message import read
 from adapters.store import scheduled_starts
 from adapters.store.automation import PATH
 from adapters.store.scheduled_starts import ScheduledStart

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from contextlib import contextmanager
 
 import psutil
 import pytest
 
-from adapters.errors import BadBody, Unavailable
+from adapters.errors import BadBody, BodyNotRead
 from adapters.rest import body
-from adapters.rest.json_process import JsonProcess
-from adapters.rest.runtime_message import RuntimeMessage
+from adapters.rest.json_process import JsonProcess, ReaderFailed
+from adapters.rest.messages.message import RuntimeMessage, parse
 from adapters.stop_signals import STOP_SIGNALS
+from adapters.store.availability import is_outage
 from tests.contract.test_runtime import action_end, action_start
 from tests.runtime_key import KEY
 
@@ -64,9 +67,53 @@ async def test_what_is_wrong_elsewhere_is_told_in_the_same_words(process, raw):
 async def test_a_process_that_ended_is_replaced(process):
     assert await process.call(1, body.parse_object, b"{}", 2) == {}
     process._process.kill()
-    with pytest.raises(Unavailable):
-        await process.call(1, body.parse_object, b"{}", 2)
+    process._process.wait()
     assert await process.call(1, body.parse_object, b"{}", 2) == {}
+
+
+async def test_a_process_that_does_not_answer_is_killed_and_replaced(process):
+    await process.call(1, body.parse_object, b"{}", 2)
+    process._channel.settimeout(0.2)
+    frozen = process._process
+    frozen.send_signal(signal.SIGSTOP)
+    with pytest.raises(BodyNotRead, match="could not be read just now"):
+        await process.call(1, body.parse_object, b"{}", 2)
+    assert frozen.poll() is not None
+    assert await process.call(1, body.parse_object, b"{}", 2) == {}
+
+
+async def test_a_process_that_ends_while_it_reads_is_replaced(process):
+    with pytest.raises(BodyNotRead):
+        await process.call(1, os._exit, 1)
+    assert await process.call(1, body.parse_object, b"{}", 2) == {}
+
+
+async def test_a_fault_there_is_raised_here_and_is_no_outage(process):
+    await process.call(1, body.parse_object, b"{}", 2)
+    first = process._process
+    with pytest.raises(
+        ReaderFailed, match=r"Traceback(.|\n)*ValueError: invalid literal"
+    ) as raised:
+        await process.call(1, int, "no number")
+    assert not is_outage(raised.value)
+    assert await process.call(1, body.parse_object, b"{}", 2) == {}
+    assert process._process is first
+
+
+async def test_what_is_printed_there_is_no_answer(process):
+    await process.call(1, print, "anything")
+    assert await process.call(1, body.parse_object, b"{}", 2) == {}
+
+
+async def test_to_read_a_large_message_the_process_imports_no_more_than_that(process):
+    process._end()
+    large = [kind for kind in _kinds(RuntimeMessage) if kind.largest_bytes > LARGE]
+    for kind in large:
+        with pytest.raises(BadBody, match="does not fit the runtime API"):
+            await process.call(1, parse, b'{"unknown": 1}', kind)
+    modules = await process.call(1, eval, "list(__import__('sys').modules)")
+    assert {kind.__module__ for kind in large} <= set(modules)
+    assert not {"prefect", "flows", "sqlalchemy", "asyncpg", "httpx"} & set(modules)
 
 
 async def test_signals_to_all_of_a_terminal_do_not_end_the_process(process):

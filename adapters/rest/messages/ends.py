@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
-from adapters.rest.runtime_message import RuntimeMessage, as_text
+from adapters.rest.messages.message import RuntimeMessage, as_text
 
 Status = Literal["success", "failed"]
 LARGEST_BYTES = 64 * 1024 * 1024
