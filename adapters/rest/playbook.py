@@ -80,10 +80,10 @@ async def _forget(request: Request, playbook_id: int, fields: Fields) -> Respons
     schedules = []
     if gone.deployment_id is not None:
         schedules = await gateway.deployments.schedules(gone.deployment_id)
-        if not preview:
-            await gateway.deployments.delete(gone.deployment_id)
     if not preview:
-        await forgotten_playbooks.forget(gateway.database, gone)
+        gone = await forgotten_playbooks.forget(
+            gateway.database, playbook_id, gateway.deployments.delete
+        )
         gateway.reconcile.notify()
     return answer(
         {

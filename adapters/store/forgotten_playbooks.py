@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, delete, exists, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.errors import Invalid, PlaybookNotFound
+from adapters.errors import Invalid
+from adapters.store import playbooks
 from adapters.store.database import Database
 from adapters.store.found_playbooks import ALONE
 from adapters.store.playbook_runs import finish
+from adapters.store.playbooks import GONE_SECONDS
 from adapters.store.served_request import about
 from adapters.store.tables import playbook_runs as runs
-from adapters.store.tables import playbooks
+from adapters.store.tables import playbooks as table
 
 FORGOTTEN = "The playbook {} was forgotten"
 
@@ -36,46 +40,54 @@ async def read(database: Database, playbook_id: int) -> GonePlaybook:
 
     Raises:
         PlaybookNotFound: no playbook has this id.
-        Invalid: its file is there.
+        Invalid: its file is there, or may come back in a moment.
     """
-    name = (playbooks.c.repository + "/" + playbooks.c.name).label("name")
-    has_runs = exists().where(runs.c.playbook_id == playbooks.c.id).label("has_runs")
-    query = select(
-        playbooks.c.id, name, playbooks.c.deployment_id, playbooks.c.gone_time, has_runs
-    ).where(playbooks.c.id == playbook_id)
     async with database.read() as connection:
-        row = (await connection.execute(query)).one_or_none()
-        if row is None:
-            raise PlaybookNotFound(playbook_id)
-        if row.gone_time is None:
-            message = f"Playbook {row.name} is in its repository; take its file away first"
-            raise Invalid(message)
-        waiting = list((await connection.execute(_waiting(playbook_id))).scalars())
-    return GonePlaybook(row.id, row.name, row.deployment_id, waiting, row.has_runs)
+        return await _read(connection, playbook_id)
 
 
-async def forget(database: Database, playbook: GonePlaybook) -> None:
-    """End the runs that wait, and delete the row unless runs refer to it.
+async def _read(connection: AsyncConnection, playbook_id: int) -> GonePlaybook:
+    row = await playbooks.find(connection, playbook_id, repositories=())
+    name = f"{row.repository}/{row.name}"
+    if row.gone_time is None:
+        message = f"Playbook {name} is in its repository; take its file away first"
+        raise Invalid(message)
+    if row.may_come_back:
+        message = (
+            f"The file of playbook {name} is gone since a moment, and may be about to come back;"
+            f" try again in {GONE_SECONDS} seconds"
+        )
+        raise Invalid(message)
+    waiting = list((await connection.execute(_waiting(row.id))).scalars())
+    has_runs = exists().where(runs.c.playbook_id == row.id)
+    kept = bool(await connection.scalar(select(has_runs)))
+    return GonePlaybook(row.id, name, row.deployment_id, waiting, kept)
 
-    One that is kept can still be named, has no deployment, and comes back with its file.
+
+async def forget(
+    database: Database, playbook_id: int, delete_deployment: Callable[[UUID], Awaitable[None]]
+) -> GonePlaybook:
+    """Delete the deployment, end the runs that wait, and delete the row unless runs refer to it.
+
+    Meanwhile no report is taken in, so that a file which comes back is either seen before anything
+    is deleted, or is that of a new playbook. One that is kept can still be named, has no
+    deployment, and comes back with its file.
 
     Raises:
-        Invalid: its file has come back.
+        PlaybookNotFound: no playbook has this id.
+        Invalid: its file is there, or may come back in a moment.
     """
     async with database.begin() as connection:
         await connection.execute(ALONE)
-        query = select(playbooks.c.id).where(
-            playbooks.c.id == playbook.id, playbooks.c.gone_time.is_not(None)
-        )
-        if (await connection.execute(query)).one_or_none() is None:
-            message = f"Playbook {playbook.name} has come back to its repository"
-            raise Invalid(message)
+        playbook = await _read(connection, playbook_id)
+        if playbook.deployment_id is not None:
+            await delete_deployment(playbook.deployment_id)
         for run in (await connection.execute(_waiting(playbook.id))).all():
             reason = FORGOTTEN.format(playbook.name)
             await finish(connection, run.id, "failed", reason, settled=run.flow_run_id is None)
         await connection.execute(
-            update(playbooks)
-            .where(playbooks.c.id == playbook.id)
+            update(table)
+            .where(table.c.id == playbook.id)
             .values(
                 deployment_id=None,
                 registered_digest="",
@@ -84,9 +96,10 @@ async def forget(database: Database, playbook: GonePlaybook) -> None:
                 paused_before=False,
             )
         )
-        has_runs = exists().where(runs.c.playbook_id == playbooks.c.id)
-        await connection.execute(delete(playbooks).where(playbooks.c.id == playbook.id, ~has_runs))
+        has_runs = exists().where(runs.c.playbook_id == table.c.id)
+        await connection.execute(delete(table).where(table.c.id == playbook.id, ~has_runs))
         about(playbook.id)
+    return playbook
 
 
 def _waiting(playbook_id: int) -> Select[Any]:

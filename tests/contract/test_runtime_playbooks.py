@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -346,12 +347,28 @@ async def test_automation_leaves_out_what_is_gone_and_says_why(
 
 
 @pytest.fixture
-async def gone_hunt(hunt: playbooks.Playbook, report, accepted, deployments) -> tuple[int, int]:
+def long_gone(database: Database) -> Callable[[], Awaitable[None]]:
+    """Has what is gone be so for a minute."""
+
+    async def long_gone() -> None:
+        async with database.begin() as connection:
+            await connection.execute(
+                text("UPDATE playbooks SET gone_time = gone_time - interval '1 minute'")
+            )
+
+    return long_gone
+
+
+@pytest.fixture
+async def gone_hunt(
+    hunt: playbooks.Playbook, report, accepted, deployments, long_gone
+) -> tuple[int, int]:
     """The ids of a playbook that is gone, and of a run that waits for it."""
     assert hunt.deployment_id is not None
     deployments.known[hunt.deployment_id] = ["nightly: cron 0 0 * * *"]
     run_id = await accepted()
     await report("two", "d3", playbook("more"))
+    await long_gone()
     return hunt.id, run_id
 
 
@@ -376,11 +393,12 @@ async def test_forgetting_a_playbook_names_what_goes_with_it_and_deletes_it(
 
 
 async def test_one_that_no_run_refers_to_is_gone_for_good(
-    client: httpx.AsyncClient, report
+    client: httpx.AsyncClient, report, long_gone
 ) -> None:
     await report("one", "d1", playbook("hunt"))
     (row,) = (await client.get("/rest/playbook")).json()["data"]
     await report("one", "d2", playbook("more"))
+    await long_gone()
     path = f"/rest/playbook/{row['id']}"
     assert (await client.post(path, json={"forget": True})).json()["kept"] is False
     assert (await client.get(path)).status_code == 404
@@ -394,6 +412,58 @@ async def test_a_playbook_whose_file_is_there_is_not_forgotten(
         400,
         "Playbook local/hunt is in its repository; take its file away first",
     )
+
+
+async def test_a_playbook_whose_file_is_gone_since_a_moment_is_not_forgotten(
+    client: httpx.AsyncClient, hunt: playbooks.Playbook, report, deployments
+) -> None:
+    deployments.known[hunt.deployment_id] = []
+    await report("two", "d3", playbook("more"))
+    for preview in (True, False):
+        body = {"forget": True, "preview": preview}
+        answer = await client.post(f"/rest/playbook/{hunt.id}", json=body)
+        assert answer.status_code == 400
+        assert "may be about to come back" in answer.json()["message"]
+    assert deployments.known == {hunt.deployment_id: []}
+
+
+async def test_a_file_that_comes_back_in_time_keeps_its_deployment(
+    client: httpx.AsyncClient, gone_hunt: tuple[int, int], report, deployments, monkeypatch, read
+) -> None:
+    playbook_id, run_id = gone_hunt
+    known = dict(deployments.known)
+
+    async def schedules(_: UUID) -> list[str]:
+        await report("two", "d4", playbook("hunt"))
+        return []
+
+    monkeypatch.setattr(deployments, "schedules", schedules)
+    answer = await client.post(f"/rest/playbook/{playbook_id}", json={"forget": True})
+    assert (answer.status_code, answer.json()["message"]) == (
+        400,
+        "Playbook local/hunt is in its repository; take its file away first",
+    )
+    assert deployments.known == known
+    assert (await read(run_id))["status"] == "running"
+
+
+async def test_a_file_that_comes_back_too_late_is_that_of_a_new_playbook(
+    client: httpx.AsyncClient, gone_hunt: tuple[int, int], report, deployments, monkeypatch
+) -> None:
+    playbook_id, _ = gone_hunt
+    coming: list[asyncio.Task[None]] = []
+
+    async def delete(deployment_id: UUID) -> None:
+        coming.append(asyncio.create_task(report("two", "d4", playbook("hunt"))))
+        del deployments.known[deployment_id]
+
+    monkeypatch.setattr(deployments, "delete", delete)
+    path = f"/rest/playbook/{playbook_id}"
+    answer = await client.post(path, json={"forget": True})
+    assert answer.json()["forgotten"] is True
+    await coming[0]
+    shown = (await client.get(path)).json()
+    assert (shown["gone"], shown["deployment_id"]) == (False, None)
 
 
 async def test_without_prefect_nothing_is_forgotten(
