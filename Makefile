@@ -8,7 +8,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export HOME := $(shell mkdir -p .venv/home && cd .venv/home && pwd)
 endif
 
-# Wants a PostgreSQL on which no other test has made our databases.
+# With this the two halves take equally long.
 APART := tests/integration/test_backup.py
 
 .PHONY: setup demo up test test-long test-newest bench chaos fuzz conformance coverage lint format lock clean

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -67,7 +68,21 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """A PostgreSQL server of this session's own, reached over a socket and gone afterwards."""
+    """A PostgreSQL server of this session's own: databases in it have names of their own."""
+    with _postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def own_postgres_url() -> Iterator[str]:
+    """A PostgreSQL server of a module's own, for databases with the names that users have."""
+    with _postgres() as url:
+        yield url
+
+
+@contextmanager
+def _postgres() -> Iterator[str]:
+    """The URL of a server that is reached over a socket, and is gone afterwards."""
     # Not below pytest's temporary folder: the path of a socket may not be longer than 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
     prefix = unprivileged()  # PostgreSQL refuses to run as root

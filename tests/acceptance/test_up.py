@@ -287,11 +287,11 @@ def test_clear_text_that_others_could_read_is_refused(tmp_path: Path) -> None:
     ("password", "host"), [("", "127.0.0.1"), (" ", "127.0.0.1"), ("changeme", "0.0.0.0")]
 )
 def test_no_administrator_is_made_with_a_password_that_a_stranger_would_try(
-    tmp_path: Path, postgres_url: str, password: str, host: str
+    tmp_path: Path, own_postgres_url: str, password: str, host: str
 ) -> None:
     refused = _up(
         *("--home", str(tmp_path / "home"), *FREE_PORTS, "--host", host),
-        *("--database-url", postgres_url),
+        *("--database-url", own_postgres_url),
         PREFECT_PHANTOM_ADMIN_PASSWORD=password,
     )
     assert refused.returncode == 1

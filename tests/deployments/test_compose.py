@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -161,13 +163,10 @@ def test_nobody_logs_in_to_postgresql_as_its_superuser(compose: dict[str, Any]) 
 
 
 async def test_each_role_owns_its_database_and_no_other(
-    postgres_url: str, deployments: Path
+    own_postgres_url: str, deployments: Path
 ) -> None:
     """The script that the image of PostgreSQL runs at its first start, on a server of ours."""
-    folder = postgres_url.partition("host=")[2]
-    server = await asyncpg.connect(f"postgresql://postgres@/postgres?host={folder}")
-    for name in ("phantom", "prefect"):  # those of other tests on this server
-        await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    folder = own_postgres_url.partition("host=")[2]
     psql = own_binaries() / "psql"
     done = await anyio.run_process(
         [psql, "-v", "ON_ERROR_STOP=1", "--no-psqlrc", "-h", folder, "-U", "postgres",
@@ -176,25 +175,30 @@ async def test_each_role_owns_its_database_and_no_other(
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
-    try:
+    async with connected(folder, "postgres", "postgres") as server:
         roles = await server.fetch(
             "SELECT rolname, rolsuper, rolcreatedb, rolcreaterole FROM pg_roles"
             " WHERE rolname IN ('phantom', 'prefect')"
         )
-        assert {each["rolname"] for each in roles} == {"phantom", "prefect"}
-        assert not any(value is True for each in roles for value in each.values())
-        database = await Database.open(f"postgresql://phantom@/?host={folder}", PHANTOM_DATABASE)
-        await database.close()
-        prefect = await asyncpg.connect(f"postgresql://prefect@/prefect?host={folder}")
+    assert {each["rolname"] for each in roles} == {"phantom", "prefect"}
+    assert not any(value is True for each in roles for value in each.values())
+    database = await Database.open(f"postgresql://phantom@/?host={folder}", PHANTOM_DATABASE)
+    await database.close()
+    async with connected(folder, "prefect", "prefect") as prefect:
         await prefect.execute("CREATE EXTENSION pg_trgm")
-        await prefect.close()
+    for role, other in (("prefect", "phantom"), ("phantom", "prefect")):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await asyncpg.connect(f"postgresql://prefect@/phantom?host={folder}")
+            async with connected(folder, role, other):
+                pass
+
+
+@asynccontextmanager
+async def connected(folder: str, role: str, database: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(f"postgresql://{role}@/{database}?host={folder}")
+    try:
+        yield connection
     finally:
-        for name in ("phantom", "prefect"):
-            await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-            await server.execute(f"DROP ROLE IF EXISTS {name}")
-        await server.close()
+        await connection.close()
 
 
 def test_playbooks_have_no_way_to_the_databases(compose: dict[str, Any]) -> None:

@@ -230,15 +230,15 @@ async def test_only_an_empty_home_that_nobody_uses_is_restored_into(kept, folder
 
 
 async def test_databases_on_a_server_of_the_users_own_are_restored_where_there_are_none(
-    kept, folder, postgres_url
+    kept, folder, own_postgres_url
 ):
-    settings = Settings(home=folder / "new", database_url=postgres_url)
+    settings = Settings(home=folder / "new", database_url=own_postgres_url)
     await restore(settings, kept.file)
-    database = await Database.open(postgres_url, PHANTOM_DATABASE)
+    database = await Database.open(own_postgres_url, PHANTOM_DATABASE)
     assert (await read(database, kept.ids))["queued"][0] == "running"
     await database.close()
     with pytest.raises(BackupFailed, match="database phantom on that server is not empty"):
-        await restore(Settings(home=folder / "third", database_url=postgres_url), kept.file)
+        await restore(Settings(home=folder / "third", database_url=own_postgres_url), kept.file)
     # Its gateway may run anywhere: nobody can say that nothing did.
     assert not (await back_up(settings, folder / "again")).stopped
 
