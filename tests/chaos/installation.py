@@ -45,7 +45,9 @@ COMMANDS = {
 class Installation:
     """One home, and the `up` that works on it."""
 
-    def __init__(self, folder: Path, *, worker: str = "phantom", slots: int = 4) -> None:
+    def __init__(
+        self, folder: Path, *, worker: str = "phantom", slots: int = 4, secure: bool = False
+    ) -> None:
         self.folder = folder
         self.home = folder / "home"
         self.witnesses = Witnesses(folder / "witness")
@@ -53,7 +55,7 @@ class Installation:
         self.slots = slots
         self.grace = 5.0 if worker == "phantom" else 30.0
         self.port, self.prefect_port, self.runtime_port = free_ports("127.0.0.1", 3)
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if secure else 'http'}://127.0.0.1:{self.port}"
         self.up: subprocess.Popen[bytes] | None = None
         self._starts = 0
         pool = "phantom" if worker == "phantom" else "phantom-process"
@@ -62,7 +64,7 @@ class Installation:
             "NO_PROXY": "127.0.0.1",
             "no_proxy": "127.0.0.1",
             "PREFECT_PHANTOM_ADMIN_PASSWORD": PASSWORD,
-            "PREFECT_PHANTOM_HTTP": "true",
+            "PREFECT_PHANTOM_HTTP": "false" if secure else "true",
             "PREFECT_PHANTOM_RUNTIME_PORT": str(self.runtime_port),
             "PREFECT_PHANTOM_WORKER_TYPE": worker,
             "PREFECT_PHANTOM_WORK_POOL": pool,
@@ -235,14 +237,15 @@ async def _answers(client: httpx.AsyncClient, url: str, auth: tuple[str, str]) -
 
 @contextlib.asynccontextmanager
 async def installation(
-    *, worker: str = "phantom", slots: int = 4, mounts: bool = False
+    *, worker: str = "phantom", slots: int = 4, mounts: bool = False, secure: bool = False
 ) -> AsyncIterator[Installation]:
     """Started; stopped and removed at the end, whatever happens.
 
-    With `mounts` the folders of the database and of the logs are small file systems of their own.
+    With `mounts` the folders of the database and of the logs are small file systems of their own,
+    with `secure` the contract is served by TLS.
     """
     folder = Path(tempfile.mkdtemp(prefix="chaos-", dir="/tmp"))
-    system = Installation(folder, worker=worker, slots=slots)
+    system = Installation(folder, worker=worker, slots=slots, secure=secure)
     system.prepare()
     mounted: list[Path] = []
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import random
+import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -26,6 +27,7 @@ PATTERN = quote(r"'(.*)(.*)(.*)(.*)(.*)c\1'")
 """It has PostgreSQL try all ways to match."""
 SLOW_PATTERN = quote("'(.?){100}(.?){100}q'")
 """And this one takes long without that."""
+TLS = ssl._create_unverified_context()
 Address = tuple[str, int]
 Rows = list[Coroutine[Any, Any, None]]
 
@@ -38,6 +40,8 @@ class Senders:
     runtime: Address
     token: str
     """Of a viewer, for those rows that need somebody who is known."""
+    secure: bool
+    """Whether the contract is served by TLS."""
     budget: Budget
     source: str = "127.0.0.66"
     answers: Counter[str] = field(default_factory=Counter)
@@ -47,11 +51,12 @@ class Senders:
         """The viewer's headers."""
         return {"ph-auth-token": self.token}
 
-    async def connect(self, to: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def connect(
+        self, to: Address, context: ssl.SSLContext | None = None
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         await self.budget.turn()
-        return await asyncio.wait_for(
-            asyncio.open_connection(*to, local_addr=(self.source, 0)), ANSWER_SECONDS
-        )
+        opening = asyncio.open_connection(*to, local_addr=(self.source, 0), ssl=context)
+        return await asyncio.wait_for(opening, ANSWER_SECONDS)
 
     async def ask(
         self,
@@ -62,7 +67,8 @@ class Senders:
         body: bytes = b"",
     ) -> None:
         """Send one request on a connection of its own, and note the status."""
-        reader, writer = await self.connect(to)
+        by_tls = self.secure and to == self.contract
+        reader, writer = await self.connect(to, TLS if by_tls else None)
         answer = asyncio.create_task(reader.readline())
         try:
             fields = {"Host": "127.0.0.1", "Content-Length": str(len(body)), **(headers or {})}
@@ -117,7 +123,10 @@ def large_bodies(senders: Senders) -> Rows:
 
 
 def idle_connections(senders: Senders) -> Rows:
-    """More of them to the contract's port than a process may usually have files."""
+    """More of them to the contract's port than a process may usually have files.
+
+    Where it is served by TLS, none of them says anything of that either.
+    """
     return [senders.hold("idle connection", senders.contract, b"") for _ in range(IDLE)]
 
 
@@ -180,6 +189,11 @@ def viewers_patterns(senders: Senders) -> Rows:
     return [senders.repeat("pattern", send) for _ in range(16)]
 
 
+def large_answers(_: Senders) -> Rows:
+    """Of 4 MB to what an action asked for: a run of the caller's gets them (`Caller.work`)."""
+    return []
+
+
 def _repeated(
     senders: Senders,
     row: str,
@@ -199,6 +213,7 @@ KILLERS: dict[str, Row] = {"bodies": large_bodies, "idle": idle_connections}
 """The two that ended every run."""
 ROWS: dict[str, Row] = KILLERS | {
     "runtime": runtime_connections,
+    "large": large_answers,
     "metrics": scrapes,
     "paths": long_paths,
     "passwords": wrong_passwords,

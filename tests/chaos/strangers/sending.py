@@ -37,11 +37,12 @@ def sending(
     contract: Address,
     runtime: Address,
     token: str = "",
+    secure: bool = False,
     share: float = SHARE,
     nice: int = NICE,
 ) -> Iterator[Sent]:
-    """Send these `rows`, keys of `ROWS`, until the end of the block."""
-    orders = json.dumps([list(rows), contract, runtime, token, share, nice])
+    """Send these `rows`, keys of `ROWS`, until the end of the block; by TLS where `secure`."""
+    orders = json.dumps([list(rows), contract, runtime, token, secure, share, nice])
     command = [sys.executable, "-m", "tests.chaos.strangers.sending", orders]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
@@ -75,13 +76,13 @@ async def _send(rows: Collection[str], senders: Senders) -> None:
 
 def main() -> None:
     """Send what the first argument says, until SIGTERM."""
-    rows, contract, runtime, token, share, nice = json.loads(sys.argv[1])
+    rows, contract, runtime, token, secure, share, nice = json.loads(sys.argv[1])
     os.nice(nice)
     # Where each session is scheduled as one, its own value is what counts between sessions.
     with contextlib.suppress(OSError):
         Path("/proc/self/autogroup").write_text(str(nice))
     raise_limit()
-    senders = Senders(tuple(contract), tuple(runtime), token, Budget(share))
+    senders = Senders(tuple(contract), tuple(runtime), token, secure, Budget(share))
     asyncio.run(_send(rows, senders))
 
 
