@@ -16,17 +16,25 @@ Turn: TypeAlias = asyncio.Future[None]
 class FairSemaphore:
     """A semaphore whose places go to the key that holds the fewest of them, then in turn.
 
-    A key is whoever shares a turn: a user, or an address before it is known who calls. Alone it
-    may hold all places. At most `most_waiting` requests wait, for so many `seconds`; when there are
-    more, the key with the most of them is refused. A place that was held rests until it was held
-    for no more than its `share` of the time.
+    A key is whoever shares a turn: a user, or an address before it is known who calls. Alone it may
+    hold all places, or `most_each` where others would have to wait for its good will. At most
+    `most_waiting` requests wait, for so many `seconds`; when there are more, the key with the most
+    of them is refused. A place that was held rests until it was held for no more than its `share`
+    of the time.
     """
 
     def __init__(
-        self, places: int, *, most_waiting: int, seconds: float, share: float = 1.0
+        self,
+        places: int,
+        *,
+        most_waiting: int,
+        seconds: float,
+        share: float = 1.0,
+        most_each: int | None = None,
     ) -> None:
         self._rest = 1 / share - 1
         self._free = places
+        self._most_each = most_each or places
         self._most = most_waiting
         self._seconds = seconds
         self._held: Counter[Hashable] = Counter()
@@ -35,7 +43,7 @@ class FairSemaphore:
     @asynccontextmanager
     async def place(self, key: Hashable) -> AsyncIterator[None]:
         """Hold a place while the block lasts. Raises `TooMany` when none came."""
-        if self._free:  # nobody waits
+        if self._free and self._may_hold_more(key):  # nobody waits who may
             self._free -= 1
             self._held[key] += 1
         else:
@@ -79,8 +87,8 @@ class FairSemaphore:
         self._held[key] -= 1
         if not self._held[key]:
             del self._held[key]
-        while self._waiting:
-            following = min(self._waiting, key=self._held.__getitem__)
+        while may_have := [each for each in self._waiting if self._may_hold_more(each)]:
+            following = min(may_have, key=self._held.__getitem__)
             turns = self._waiting.pop(following)
             turn = turns.popleft()
             if turns:
@@ -90,6 +98,9 @@ class FairSemaphore:
                 turn.set_result(None)
                 return
         self._free += 1
+
+    def _may_hold_more(self, key: Hashable) -> bool:
+        return self._held[key] < self._most_each
 
     def _refuse_longest(self, key: Hashable) -> None:
         """Make room for one more of `key`. Raises `TooMany` when no other waits with more."""

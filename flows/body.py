@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +17,9 @@ from flows.failure import WrongInputs, WrongOutputs
 from flows.plain import plain
 from flows.run import PlaybookRun
 from flows.time_limit import time_limit
+
+LARGEST_OUTPUTS_BYTES = 4 * 1024 * 1024
+"""The most that is kept of what a playbook gives back, as JSON."""
 
 
 def call(definition: Definition, run: PlaybookRun[Any]) -> object:
@@ -87,11 +91,26 @@ def checked_outputs(definition: Definition, returned: object) -> object:
         raise WrongOutputs(_sentence("outputs", definition, error)) from None
 
 
-def recorded_outputs(outputs: object) -> dict[str, Any] | None:
-    """What is kept of them with the run: a model's fields, or a dictionary; else nothing."""
+def recorded_outputs(definition: Definition, outputs: object) -> dict[str, Any] | None:
+    """What is kept of them with the run: a model's fields, or a dictionary; else nothing.
+
+    Raises:
+        WrongOutputs: it is too large.
+
+    """
+    kept: dict[str, Any] | None = None
     if isinstance(outputs, BaseModel):
-        return plain(outputs.model_dump(mode="json"))  # type: ignore[no-any-return]
-    return plain(outputs) if isinstance(outputs, dict) else None
+        kept = plain(outputs.model_dump(mode="json"))
+    elif isinstance(outputs, dict):
+        kept = plain(outputs)
+    if (size := len(json.dumps(kept))) > LARGEST_OUTPUTS_BYTES:
+        most = LARGEST_OUTPUTS_BYTES // 1024 // 1024
+        message = (
+            f"outputs of playbook {definition.name} are {size / 1024 / 1024:.1f} MB as JSON; "
+            f"a run keeps at most {most} MB"
+        )
+        raise WrongOutputs(message)
+    return kept
 
 
 def _sentence(what: str, definition: Definition, error: ValidationError) -> str:

@@ -171,6 +171,7 @@ def _carried_out(definition: Definition, attempt: Attempt) -> Any:  # noqa: ANN4
             run = replace(run, inputs=checked_inputs(definition, claim.inputs))
             with in_hand(run):
                 outputs = checked_outputs(definition, call(definition, run))
+            recorded = recorded_outputs(definition, outputs)
     except Exception as error:
         if not isinstance(error, Superseded):
             log.add_exception(error)
@@ -182,7 +183,7 @@ def _carried_out(definition: Definition, attempt: Attempt) -> Any:  # noqa: ANN4
         log.add_exception(error)
         _end(attempt, run, "failed", message, log)
         raise RuntimeError(message) from error
-    _end(attempt, run, "success", "", log, outputs)
+    _end(attempt, run, "success", "", log, recorded)
     return outputs
 
 
@@ -192,9 +193,9 @@ def _end(
     status: Status,
     message: str,
     log: RunLog,
-    outputs: object = None,
+    outputs: dict[str, Any] | None = None,
 ) -> None:
-    attempt.end(status, message, log.rest(), outputs=recorded_outputs(outputs))
+    attempt.end(status, message, log.rest(), outputs=outputs)
     show_summary(run, status, message)
 
 

@@ -15,7 +15,8 @@ def recordable(app_runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The ends of app runs ``{..., results}`` as they are recorded, in plain values.
 
     The playbook has its results whole. Where all together are larger than `LARGEST_BYTES`, the
-    record leaves out `data` and `summary` of the largest, and their `message` says so.
+    record leaves out `data` and `summary` of the largest, and their `message` says so; and where
+    messages alone are too large, most of them.
     """
     kept: list[dict[str, Any]] = plain(app_runs)
     size = _size(kept)
@@ -29,11 +30,19 @@ def recordable(app_runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         result["message"] = f"{result['message'][:LONGEST_MESSAGE]} {note}"
         result["data"], result["summary"] = [], {}
         size += _size(result) - before
+    for result in sorted(results, key=_size, reverse=True):
+        if size <= LARGEST_BYTES:
+            break
+        before = _size(result)
+        result["message"] = f"{result['message'][:SHORT_MESSAGE]}... (too large to be recorded)"
+        size += _size(result) - before
     return kept
 
 
 LONGEST_MESSAGE = 10_000
 """Characters that stay of the message of such a result."""
+SHORT_MESSAGE = 100
+"""Characters that stay of messages which are too large by themselves."""
 
 
 def _size(value: object) -> int:

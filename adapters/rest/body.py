@@ -10,8 +10,7 @@ Refused, each with a sentence that says which rule was broken (our decisions):
 - the same key twice in one object: whoever reads the first and the last would disagree
 - U+0000 and halves of surrogate pairs in texts: PostgreSQL cannot store them
 
-A body of more than `PARSED_HERE_BYTES` is parsed in a process of its own (`JsonProcess`): whoever
-parses holds Python's lock, so nobody else would be served meanwhile.
+Large ones are read by `BodyReader` in their sender's turn, and parsed elsewhere.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from adapters.errors import BadBody, BodyTooLarge
-from adapters.rest.json_process import JsonProcess
+from adapters.errors import BadBody
+from adapters.rest.body_reader import BodyReader
 
 if TYPE_CHECKING:  # the process that parses needs no more than this module
     from adapters.settings import Settings
@@ -39,9 +38,10 @@ UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 LONG_INTEGER = re.compile("[0-9]{19}")
 """What an integer beyond 64 bits has in it."""
 NESTED = frozenset({dict, list})
-PARSED_HERE_BYTES = 64 * 1024
-"""Bodies up to this size are parsed where they are read, which takes milliseconds."""
-_process = JsonProcess()
+LARGE_AT_ONCE = 16
+LARGE_OF_ONE = 4
+"""How many large bodies are read at once, and of one user."""
+_reader = BodyReader(LARGE_AT_ONCE, most_each=LARGE_OF_ONE)
 Content = TypeVar("Content", dict[str, object], dict[str, object] | list[object])
 
 
@@ -57,10 +57,8 @@ async def read_object_or_array(request: Request) -> dict[str, object] | list[obj
 
 async def _read(request: Request, parse: Callable[[bytes, int], Content]) -> Content:
     settings: Settings = request.scope["gateway"].settings
-    raw = await read_body(request, settings.body_limit)
-    if len(raw) <= PARSED_HERE_BYTES:
-        return parse(raw, settings.body_depth)
-    return await _process.call(request.user.id, parse, raw, settings.body_depth)
+    limit, depth = settings.body_limit, settings.body_depth
+    return await _reader.read(request, request.user.id, limit, parse, depth)
 
 
 def parse_object(raw: bytes | str, depth: int) -> dict[str, object]:
@@ -104,22 +102,6 @@ def _parse(raw: bytes | str, depth: int) -> object:
     # What cannot be stored can only be written as an escape: it is no UTF-8, or no JSON.
     _check(content, depth, texts="\\u" in text or isinstance(raw, str))
     return content
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body, of at most `limit` bytes. Raises `BodyTooLarge` and `BadBody`."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limit:
-        raise BodyTooLarge(limit)
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                raise BodyTooLarge(limit)
-    except ClientDisconnect as error:
-        raise BadBody("ended before it was complete") from error
-    return bytes(body)
 
 
 def _check(content: object, depth: int, *, texts: bool) -> None:

@@ -10,18 +10,15 @@ import pickle
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TypeVar, cast
 
 from adapters.errors import BadBody, BodyNotRead
-from adapters.fair_semaphore import FairSemaphore
 from adapters.rest.json_reader import SIZE_BYTES, Outcome
 
-MOST_WAITING = 100
-WAIT_SECONDS = 20.0
 ANSWER_SECONDS = 15.0
-"""A process that takes longer than this is killed, so that those who wait have their turn."""
+"""A process that takes longer than this is killed, so that nobody waits for it for ever."""
 LARGEST_BYTES = 8 * 1024 * 1024
 """After more than this another process is begun."""
 INHERITED = frozenset(
@@ -40,33 +37,28 @@ class ReaderFailed(Exception):
 
 
 class JsonProcess:
-    """One process, started when it is first needed. Callers have their turns in it.
+    """One process, started when it is first needed, that does one thing after the other.
 
     What it is asked for is a function of a module, and what that returns comes back as a copy. It
     ends with this process, by the end of its socket.
     """
 
     def __init__(self) -> None:
-        self._turns = FairSemaphore(1, most_waiting=MOST_WAITING, seconds=WAIT_SECONDS)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="json")
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
 
-    async def call(
-        self, key: Hashable, function: Callable[..., Answer], *arguments: object
-    ) -> Answer:
-        """What `function` returns for `arguments`, asked for by `key`.
+    async def call(self, function: Callable[..., Answer], *arguments: object) -> Answer:
+        """What `function` returns for `arguments`.
 
         Raises:
             BadBody: the function did.
             ReaderFailed: it raised anything else.
-            TooMany: too many wait.
             BodyNotRead: the process ended meanwhile, or did not answer in time.
         """
-        async with self._turns.place(key):
-            loop = asyncio.get_running_loop()
-            work = loop.run_in_executor(self._thread, self._ask, function, arguments)
-            answer, reason, failure = await asyncio.shield(work)
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._thread, self._ask, function, arguments)
+        answer, reason, failure = await asyncio.shield(work)
         if reason is not None:
             raise BadBody(reason)
         if failure is not None:

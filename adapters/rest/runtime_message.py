@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from adapters.rest.body import PARSED_HERE_BYTES, read_body
-from adapters.rest.json_process import JsonProcess
+from adapters.rest.body_reader import BodyReader
 from adapters.rest.messages.message import Message, parse
 
-_process = JsonProcess()
+LARGE_AT_ONCE = 8
+LARGE_OF_ONE = 2
+"""How many large messages are read at once, and of one run, or of all workers."""
+_reader = BodyReader(LARGE_AT_ONCE, most_each=LARGE_OF_ONE)
 
 
 async def read(request: Request, kind: type[Message]) -> Message:
-    """The message in the body. Raises `BadBody` and `BodyTooLarge`."""
-    raw = await read_body(request, kind.largest_bytes)
-    if len(raw) <= PARSED_HERE_BYTES:
-        return parse(raw, kind)
-    return await _process.call(request.headers.get("authorization"), parse, raw, kind)
+    """The message in the body. Raises what `BodyReader.read` does."""
+    sender = request.headers.get("authorization")
+    return await _reader.read(request, sender, kind.largest_bytes, parse, kind)

@@ -16,7 +16,7 @@ from prefect.context import FlowRunContext
 from prefect.utilities.timeout import timeout
 
 from flows.action import Action
-from flows.body import call, checked_inputs, checked_outputs
+from flows.body import call, checked_inputs, checked_outputs, recorded_outputs
 from flows.execution import sentence
 from flows.failure import ActionFailure, AssetMisconfiguration
 from flows.plain import plain
@@ -130,6 +130,7 @@ class Trial:
                 run = replace(run, inputs=checked_inputs(definition, inputs))
                 with in_hand(run):
                     outputs = checked_outputs(definition, call(definition, run))
+                    recorded_outputs(definition, outputs)
             except Exception as raised:  # noqa: BLE001 - however it ends, that is the result
                 error = raised
         return TrialRun(

@@ -6,22 +6,27 @@ import json
 import os
 import signal
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
+import httpx
 import psutil
 import pytest
 
+import flows.body
 from adapters.errors import BadBody, BodyNotRead
-from adapters.rest import body
+from adapters.rest import body, body_reader
 from adapters.rest.json_process import JsonProcess, ReaderFailed
+from adapters.rest.messages.ends import LARGEST_BYTES
 from adapters.rest.messages.message import RuntimeMessage, parse
 from adapters.stop_signals import STOP_SIGNALS
 from adapters.store.availability import is_outage
+from flows import log, record
 from tests.contract.test_runtime import action_end, action_start
 from tests.runtime_key import KEY
 
 pytestmark = pytest.mark.anyio
 
-LARGE = body.PARSED_HERE_BYTES
+LARGE = body_reader.PARSED_HERE_BYTES
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +54,7 @@ def parsed_elsewhere(monkeypatch):
 
 async def test_what_is_parsed_elsewhere_is_the_same(process):
     raw = json.dumps({"a": [1, 1.5, None, True, "ä", {"b": [[]]}]}).encode()
-    assert await process.call(1, body.parse_object, raw, 32) == body.parse_object(raw, 32)
+    assert await process.call(body.parse_object, raw, 32) == body.parse_object(raw, 32)
 
 
 @pytest.mark.parametrize(
@@ -60,49 +65,49 @@ async def test_what_is_wrong_elsewhere_is_told_in_the_same_words(process, raw):
     with pytest.raises(BadBody) as here:
         body.parse_object(raw, 2)
     with pytest.raises(BadBody) as elsewhere:
-        await process.call(1, body.parse_object, raw, 2)
+        await process.call(body.parse_object, raw, 2)
     assert str(elsewhere.value) == str(here.value)
 
 
 async def test_a_process_that_ended_is_replaced(process):
-    assert await process.call(1, body.parse_object, b"{}", 2) == {}
+    assert await process.call(body.parse_object, b"{}", 2) == {}
     process._process.kill()
     process._process.wait()
-    assert await process.call(1, body.parse_object, b"{}", 2) == {}
+    assert await process.call(body.parse_object, b"{}", 2) == {}
 
 
 async def test_a_process_that_does_not_answer_is_killed_and_replaced(process):
-    await process.call(1, body.parse_object, b"{}", 2)
+    await process.call(body.parse_object, b"{}", 2)
     process._channel.settimeout(0.2)
     frozen = process._process
     frozen.send_signal(signal.SIGSTOP)
     with pytest.raises(BodyNotRead, match="could not be read just now"):
-        await process.call(1, body.parse_object, b"{}", 2)
+        await process.call(body.parse_object, b"{}", 2)
     assert frozen.poll() is not None
-    assert await process.call(1, body.parse_object, b"{}", 2) == {}
+    assert await process.call(body.parse_object, b"{}", 2) == {}
 
 
 async def test_a_process_that_ends_while_it_reads_is_replaced(process):
     with pytest.raises(BodyNotRead):
-        await process.call(1, os._exit, 1)
-    assert await process.call(1, body.parse_object, b"{}", 2) == {}
+        await process.call(os._exit, 1)
+    assert await process.call(body.parse_object, b"{}", 2) == {}
 
 
 async def test_a_fault_there_is_raised_here_and_is_no_outage(process):
-    await process.call(1, body.parse_object, b"{}", 2)
+    await process.call(body.parse_object, b"{}", 2)
     first = process._process
     with pytest.raises(
         ReaderFailed, match=r"Traceback(.|\n)*ValueError: invalid literal"
     ) as raised:
-        await process.call(1, int, "no number")
+        await process.call(int, "no number")
     assert not is_outage(raised.value)
-    assert await process.call(1, body.parse_object, b"{}", 2) == {}
+    assert await process.call(body.parse_object, b"{}", 2) == {}
     assert process._process is first
 
 
 async def test_what_is_printed_there_is_no_answer(process):
-    await process.call(1, print, "anything")
-    assert await process.call(1, body.parse_object, b"{}", 2) == {}
+    await process.call(print, "anything")
+    assert await process.call(body.parse_object, b"{}", 2) == {}
 
 
 async def test_to_read_a_large_message_the_process_imports_no_more_than_that(process):
@@ -110,33 +115,33 @@ async def test_to_read_a_large_message_the_process_imports_no_more_than_that(pro
     large = [kind for kind in _kinds(RuntimeMessage) if kind.largest_bytes > LARGE]
     for kind in large:
         with pytest.raises(BadBody, match="does not fit the runtime API"):
-            await process.call(1, parse, b'{"unknown": 1}', kind)
-    modules = await process.call(1, eval, "list(__import__('sys').modules)")
+            await process.call(parse, b'{"unknown": 1}', kind)
+    modules = await process.call(eval, "list(__import__('sys').modules)")
     assert {kind.__module__ for kind in large} <= set(modules)
     assert not {"prefect", "flows", "sqlalchemy", "asyncpg", "httpx"} & set(modules)
 
 
 async def test_signals_to_all_of_a_terminal_do_not_end_the_process(process):
-    await process.call(1, body.parse_object, b"{}", 2)
+    await process.call(body.parse_object, b"{}", 2)
     first = process._process
     for number in STOP_SIGNALS:
         first.send_signal(number)
-    assert await process.call(1, body.parse_object, b"{}", 2) == {}
+    assert await process.call(body.parse_object, b"{}", 2) == {}
     assert process._process is first
 
 
 async def test_a_process_that_had_much_to_parse_is_replaced(process, monkeypatch):
-    await process.call(1, body.parse_object, b"{}", 2)
+    await process.call(body.parse_object, b"{}", 2)
     first = process._process
     monkeypatch.setattr("adapters.rest.json_process.LARGEST_BYTES", 0)
-    await process.call(1, body.parse_object, b"{}", 2)
+    await process.call(body.parse_object, b"{}", 2)
     assert first.poll() is not None
 
 
 async def test_the_process_sees_no_secret(process, monkeypatch):
     monkeypatch.setenv("PREFECT_PHANTOM_RUNTIME_KEY", "secret")
     process._end()
-    await process.call(1, body.parse_object, b"{}", 2)
+    await process.call(body.parse_object, b"{}", 2)
     assert "secret" not in psutil.Process(process._process.pid).environ().values()
 
 
@@ -177,6 +182,21 @@ def test_only_what_a_run_gives_back_may_be_large():
     large = {kind.__name__ for kind in _kinds(RuntimeMessage) if kind.largest_bytes > 4 * 2**20}
     assert large == {"ActionEnd", "LogLines", "RunEnd"}
     assert RuntimeMessage.largest_bytes == 64 * 1024
+
+
+def test_what_a_run_sends_at_most_is_not_too_large():
+    # Control characters take the most bytes of all.
+    messages = ["\1" * (log.MOST_CHARACTERS // log.MOST_LINES)] * log.MOST_LINES
+    messages += ["\1" * log.LONGEST_LINE] * 2
+    time = datetime.now(UTC).isoformat()
+    lines = [
+        {"place": place, "time": time, "message_type": 1, "message": message}
+        for place, message in enumerate(messages)
+    ]
+    end = httpx.Request("POST", "http://x", json={"status": "failed", "message": "", "log": lines})
+    kept = LARGEST_BYTES - flows.body.LARGEST_OUTPUTS_BYTES
+    assert int(end.headers["content-length"]) < kept
+    assert record.LARGEST_BYTES < LARGEST_BYTES < record.LARGEST_BYTES + 2**20 + 1
 
 
 @pytest.mark.parametrize(

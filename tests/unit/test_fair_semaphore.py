@@ -15,8 +15,17 @@ pytestmark = pytest.mark.anyio
 class Work:
     """Notes who has a place, and gives it back when it is told to."""
 
-    def __init__(self, places: int, *, most_waiting: int = 100, seconds: float = 60) -> None:
-        self.semaphore = FairSemaphore(places, most_waiting=most_waiting, seconds=seconds)
+    def __init__(
+        self,
+        places: int,
+        *,
+        most_waiting: int = 100,
+        seconds: float = 60,
+        most_each: int | None = None,
+    ) -> None:
+        self.semaphore = FairSemaphore(
+            places, most_waiting=most_waiting, seconds=seconds, most_each=most_each
+        )
         self.order: list[str] = []
         self._ends: list[asyncio.Event] = []
 
@@ -63,6 +72,21 @@ async def test_the_next_place_goes_to_whoever_holds_none():
     await work.ask("ana")
     await work.end()
     assert work.order == ["hog", "hog", "ana"]
+
+
+async def test_where_one_may_not_hold_all_places_the_others_find_one_free():
+    work = Work(3, most_each=2)
+    for _ in range(4):
+        await work.ask("hog")
+    assert work.order == ["hog", "hog"]
+    await work.ask("ana")
+    assert work.order == ["hog", "hog", "ana"]
+    await work.ask("bo")
+    await work.end(2)  # ana's
+    assert work.order == ["hog", "hog", "ana", "bo"]
+    await work.end_all()
+    assert work.order == ["hog", "hog", "ana", "bo", "hog", "hog"]
+    assert work.semaphore._free == 3
 
 
 async def test_those_who_wait_have_their_turns_one_after_the_other():

@@ -37,7 +37,7 @@ import asyncio
 from adapters.rest import body
 from adapters.rest.json_process import JsonProcess
 
-print(asyncio.run(JsonProcess().call("user", body.parse_object, b'{"parsed": true}', 2)))
+print(asyncio.run(JsonProcess().call(body.parse_object, b'{"parsed": true}', 2)))
 """
 COMPUTES = """
 import asyncio

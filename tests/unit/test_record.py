@@ -37,6 +37,8 @@ def test_of_results_that_are_too_large_the_largest_lose_their_data_and_say_so() 
 
 
 def test_whatever_comes_the_record_stays_within_its_limit() -> None:
-    results = [result(9_000, "m" * 200) for _ in range(5)]
+    results = [result(9_000, "m" * length) for length in (200, 200, 9_000, 9_000, 9_000)]
     kept = recordable([{"id": 1, "results": results[:2]}, {"id": 2, "results": results[2:]}])
     assert len(json.dumps(kept)) <= record.LARGEST_BYTES
+    assert kept[0]["results"][0]["message"].startswith("m" * 200 + " (its data, ")
+    assert kept[1]["results"][2]["message"] == "m" * 100 + "... (too large to be recorded)"

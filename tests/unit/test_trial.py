@@ -13,6 +13,7 @@ from prefect import flow, get_run_logger
 from pydantic import BaseModel, Field
 
 from flows import ActionFailure, ActionResult, Asset, PlaybookRun, action, apps, playbook
+from flows.body import LARGEST_OUTPUTS_BYTES
 from flows.trial import Progress, Sample, Trial, TrialAsset, start
 from flows.trial.loading import load
 from flows.trial.recording import Recording
@@ -284,3 +285,18 @@ def test_a_file_without_the_playbook_is_refused(tmp_path, text, name, sentence):
 def test_a_file_that_is_not_there_is_named():
     with pytest.raises(FileNotFoundError, match=r"There is no file nowhere\.py"):
         load(Path("nowhere.py"))
+
+
+@playbook
+def gives_much(run: PlaybookRun) -> dict[str, str]:
+    return {"much": "x" * (LARGEST_OUTPUTS_BYTES - run.inputs.get("less", 0))}
+
+
+def test_what_a_run_does_not_keep_makes_it_fail_with_its_size():
+    trial = Trial()
+    assert trial.run(gives_much, SAMPLE, {"less": 100}).status == "success"
+    run = trial.run(gives_much, SAMPLE)
+    assert run.status == "failed"
+    assert run.message == (
+        "outputs of playbook gives_much are 4.0 MB as JSON; a run keeps at most 4 MB"
+    )

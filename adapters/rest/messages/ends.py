@@ -15,8 +15,8 @@ from pydantic import AwareDatetime, BeforeValidator, Field
 from adapters.rest.messages.message import RuntimeMessage, as_text
 
 Status = Literal["success", "failed"]
-LARGEST_BYTES = 64 * 1024 * 1024
-"""Of its results a run leaves out what is far smaller."""
+LARGEST_BYTES = 17 * 1024 * 1024
+"""Just more than a run sends: of its results 16 MiB, or its log and what it gives back."""
 LONGEST_LINE = 10_000
 """Characters of a line of a run's log."""
 MOST_LINES = 10_001
