@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel
 
 Isolation = Literal["fork", "reused"]
+LONGEST_NAME = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,9 @@ class Definition:
     def __post_init__(self) -> None:
         if self.name.isdigit():
             message = f"A playbook's name may not be digits alone: {self.name}"
+            raise ValueError(message)
+        if len(self.name) > LONGEST_NAME:
+            message = f"A playbook's name has at most {LONGEST_NAME} characters: {self.name}"
             raise ValueError(message)
         if _generates(self.function):
             message = f"Playbook {self.name} must be a function, not a generator"

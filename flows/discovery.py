@@ -24,10 +24,14 @@ import prefect
 from prefect.utilities.callables import parameter_schema
 
 from flows import playbooks as shipped
+from flows.caller import end_with_caller
 from flows.plain import plain
 from flows.playbook import definition_of
 
-LONGEST_ERROR = 10_000
+LONGEST_ERROR = LONGEST_DESCRIPTION = 10_000
+"""In characters; of more the beginning is told."""
+LARGEST_PLAYBOOK = 200_000
+"""What is told of one, in bytes of JSON."""
 SHIPPED = "examples"
 LOCAL = "local"
 _fork = multiprocessing.get_context("fork")
@@ -73,7 +77,8 @@ def _import_and_send(file: Path, repository: str, sender: Connection) -> None:
         summary = "".join(traceback.format_exception_only(error)).strip()
         found = [_broken(file, repository, f"It does not import: {summary}")]
     # As text, and plain: the parent knows none of the classes that a playbook may have used.
-    sender.send(json.dumps(plain(found)))
+    fitting = [_fitting(each, file, repository) for each in plain(found)]
+    sender.send(json.dumps(fitting))
 
 
 def _read(file: Path, repository: str) -> list[dict[str, Any]]:
@@ -119,6 +124,20 @@ def _found(
     }
 
 
+def _fitting(found: dict[str, Any], file: Path, repository: str) -> dict[str, Any]:
+    """What is `found` of a playbook, unless it is so much that nobody could be told of it."""
+    if len(found.get("description", "")) > LONGEST_DESCRIPTION:
+        found["description"] = found["description"][:LONGEST_DESCRIPTION] + "..."
+    size = len(json.dumps(found))
+    if size <= LARGEST_PLAYBOOK:
+        return found
+    message = (
+        f"What it says of itself, its inputs and its outputs takes {size:,} bytes; "
+        f"no more than {LARGEST_PLAYBOOK:,} are taken"
+    )
+    return {**_broken(file, repository, message), "name": found.get("name", file.stem)}
+
+
 def _broken(file: Path, repository: str, error: str) -> dict[str, Any]:
     return {
         "repository": repository,
@@ -135,7 +154,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Print the playbooks of folders as JSON lines.")
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--caller", type=int, help="a pipe with whose end this program ends")
     arguments = parser.parse_args()
+    if arguments.caller is not None:
+        end_with_caller(arguments.caller)
     places = [(Path(shipped.__path__[0]), SHIPPED), *((f, LOCAL) for f in arguments.folders)]
     for folder, repository in places:
         for found in discover(folder.resolve(), repository=repository, seconds=arguments.seconds):

@@ -7,7 +7,6 @@ import hashlib
 import json
 import logging
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,8 +16,10 @@ from typing import Any
 
 import httpx
 
+from adapters.marks import MARKS
 from adapters.outage import Outage
 from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
+from adapters.report_size import LARGEST_REPORT, MOST_PLAYBOOKS
 from adapters.settings import Settings
 from flows import playbooks as shipped
 from flows.contents import digest_of, files_of, signature
@@ -26,8 +27,16 @@ from flows.contents import digest_of, files_of, signature
 FOLDERS = "PREFECT_PHANTOM_PLAYBOOKS"
 APP_FOLDERS = "PREFECT_PHANTOM_APPS"
 """Where further apps are; see `flows.apps`."""
-ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PREFECT_HOME")
+ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PREFECT_HOME", *MARKS)
 """All that playbook files may see while they are looked at: no secret of the worker."""
+ALIVE_SECONDS = 10.0
+"""How often the gateway is told that the playbooks are still here, whatever is looked at."""
+START_SECONDS = 60.0
+"""How long the program that looks at them may take, besides the time limit of each file."""
+APPS_SECONDS = 600.0
+END_SECONDS = 5.0
+NAMED = LARGEST_REPORT // 8
+"""Of a report: what is in it beside what playbooks say of themselves, in bytes of JSON."""
 SHIPPED = Path(shipped.__path__[0]).resolve()
 logger = logging.getLogger("prefect_phantom.playbooks")
 
@@ -68,19 +77,24 @@ class PlaybookReports:
         self._seen: object = None
         self._report: Report | None = None
         self._app_secrets: dict[str, list[str]] | None = None
+        self._telling = asyncio.Lock()
 
     async def run(self) -> None:
         """Run until cancelled: what goes wrong in a round is logged, and tried again."""
         outage = Outage("The gateway, which is to know the playbooks here,", logger)
-        while True:
-            try:
-                await self.refresh()
-                outage.ended()
-            except (httpx.HTTPError, GatewayRefused) as error:
-                outage.began(error)
-            except Exception:
-                logger.exception("The playbooks here were not looked at")
-            await asyncio.sleep(self.settings.playbook_scan_seconds)
+        alive = asyncio.create_task(self._stay_known())
+        try:
+            while True:
+                try:
+                    await self.refresh()
+                    outage.ended()
+                except (httpx.HTTPError, GatewayRefused) as error:
+                    outage.began(error)
+                except Exception:
+                    logger.exception("The playbooks here were not looked at")
+                await asyncio.sleep(self.settings.playbook_scan_seconds)
+        finally:
+            alive.cancel()
 
     async def refresh(self) -> None:
         """Tell the gateway what is new, or that all is as it was.
@@ -93,20 +107,46 @@ class PlaybookReports:
         present = await asyncio.to_thread(signature, [SHIPPED, *self.settings.playbooks])
         if self._report is None or present != self._seen:
             found = await find(self.settings)
-            self._report = replace(found, app_secrets=self._app_secrets)
+            self._hold(replace(found, app_secrets=self._app_secrets))
             self._seen = present
-            known = False
-        else:
-            known = self.known.is_set() and await self.gateway.has_playbooks(self._report.digest)
-        if not known:
-            self.known.clear()
-            await self.gateway.found_playbooks(self._report.message)
-        self.known.set()
-        if self._report.app_secrets is None:
+        await self._tell()
+        if self._report is not None and self._report.app_secrets is None:
             # Afterwards, since nobody waits for it to be ready.
             secrets = self._app_secrets = self._app_secrets or await find_app_secrets()
-            self._report = replace(self._report, app_secrets=secrets)
-            await self.gateway.found_playbooks(self._report.message)
+            self._hold(replace(self._report, app_secrets=secrets))
+            await self._tell()
+
+    async def _stay_known(self) -> None:
+        """Say that the playbooks are here, while files that are imported take their time.
+
+        Those of another worker would hold after a while of silence.
+        """
+        while True:
+            await asyncio.sleep(ALIVE_SECONDS)
+            try:
+                await self._tell()
+            except (httpx.HTTPError, GatewayRefused):
+                continue  # `run` says so
+            except Exception:
+                logger.exception("The gateway was not told that the playbooks are still here")
+
+    def _hold(self, report: Report) -> None:
+        self._report = report
+        self.known.clear()
+
+    async def _tell(self) -> None:
+        """Have the gateway know the report."""
+        async with self._telling:
+            report = self._report
+            if report is None:
+                return
+            if self.known.is_set() and await self.gateway.has_playbooks(report.digest):
+                return
+            if report is self._report:
+                self.known.clear()
+            await self.gateway.found_playbooks(report.message)
+            if report is self._report:  # what was found meanwhile is told by who has found it
+                self.known.set()
 
 
 async def find(settings: Settings) -> Report:
@@ -116,11 +156,17 @@ async def find(settings: Settings) -> Report:
         CannotFindPlaybooks: the program that does so has failed.
     """
     folders = [folder.expanduser().resolve() for folder in settings.playbooks]
+    files = await asyncio.to_thread(lambda: sum(map(len, map(files_of, [SHIPPED, *folders]))))
     seconds = ("--seconds", str(settings.playbook_import_seconds))
     digests, playbooks = await asyncio.gather(
         asyncio.to_thread(_digests, [SHIPPED, *folders]),
-        _told("flows.discovery", *seconds, *(str(folder) for folder in folders)),
+        _told(
+            "flows.discovery",
+            *(*seconds, *(str(folder) for folder in folders)),
+            patience=START_SECONDS + files * settings.playbook_import_seconds,
+        ),
     )
+    playbooks = fitted(playbooks)
     for playbook in playbooks:
         playbook["digest"] = digests[playbook["folder"] or str(SHIPPED)]
     empty = [str(folder) for folder in folders if not files_of(folder)]
@@ -144,33 +190,77 @@ async def find_app_secrets() -> dict[str, list[str]]:
         CannotFindPlaybooks: the program that imports the apps has failed.
     """
     secrets: dict[str, list[str]] = {}
-    for app in await _told("flows.apps", further=[APP_FOLDERS]):
+    for app in await _told("flows.apps", patience=APPS_SECONDS, further=[APP_FOLDERS]):
         secrets[app["app"]] = app["secrets"]
         if app["error"]:
             logger.warning("App %s: %s", app["app"], app["error"])
     return secrets
 
 
-async def _told(module: str, *arguments: str, further: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The lines of a program that imports what others have written; it sees no secret."""
-    program = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", module, *arguments),
-        env={name: os.environ[name] for name in (*ENVIRONMENT, *further) if name in os.environ},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
+def fitted(playbooks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """`playbooks`, those that say most of themselves as broken where all would be too much."""
+    if len(playbooks) > MOST_PLAYBOOKS:
+        logger.error("Of %d playbooks here %d are told", len(playbooks), MOST_PLAYBOOKS)
+        playbooks = playbooks[:MOST_PLAYBOOKS]
+    sizes = [len(json.dumps(playbook)) for playbook in playbooks]
+    room = LARGEST_REPORT - NAMED - sum(sizes)
+    for place in sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True):
+        if room >= 0:
+            break
+        playbook = playbooks[place]
+        message = f"All playbooks here say too much of themselves; this one, {sizes[place]:,} bytes"
+        named = {name: playbook[name] for name in ("repository", "name", "folder", "entrypoint")}
+        playbooks[place] = {**named, "error": message}
+        room += sizes[place] - len(json.dumps(playbooks[place]))
+    return playbooks
+
+
+async def _told(
+    module: str, *arguments: str, patience: float, further: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """The lines of a program that imports what others have written; it sees no secret.
+
+    It ends, with all that it has started, with this process (`flows.caller`) and after `patience`
+    in seconds.
+    """
+    alive, ours = os.pipe()
+    names = (*ENVIRONMENT, *further)
     try:
-        output, _ = await program.communicate()
+        program = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", module, "--caller", str(alive), *arguments),
+            env={name: os.environ[name] for name in names if name in os.environ},
+            pass_fds=[alive],
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(ours)
+        raise
     finally:
-        if program.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(program.pid, signal.SIGKILL)
-            await program.communicate()
+        os.close(alive)
+    try:
+        async with asyncio.timeout(patience):
+            output, _ = await program.communicate()
+    except TimeoutError as error:
+        message = f"{module} took longer than {patience:g} s"
+        raise CannotFindPlaybooks(message) from error
+    finally:
+        os.close(ours)
+        await _end(program)
     if program.returncode:
         message = f"{module} failed with exit code {program.returncode}"
         raise CannotFindPlaybooks(message)
     return [json.loads(line) for line in output.splitlines()]
+
+
+async def _end(program: asyncio.subprocess.Process) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(END_SECONDS):
+            await program.wait()
+    if program.returncode is None:
+        program.kill()
+        await program.wait()
 
 
 def _digests(folders: list[Path]) -> dict[str, str]:

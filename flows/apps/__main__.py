@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
 
 from flows.apps import describe
 from flows.apps._trial import refusals
+from flows.caller import end_with_caller
 
 SECONDS = 30
 """How long importing one app of others may take."""
@@ -15,6 +17,11 @@ SECONDS = 30
 
 def main() -> None:
     """Print what `describe` says; first, apps that did not ship are tried in another process."""
+    parser = argparse.ArgumentParser(description="Print the apps here as JSON lines.")
+    parser.add_argument("--caller", type=int, help="a pipe with whose end this program ends")
+    arguments = parser.parse_args()
+    if arguments.caller is not None:
+        end_with_caller(arguments.caller)
     lines = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     # What an app prints on import must not end up among the lines that the caller reads.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import Any, cast
 
 import httpx
+import psutil
 import pytest
 
+from adapters.marks import WORKER_VARIABLE, environment_of
 from adapters.prefect import playbook_reports
 from adapters.prefect.gateway_client import GatewayClient
 from adapters.prefect.playbook_reports import CannotFindPlaybooks, PlaybookReports, Report, find
+from adapters.rest.messages.workers import PlaybookReport
 from adapters.settings import Settings
 from flows.contents import digest_of, files_of
 
@@ -159,10 +163,137 @@ async def test_a_search_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) 
         await asyncio.sleep(0.05)
     finding.cancel()
     await asyncio.wait({finding})
-    descriptor = os.pidfd_open(int(mark.read_text()))
-    ended = asyncio.Event()
-    asyncio.get_running_loop().add_reader(descriptor, ended.set)
-    async with asyncio.timeout(30):
-        await ended.wait()
-    asyncio.get_running_loop().remove_reader(descriptor)
-    os.close(descriptor)
+    await ended(int(mark.read_text()))
+
+
+async def ended(process_id: int) -> None:
+    """Return when the process has ended."""
+    try:
+        descriptor = os.pidfd_open(process_id)
+    except ProcessLookupError:
+        return
+    seen = asyncio.Event()
+    asyncio.get_running_loop().add_reader(descriptor, seen.set)
+    try:
+        async with asyncio.timeout(30):
+            await seen.wait()
+    finally:
+        asyncio.get_running_loop().remove_reader(descriptor)
+        os.close(descriptor)
+
+
+@pytest.mark.attack(
+    "a playbook file starts a process while it is imported", "it ends with the look at the files"
+)
+async def test_what_a_file_starts_while_it_is_imported_ends_with_the_search(tmp_path: Path) -> None:
+    mark = tmp_path / "process_id"
+    (tmp_path / "starts.py").write_text(
+        "import pathlib, subprocess\n"
+        "sleep = subprocess.Popen(['sleep', '600'])\n"
+        f"pathlib.Path({str(mark)!r}).write_text(str(sleep.pid))\n"
+    )
+    await find(Settings(playbooks=[tmp_path]))
+    await ended(int(mark.read_text()))
+
+
+async def test_a_search_ends_with_its_worker_and_is_known_as_its(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / "process_id"
+    (tmp_path / "slow.py").write_text(
+        "import os, pathlib, time\n"
+        f"pathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n"
+    )
+    monkeypatch.setenv(WORKER_VARIABLE, "mine")
+    worker = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", WORKER, str(tmp_path)), start_new_session=True
+    )
+    while not (mark.exists() and mark.read_text()):
+        await asyncio.sleep(0.05)
+    process_id = int(mark.read_text())
+    assert environment_of(psutil.Process(process_id))[WORKER_VARIABLE] == "mine"
+    worker.kill()
+    await worker.wait()
+    await ended(process_id)
+
+
+WORKER = """
+import asyncio, sys
+from pathlib import Path
+from adapters.prefect.playbook_reports import find
+from adapters.settings import Settings
+asyncio.run(find(Settings(playbooks=[Path(sys.argv[1])])))
+"""
+
+
+@pytest.mark.attack(
+    "a playbook file stops the program that imports it", "the look at the files is given up"
+)
+async def test_a_search_has_a_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playbook_reports, "START_SECONDS", 3.0)
+    (tmp_path / "stops.py").write_text("import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\n")
+    with pytest.raises(CannotFindPlaybooks, match="took longer than"):
+        await find(Settings(playbooks=[tmp_path], playbook_import_seconds=0.01))
+
+
+async def test_the_playbooks_stay_known_while_others_are_looked_at(
+    reports: PlaybookReports, gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(playbook_reports, "ALIVE_SECONDS", 0.01)
+    await reports.refresh()
+    known = gateway.told[-1]["digest"]
+    found, finding = asyncio.Event(), playbook_reports.find
+
+    async def slow(settings: Settings) -> Report:
+        await found.wait()
+        return await finding(settings)
+
+    monkeypatch.setattr(playbook_reports, "find", slow)
+    (tmp_path / "two.py").write_text(GOOD.format(name="two"))
+    sent = len(gateway.told)
+    running = asyncio.create_task(reports.run())
+    while len(gateway.renewed) < 3:
+        await asyncio.sleep(0.01)
+    assert set(gateway.renewed) == {known}
+    gateway.forgets = True  # as one whose database was restored
+    while len(gateway.told) == sent:
+        await asyncio.sleep(0.01)
+    assert names(gateway.told[-1]) == ["one"]
+    gateway.forgets = False
+    found.set()
+    while names(gateway.told[-1]) == ["one"]:
+        await asyncio.sleep(0.01)
+    running.cancel()
+
+
+async def test_playbooks_that_say_too_much_keep_no_others_out(tmp_path: Path) -> None:
+    (tmp_path / "good.py").write_text(GOOD.format(name="good"))
+    (tmp_path / "long.py").write_text(
+        "from flows import playbook\n\n@playbook\ndef long(run):\n    pass\n\n"
+        "long.fn.definition.function.__doc__ = 'x' * 200_000\n"
+    )
+    (tmp_path / "large.py").write_text(
+        "from typing import Literal\nfrom pydantic import BaseModel\nfrom flows import playbook\n"
+        "class Inputs(BaseModel):\n    one: Literal[tuple(f'v{n}' for n in range(50_000))]\n\n"
+        "@playbook(inputs=Inputs)\ndef large(run):\n    pass\n"
+    )
+    (tmp_path / "named.py").write_text(
+        "from flows import playbook\n\n@playbook(name='n' * 300)\ndef named(run):\n    pass\n"
+    )
+    report = await find(Settings(playbooks=[tmp_path]))
+    PlaybookReport.model_validate(report.message)
+    found = {each["name"]: each for each in report.playbooks if each["repository"] == "local"}
+    assert (found["good"]["error"], found["long"]["error"]) == ("", "")
+    assert len(found["long"]["description"]) < 11_000
+    assert "no more than 200,000 are taken" in found["large"]["error"]
+    assert "at most 255 characters" in found["named"]["error"]
+
+
+def test_of_too_many_words_the_longest_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playbook_reports, "LARGEST_REPORT", 3000)
+    monkeypatch.setattr(playbook_reports, "NAMED", 0)
+    named = {"repository": "local", "folder": "/p", "entrypoint": "x.py:x", "error": ""}
+    said = [named | {"name": str(n), "description": "x" * n} for n in (10, 2500, 20, 900, 30)]
+    told = playbook_reports.fitted(said)
+    assert [each["name"] for each in told] == ["10", "2500", "20", "900", "30"]
+    assert [bool(each["error"]) for each in told] == [False, True, False, False, False]

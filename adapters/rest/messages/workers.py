@@ -8,9 +8,9 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, JsonValue
 
+from adapters.report_size import LARGEST_REPORT, MOST_PLAYBOOKS
 from adapters.rest.messages.message import RuntimeMessage
 
-MOST_PLAYBOOKS = 10_000
 LONGEST_PATH = 4096
 LONGEST_TEXT = 100_000
 MOST_SLOTS = 10_000
@@ -74,7 +74,7 @@ class FoundPlaybook(RuntimeMessage):
 class PlaybookReport(RuntimeMessage):
     """What a worker has of playbooks and apps."""
 
-    largest_bytes = 4 * 1024 * 1024
+    largest_bytes = LARGEST_REPORT
     digest: str = Field(min_length=1, max_length=255)
     lasting: bool = False
     empty_folders: Sequence[str] = ()
