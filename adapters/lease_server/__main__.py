@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import importlib
 import sys
-from importlib.util import find_spec
-from types import ModuleType
+
+from adapters.small_process import leave_prefect_out
 
 if __name__ == "__main__":
-    # Modules of `flows` without the package itself, which would import Prefect: half of the memory.
-    package, found = ModuleType("flows"), find_spec("flows")
-    package.__path__ = list(found.submodule_search_locations or ()) if found else []
-    sys.modules["flows"] = package
+    leave_prefect_out()
     importlib.import_module("adapters.lease_server.server").main(int(sys.argv[1]))

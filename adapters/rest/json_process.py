@@ -9,12 +9,12 @@ import os
 import pickle
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TypeVar, cast
 
 from adapters.errors import BadBody, BodyNotRead
+from adapters.private_program import command
 from adapters.rest.json_reader import SIZE_BYTES, Outcome
 
 ANSWER_SECONDS = 15.0
@@ -90,9 +90,10 @@ class JsonProcess:
         self._channel, theirs = socket.socketpair()
         self._channel.settimeout(ANSWER_SECONDS)
         with theirs:
-            program = [sys.executable, "-P", "-m", "adapters.rest.json_reader"]
+            # Closed to others of its user: a body may hold the secret of an asset.
+            program = command(os.environ, "adapters.rest.json_reader", str(theirs.fileno()))
             self._process = subprocess.Popen(  # noqa: S603 - our own
-                [*program, str(theirs.fileno())],
+                program,
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 env={name: value for name, value in os.environ.items() if name in INHERITED},

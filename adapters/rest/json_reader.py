@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from adapters.errors import BadBody
 from adapters.niceness import give_way
+from adapters.small_process import leave_prefect_out
 from adapters.stop_signals import STOP_SIGNALS
 
 SIZE_BYTES = 8
@@ -50,4 +51,5 @@ def _outcome(call: bytes) -> bytes:
 
 
 if __name__ == "__main__":
+    leave_prefect_out()
     main(int(sys.argv[1]))
