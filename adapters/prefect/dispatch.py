@@ -13,14 +13,13 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import PrefectClient
-from prefect.exceptions import PrefectException
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.telemetry.run_telemetry import LABELS_TRACEPARENT_KEY
 
 from adapters import spans
 from adapters.hints import Hints
 from adapters.prefect.deployments import Deployments
-from adapters.prefect.outage import is_outage
+from adapters.prefect.outage import PREFECT_ERRORS, is_outage
 from adapters.prefect.turns import REQUEST_LABEL
 from adapters.settings import Settings
 from adapters.signal import Signal
@@ -31,7 +30,6 @@ from adapters.store.playbooks import Playbook
 from flows.execution import run_name, run_tags
 
 UNAVAILABLE = httpx.codes.SERVICE_UNAVAILABLE
-PREFECT_ERRORS = (httpx.HTTPError, PrefectException)
 REST_SECONDS = 5.0
 """How long the runs of a playbook are left in the queue that alone could not be created."""
 logger = logging.getLogger("prefect_phantom.dispatch")

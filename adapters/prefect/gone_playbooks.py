@@ -27,8 +27,10 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Failed
 
+from adapters.prefect.outage import is_outage
 from adapters.signal import Signal
 from adapters.store import refused_starts
+from adapters.store.availability import is_away
 from adapters.store.database import Database
 from adapters.store.playbooks import (
     PAUSED,
@@ -138,7 +140,7 @@ class GonePlaybooks:
         known = await refused_starts.known(self.database, [each.id for each in flow_runs])
         for flow_run in flow_runs:
             if flow_run.id not in known and flow_run.deployment_id is not None:
-                await self._refuse(flow_run, by_deployment[flow_run.deployment_id])
+                await self._refuse_or_log(flow_run, by_deployment[flow_run.deployment_id])
 
     async def _begun_in_prefect(
         self, deployment_ids: list[UUID], states: list[StateType], since: datetime | None = None
@@ -153,6 +155,15 @@ class GonePlaybooks:
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
             limit=PAGE,
         )
+
+    async def _refuse_or_log(self, flow_run: FlowRun, playbook: RefusedStart) -> None:
+        """Refuse one, and no fewer of the others should there be something about it."""
+        try:
+            await self._refuse(flow_run, playbook)
+        except Exception as error:
+            if is_outage(error) or is_away(error):
+                raise
+            logger.exception("Flow run %s could not be refused", flow_run.id)
 
     async def _refuse(self, flow_run: FlowRun, playbook: RefusedStart) -> None:
         """Give a flow run that began in Prefect a row, which ends failed with the reason."""

@@ -6,11 +6,14 @@ import logging
 
 import httpx
 from prefect.client.orchestration import PrefectClient
+from prefect.exceptions import PrefectException
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from adapters.errors import PrefectUnavailable
 from adapters.outage import Dependency
 
+PREFECT_ERRORS = (httpx.HTTPError, PrefectException)
+"""What its client raises."""
 REFUSING_ALL = frozenset(
     {
         httpx.codes.UNAUTHORIZED,

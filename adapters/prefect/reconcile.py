@@ -28,6 +28,7 @@ from adapters.prefect.judgement import (
     Verdict,
     judge,
 )
+from adapters.prefect.outage import PREFECT_ERRORS, is_outage
 from adapters.settings import Settings
 from adapters.signal import Signal
 from adapters.store import unsettled_runs
@@ -38,6 +39,8 @@ ENDING_SECONDS = 1.0
 MOST_SET_BACK = 10
 """How often a flow run is set back to how its run has ended: something there may not give in."""
 MOST_REMEMBERED = 10_000
+MOST_TOLD = 3
+"""Of what went wrong in one look at all runs, so much is told."""
 MISSED_SECONDS = 60.0
 """What ended lately is looked at once more at most so often, however often events are missed."""
 PAGE = 200
@@ -125,15 +128,24 @@ class Reconciler:
             after = page[-1].id
 
     async def sweep(self, which: Which = Which.ALL) -> None:
-        """Look at unsettled runs once."""
+        """Look at unsettled runs once. One that Prefect does not let be settled stops no other."""
+        failures: list[Exception] = []
         after = 0
         while page := await unsettled_runs.read_page(self.database, which, after=after, limit=PAGE):
             flow_runs = await self._read([run.flow_run_id for run in page])
             for run in page:
                 flow_run = flow_runs.get(run.flow_run_id)
                 if flow_run is None or flow_run.state is not None:
-                    await self._settle(run, flow_run)
+                    try:
+                        await self._settle(run, flow_run)
+                    except PREFECT_ERRORS as error:
+                        if is_outage(error):
+                            raise
+                        failures.append(error)
             after = page[-1].id
+        if failures:
+            message = "Prefect does not do what it is told"
+            raise ExceptionGroup(message, failures[:MOST_TOLD])
 
     async def _read(self, flow_run_ids: Sequence[UUID]) -> dict[UUID, FlowRun]:
         found = await self.client.read_flow_runs(

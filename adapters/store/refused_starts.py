@@ -78,12 +78,12 @@ async def record(
     """
     container_id = parameters.get("container_id")
     scope, inputs = parameters.get("scope", "all"), parameters.get("inputs")
-    if not isinstance(container_id, int):
+    if isinstance(container_id, bool) or not isinstance(container_id, int):
         return None
     request = RunRequest(
         container_id=container_id,
         playbook=playbook.id,
-        scope=scope if scope in {"all", "new"} else "all",
+        scope=scope if scope in ("all", "new") else "all",
         inputs=inputs if isinstance(inputs, dict) else None,
     )
     async with database.begin() as connection:

@@ -163,7 +163,7 @@ def _values(
     artifact_ids = request.scope if isinstance(request.scope, list) else None
     return {
         **reference(request.playbook, repositories),
-        "container": request.container_id if request.container_id <= LARGEST_ID else 0,
+        "container": request.container_id if 0 < request.container_id <= LARGEST_ID else 0,
         "owner": request.owner_id,
         "scope": "artifacts" if artifact_ids is not None else request.scope,
         "scope_artifact_ids": artifact_ids,

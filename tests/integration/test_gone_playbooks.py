@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
-from prefect.states import Crashed, Scheduled
+from prefect.states import Completed, Crashed, Scheduled
 from sqlalchemy import func, select, text, update
 
 from adapters.hints import Hints
 from adapters.prefect.deployments import Deployments
-from adapters.prefect.gone_playbooks import GonePlaybooks
+from adapters.prefect.gone_playbooks import NOT_BEGUN, GonePlaybooks
 from adapters.prefect.reconcile import Reconciler
 from adapters.prefect.repositories import Repositories
 from adapters.settings import Settings
@@ -245,6 +247,73 @@ async def test_a_start_that_can_have_no_row_does_not_stand_in_prefect_for_ever(
     )
     row, state = await refused(loop, prefect, flow_run.id)
     assert (row, state.type.value) == (None, "FAILED")
+
+
+@pytest.mark.attack(
+    "starts in Prefect of a playbook that is gone, with parameters that fit no row",
+    "each is refused, and so are those after it",
+)
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"container_id": -(10**30)},
+        {"container_id": 10**30},
+        {"container_id": True},
+        {"scope": [1, 2]},
+    ],
+    ids=str,
+)
+async def test_a_start_with_odd_parameters_keeps_no_other_from_being_refused(
+    loop: Loop, container: int, odd: dict[str, Any]
+) -> None:
+    await loop.found("other")
+    (playbook,) = await refused_starts.read_playbooks(loop.database)
+    begun = [
+        FlowRun(
+            id=uuid4(),
+            flow_id=uuid4(),
+            deployment_id=playbook.deployment_id,
+            parameters={"container_id": container, **parameters},
+            state=Completed(),
+        )
+        for parameters in (odd, {})
+    ]
+
+    async def read_flow_runs(**_: object) -> list[FlowRun]:
+        return begun
+
+    async def update_flow_run(*_: object, **__: object) -> None:
+        pass
+
+    client: Any = SimpleNamespace(read_flow_runs=read_flow_runs, update_flow_run=update_flow_run)
+    gone = GonePlaybooks(database=loop.database, client=client, reconcile=Signal())
+    await gone.refuse_starts()
+    assert begun[1].id in await refused_starts.known(loop.database, [each.id for each in begun])
+
+
+async def test_one_that_cannot_be_refused_keeps_no_other_from_it(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await loop.found("other")
+    refused_ids: list[UUID] = []
+
+    async def refuse(flow_run: FlowRun, _: object) -> None:
+        refused_ids.append(flow_run.id)
+        raise ValueError
+
+    (playbook,) = await refused_starts.read_playbooks(loop.database)
+    begun = [
+        FlowRun(id=uuid4(), flow_id=uuid4(), deployment_id=playbook.deployment_id) for _ in range(2)
+    ]
+
+    async def read(_ids: object, states: object, *_: object) -> list[FlowRun]:
+        return begun if states == NOT_BEGUN else []
+
+    gone = GonePlaybooks(database=loop.database, client=loop.client, reconcile=Signal())
+    monkeypatch.setattr(gone, "_refuse", refuse)
+    monkeypatch.setattr(gone, "_begun_in_prefect", read)
+    await gone.refuse_starts()
+    assert refused_ids == [each.id for each in begun]
 
 
 async def test_a_run_that_waits_in_prefect_ends_with_the_reason(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from adapters.prefect import reconcile
 from adapters.prefect.judgement import SetState
@@ -97,3 +97,27 @@ async def test_what_was_heard_of_is_kept_until_the_database_has_it(monkeypatch):
         with pytest.raises(Away):
             await reconciling.run()
     assert heard == [{UUID(int=1)}] * 2
+
+
+async def test_one_that_prefect_does_not_let_be_settled_stops_no_other(monkeypatch):
+    told = []
+
+    async def set_flow_run_state(flow_run_id, _state, *, force):
+        assert force
+        told.append(flow_run_id)
+        if flow_run_id == UUID(int=1):
+            request = httpx.Request("POST", "http://prefect/api")
+            httpx.Response(500, request=request).raise_for_status()
+
+    async def read_page(_database, _which, *, after, limit):
+        return [ended(id_) for id_ in (1, 2) if id_ > after][:limit]
+
+    async def read_flow_runs(**_):
+        return [SimpleNamespace(id=UUID(int=id_), state=Failed()) for id_ in (1, 2)]
+
+    monkeypatch.setattr(reconcile.unsettled_runs, "read_page", read_page)
+    reconciling = reconciler(set_flow_run_state)
+    reconciling.client.read_flow_runs = read_flow_runs
+    with pytest.raises(ExceptionGroup, match="Prefect does not do what it is told"):
+        await reconciling.sweep()
+    assert told == [UUID(int=1), UUID(int=2)]
