@@ -19,13 +19,11 @@ from uuid import UUID
 
 import anyio.abc
 import httpx
-from prefect.client.schemas.objects import FlowRun, State
-from prefect.client.schemas.responses import SetStateStatus
-from prefect.exceptions import ObjectNotFound
-from prefect.states import Crashed, Pending
+from prefect.client.schemas.objects import FlowRun
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 
 from adapters.outage import Outage
+from adapters.prefect import states
 from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
 from adapters.prefect.guardian import Guardian
 from adapters.prefect.known_deployments import KnownDeployments
@@ -211,18 +209,18 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         )
         preparing = asyncio.create_task(self._prepare(flow_run))
         try:
-            pending: State[None] = Pending()
-            claimed = await self.client.set_flow_run_state(flow_run.id, pending)
-            if claimed.status is not SetStateStatus.ACCEPT:
+            if not await states.claim(self.client, flow_run):
                 logger.info("Flow run %s was taken or cancelled meanwhile", flow_run.id)
                 return
-            flow_run.state = claimed.state
             try:
                 prepared = await preparing
                 process = await self._begin(flow_run, prepared)
             except TemplateFailed as error:
-                crashed: State[None] = Crashed(message=str(error))
-                await self.client.set_flow_run_state(flow_run.id, crashed, force=True)
+                await states.crash(self.client, flow_run.id, str(error))
+                return
+            except Exception as error:
+                logger.exception("Flow run %s did not begin", flow_run.id)
+                await states.put_back(self.client, flow_run.id, error)
                 return
             grace_seconds = prepared.configuration.grace_seconds
             self._grace_seconds[flow_run.id] = grace_seconds
@@ -234,7 +232,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             # Before anything else: a reused process may be another run's from now on.
             self._guardian.release(flow_run.id)
             # A suspended run has not ended: the reconciler makes it free to be claimed anew.
-            if code != SUSPENDED or not await self._is_suspended(flow_run.id):
+            if code != SUSPENDED or not await states.is_suspended(self.client, flow_run.id):
                 await self._gateway.exited(
                     flow_run.id, process.process_id, code, completed=code == COMPLETED
                 )
@@ -247,13 +245,6 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             self._turns.taken.discard(flow_run.id)
             self._end_orphans()
             self._fill_slots()
-
-    async def _is_suspended(self, flow_run_id: UUID) -> bool:
-        try:
-            state = (await self.client.read_flow_run(flow_run_id)).state
-        except ObjectNotFound:
-            return False
-        return state is not None and state.is_paused()
 
     async def _prepare(
         self, flow_run: FlowRun, configuration: PhantomJobConfiguration | None = None

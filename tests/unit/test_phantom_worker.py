@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.responses import (
+    OrchestrationResult,
+    SetStateStatus,
+    StateAcceptDetails,
+)
 
 from adapters.prefect import phantom_worker
+from adapters.prefect.guardian import Guardian
 from adapters.prefect.phantom_worker import PhantomWorker
+from adapters.prefect.templates import TemplateFailed
 from adapters.prefect.turns import Turns
 
 
@@ -57,3 +65,50 @@ async def test_offers_are_not_kept_when_the_gateway_can_no_longer_take_them_back
     await listen(worker, Gateway([{"offer": {"id": str(uuid4())}}]))
     assert worker._turns.next_offer() is None
     assert worker._turns.asks
+
+
+class Prefect:
+    """Takes every state."""
+
+    def __init__(self) -> None:
+        self.states: list[State[Any]] = []
+
+    async def set_flow_run_state(
+        self, _: UUID, state: State[Any], *, force: bool = False
+    ) -> OrchestrationResult[Any]:
+        self.states.append(state)
+        assert force or state.is_pending()
+        return OrchestrationResult(
+            state=state, status=SetStateStatus.ACCEPT, details=StateAcceptDetails()
+        )
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "message"),
+    [
+        (httpx.ReadError("reset"), "Scheduled", "It did not begin: ReadError: reset"),
+        (FileNotFoundError("gone"), "Scheduled", "It did not begin: FileNotFoundError: gone"),
+        (TemplateFailed("It does not import"), "Crashed", "It does not import"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else type(each).__name__,
+)
+async def test_a_run_that_could_not_begin_says_so_and_is_tried_again(
+    worker, error, name, message, monkeypatch
+):
+    flow_run = FlowRun(id=uuid4(), flow_id=uuid4())
+    worker._client = prefect = Prefect()
+    worker._tasks, worker._processes, worker._grace_seconds = set(), {}, {}
+    worker._guardian = Guardian(url="", key="", worker="one")
+    monkeypatch.setattr(worker, "_end_orphans", lambda: None)
+
+    async def prepare(_: FlowRun) -> None:
+        raise error
+
+    monkeypatch.setattr(worker, "_prepare", prepare)
+    worker._turns.taken.add(flow_run.id)
+    await worker._carry_out(flow_run)
+    pending, then = prefect.states
+    assert pending.is_pending()
+    assert (then.name, then.message) == (name, message)
+    assert flow_run.id not in worker._turns.taken
+    await asyncio.gather(*worker._tasks, return_exceptions=True)
