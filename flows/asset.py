@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from typing_extensions import TypeVar
 
 from flows.failure import AssetMisconfiguration, PrefectUnavailable
+from flows.redaction import Redaction
 
 SettingsT = TypeVar("SettingsT", default=dict[str, Any])
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -66,6 +67,9 @@ class Secrets(Protocol):
             PrefectUnavailable: it cannot be said now.
 
         """
+
+    def redaction(self) -> Redaction:
+        """What takes those that were read out of a text."""
 
 
 @overload

@@ -21,6 +21,7 @@ from flows.definition import Definition
 from flows.failure import WrongInputs
 from flows.log import RunLog
 from flows.log_format import about_process
+from flows.redacted_failure import raising_redacted
 from flows.result import Status
 from flows.run import PlaybookRun, current_or_none, in_hand
 from flows.runtime import Attempt, Claim, Superseded
@@ -100,7 +101,7 @@ def _within(
         attempt=calling.attempt,
         action_runs=calling.action_runs,
     )
-    with in_hand(run):
+    with raising_redacted(run.secrets.redaction), in_hand(run):
         return checked_outputs(definition, call(definition, run))
 
 
@@ -130,7 +131,9 @@ def _claimed(
         )
         # One with another id was copied in Prefect from the run with that id.
         _announce(claim, definition, began_in_prefect=claim.playbook_run_id != playbook_run_id)
-        return _carried_out(definition, attempt)
+        secrets = BlockSecrets()
+        with raising_redacted(secrets.redaction):
+            return _carried_out(definition, attempt, secrets)
     except Superseded as superseded:
         if superseded.begins_elsewhere:
             _schedule_again(superseded)
@@ -150,9 +153,8 @@ def _schedule_again(superseded: Superseded) -> None:
         client.set_flow_run_state(UUID(flow_run.id), later, force=True)
 
 
-def _carried_out(definition: Definition, attempt: Attempt) -> Any:  # noqa: ANN401 - the playbook's own
+def _carried_out(definition: Definition, attempt: Attempt, secrets: BlockSecrets) -> Any:  # noqa: ANN401 - the playbook's own
     claim = attempt.claim
-    secrets = BlockSecrets()
     log = RunLog(attempt.log, secrets.redaction)
     run: PlaybookRun[Any] = PlaybookRun(
         id=claim.playbook_run_id,
@@ -195,7 +197,9 @@ def _end(
     log: RunLog,
     outputs: dict[str, Any] | None = None,
 ) -> None:
-    attempt.end(status, message, log.rest(), outputs=outputs)
+    redaction = run.secrets.redaction()
+    message = redaction.text(message)
+    attempt.end(status, message, log.rest(), outputs=redaction.value(outputs))
     show_summary(run, status, message)
 
 

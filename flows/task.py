@@ -20,9 +20,9 @@ from prefect.futures import PrefectFuture
 from prefect.tasks import Task
 
 from flows.asset import Asset
-from flows.failure import ActionFailure, AssetMisconfiguration
+from flows.failure import AssetMisconfiguration
 from flows.plain import plain
-from flows.redaction import Redaction
+from flows.redacted_failure import raising_redacted
 from flows.result import ActionResult, action_result
 from flows.run import Call, Outcome, current
 from flows.runtime import Superseded
@@ -51,21 +51,8 @@ def perform(action: Action[...], call: Call) -> ActionResult:
             recorder.ask_leave()
         if call.asset is None:
             return action_result(action.name, _returned(action, call.values))
-        try:
+        with raising_redacted(call.redaction):
             return action_result(action.name, _returned(action, call.values, call.asset))
-        except Exception as error:
-            redaction = call.redaction()
-            if redaction.in_traceback(error):
-                raise _redacted(error, redaction) from None
-            raise
-
-
-def _redacted(error: Exception, redaction: Redaction) -> Exception:
-    """The same failure; of another error only what it is called and says."""
-    if isinstance(error, ActionFailure):
-        error.args = (redaction.text(str(error)),)
-        return error
-    return RuntimeError(redaction.text(f"{type(error).__name__}: {error}"))
 
 
 def _returned(action: Action[...], values: dict[str, Any], *asset: Asset[Any]) -> object:

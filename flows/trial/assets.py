@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, SecretStr, TypeAdapter, ValidationError
 
 from flows.asset import AssetRecord
+from flows.redaction import Redaction
 
 
 class TrialAsset(BaseModel):
@@ -45,10 +46,19 @@ class TrialAsset(BaseModel):
 class EnvironmentSecrets:
     """Secrets of assets, each in the environment variable that its asset names."""
 
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+
     def read(self, block: str) -> SecretStr | None:
         """The variable of this name; None where it is not set."""
-        value = os.environ.get(block)
-        return None if value is None else SecretStr(value)
+        if (value := os.environ.get(block)) is None:
+            return None
+        self._values[block] = value
+        return SecretStr(value)
+
+    def redaction(self) -> Redaction:
+        """What takes those that were read out of a text."""
+        return Redaction(self._values.values())
 
 
 def records(
