@@ -21,6 +21,7 @@ from flows.definition import Definition
 from flows.failure import WrongInputs
 from flows.log import RunLog
 from flows.log_format import about_process
+from flows.plain import as_text
 from flows.redacted_failure import raising_redacted
 from flows.result import Status
 from flows.run import PlaybookRun, current_or_none, in_hand
@@ -234,7 +235,7 @@ def _announce(claim: Claim, definition: Definition, *, began_in_prefect: bool) -
 
 def sentence(error: Exception) -> str:
     """What is said of the exception that ended a run."""
-    text = str(error)
+    text = as_text(error)
     if type(error).__module__.startswith("flows") and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

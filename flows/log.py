@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TypedDict
 
+from flows.log_format import message_of
 from flows.redaction import Redaction
 
 LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
@@ -82,18 +83,16 @@ class RunLog(logging.Handler):
         if record.module.endswith("engine") or os.getpid() != self._process_id:
             return
         is_error = record.levelno >= logging.ERROR and record.name == LOGGERS[0]
-        self._add(ERROR if is_error else DEBUG, record.getMessage(), record.created)
+        self._add(ERROR if is_error else DEBUG, message_of(record), record.created)
 
     def _redact(self, record: logging.LogRecord) -> bool:
         """Take secrets out of a record, before Prefect's handlers see it, too."""
         redaction = self._redaction()
-        said = record.getMessage()
+        said = message_of(record)
         if record.exc_info and record.exc_info[1] and redaction.in_traceback(record.exc_info[1]):
             said += "\n" + "".join(traceback.format_exception(record.exc_info[1]))
             record.exc_info = record.exc_text = None
-        redacted = redaction.text(said)
-        if redacted != record.getMessage():
-            record.msg, record.args = redacted, None
+        record.msg, record.args = redaction.text(said), None
         return True
 
     def add_exception(self, error: BaseException) -> None:

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from flows.plain import as_text
 from flows.visible import visible
 
 SETTING = "PREFECT_PHANTOM_LOG_FORMAT"
@@ -46,6 +47,14 @@ def cut(text: str) -> str:
     return text if left_out <= 0 else f"{text[:half]} [... {left_out} ...] {text[-half:]}"
 
 
+def message_of(record: logging.LogRecord) -> str:
+    """What the line says; without its values where they do not fit it."""
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - a wrong call of a logger ends nothing
+        return as_text(record.msg)
+
+
 class TextFormatter(logging.Formatter):
     """A record as one line, and its traceback; nothing that was sent can forge or hide a line."""
 
@@ -71,7 +80,7 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname,
             "logger": record.name,
-            "message": cut(record.getMessage()),
+            "message": cut(message_of(record)),
             "part": os.environ.get(PART),
             "process_id": os.getpid(),
             **_process,

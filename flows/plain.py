@@ -37,8 +37,17 @@ def plain(value: object, *, depth: int = DEEPEST) -> Any:  # noqa: ANN401 - that
         case BaseModel():
             return plain(value.model_dump(), depth=depth)
         case Mapping() if depth > 0:
-            return {plain(str(key)): plain(item, depth=depth - 1) for key, item in value.items()}
+            items = value.items()
+            return {plain(as_text(key)): plain(item, depth=depth - 1) for key, item in items}
         case list() | tuple() | set() | frozenset() if depth > 0:
             return [plain(item, depth=depth - 1) for item in value]
         case _:
-            return plain(str(value))
+            return plain(as_text(value))
+
+
+def as_text(value: object) -> str:
+    """The text of `value`, and of one that fails to tell it what it is."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - whatever its author made of it
+        return f"<{type(value).__name__}>"

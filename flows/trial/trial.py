@@ -19,6 +19,7 @@ from flows.action import Action
 from flows.body import call, checked_inputs, checked_outputs, recorded_outputs
 from flows.execution import sentence
 from flows.failure import ActionFailure, AssetMisconfiguration
+from flows.log_format import message_of
 from flows.plain import plain
 from flows.playbook import definition_of
 from flows.result import ActionResult, ActionRun, Status, action_result
@@ -213,5 +214,6 @@ class _Lines(logging.Handler):
         self._say = say
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(record.getMessage())
-        self._say(record.getMessage())
+        message = message_of(record)
+        self._lines.append(message)
+        self._say(message)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 
 import pytest
 
 from flows import log as flows_log
+from flows.execution import sentence
 from flows.log import Line, RunLog
+from flows.plain import plain
 from flows.redaction import Redaction
 
 LOGGERS = ("tests.flow_runs", "tests.task_runs")
@@ -153,3 +156,25 @@ def test_a_line_tells_no_secret_to_prefect_or_the_gateway(gateway, caplog, monke
     assert said[1].endswith("base 10: '********'\n")
     assert said[2] == "ValueError: ********\n"
     assert "kept" not in caplog.text
+
+
+class Unspeakable:
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def test_a_wrong_call_of_a_logger_says_what_it_can_and_ends_nothing(log, capsys):
+    handler = logging.StreamHandler(sys.stdout)
+    FLOW.addHandler(handler)
+    FLOW.warning("%d of them", "many")
+    FLOW.warning(Unspeakable())
+    FLOW.warning("%s", Unspeakable())
+    FLOW.removeHandler(handler)
+    said = ["%d of them", "<Unspeakable>", "%s"]
+    assert _messages(log.rest()) == [(1, each) for each in said]
+    assert capsys.readouterr() == ("\n".join([*said, ""]), "")
+
+
+def test_what_cannot_be_written_down_does_not_hide_how_a_run_ended():
+    assert sentence(ValueError(Unspeakable())) == "ValueError: <ValueError>"
+    assert plain({"a": Unspeakable()}) == {"a": "<Unspeakable>"}
