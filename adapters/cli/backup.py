@@ -14,6 +14,7 @@ from adapters.cli.up import given_settings
 from adapters.supervisor.archive import PIPE
 from adapters.supervisor.backup import back_up
 from adapters.supervisor.failure import BackupFailed, CannotStart
+from flows.undumpable import become_undumpable
 
 
 def refuse_option(_: type, file: Path) -> None:
@@ -46,6 +47,7 @@ def backup(
 
     Through a pipe it is encrypted before it reaches a disk: ``backup - | age -r RECIPIENT > FILE``.
     """
+    become_undumpable()
     settings = given_settings(home, database_url)
     try:
         manifest = asyncio.run(back_up(settings, file, binaries=postgres))

@@ -15,6 +15,7 @@ from adapters.cli.up import given_settings
 from adapters.supervisor.failure import BackupFailed, CannotStart
 from adapters.supervisor.restore import Waiting
 from adapters.supervisor.restore import restore as make_home
+from flows.undumpable import become_undumpable
 
 
 def restore(
@@ -44,6 +45,7 @@ def restore(
     Restore only what you would run: an archive is trusted like code. It holds the users who may log
     in, and what Prefect runs.
     """
+    become_undumpable()
     settings = given_settings(home, database_url)
     try:
         manifest, settled = asyncio.run(make_home(settings, file, waiting=waiting))

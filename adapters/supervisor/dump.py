@@ -1,17 +1,28 @@
-"""PostgreSQL's own programs that write a database into a stream, and back."""
+"""PostgreSQL's own programs that write a database into a stream, and back.
+
+They are not closed to others of their user, as our own are. So they see nothing of our environment
+but how to reach the server, and the password in a file that has no name.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
+from sqlalchemy import make_url
+
+from adapters.private_program import OF_POSTGRESQL
 from adapters.store.database import database_url
+from adapters.supervisor.environment import SYSTEM_NAMES
 from adapters.supervisor.failure import BackupFailed
+from adapters.supervisor.home import PRIVATE_FILE
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -19,26 +30,32 @@ CHUNK_BYTES = 1024 * 1024
 def dump(binaries: Path, server: str, name: str, snapshot: str, to: IO[bytes]) -> None:
     """Write the database `name` as it was in `snapshot`. Raises `BackupFailed`."""
     command = [str(binaries / "pg_dump"), "--format=custom", f"--snapshot={snapshot}"]
-    with tempfile.TemporaryFile() as words:
+    with tempfile.TemporaryFile() as words, _password(server) as password:
         process = subprocess.Popen(  # noqa: S603 - no shell; the words are ours
             [*command, "--no-owner", "--no-privileges"],
-            env=_environment(server, name),
+            env=_environment(server, name, password),
+            pass_fds=password,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=words,
         )
         with process:
-            shutil.copyfileobj(cast("IO[bytes]", process.stdout), to, CHUNK_BYTES)
+            read = cast("IO[bytes]", process.stdout)
+            to.write(read.read(1))
+            for descriptor in password:  # it has connected, and needs no other connection
+                os.truncate(descriptor, 0)
+            shutil.copyfileobj(read, to, CHUNK_BYTES)
         _require_success(process, words, f"The database {name} cannot be read")
 
 
 def load(binaries: Path, server: str, name: str, source: IO[bytes]) -> None:
     """Fill the empty database `name` from what `dump` has written. Raises `BackupFailed`."""
     options = ["--no-owner", "--no-privileges", "--single-transaction", f"--dbname={name}"]
-    with tempfile.TemporaryFile() as words:
+    with tempfile.TemporaryFile() as words, _password(server) as password:
         process = subprocess.Popen(  # noqa: S603 - no shell; the words are ours
             [str(binaries / "pg_restore"), *options],
-            env=_environment(server, name),
+            env=_environment(server, name, password),
+            pass_fds=password,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=words,
@@ -51,19 +68,42 @@ def load(binaries: Path, server: str, name: str, source: IO[bytes]) -> None:
         _require_success(process, words, f"The database {name} cannot be written")
 
 
-def _environment(server: str, name: str) -> Mapping[str, str]:
-    """How the programs reach the server: no password among the words that everybody sees."""
+@contextmanager
+def _password(server: str) -> Iterator[Sequence[int]]:
+    """The descriptor of a file for PostgreSQL's client to read it from; nothing without one."""
+    url = make_url(server)
+    text = url.password or url.query.get("password") or os.environ.get("PGPASSWORD")
+    if not text:
+        yield ()
+        return
+    descriptor = os.memfd_create("password")
+    try:
+        os.fchmod(descriptor, PRIVATE_FILE)  # it reads no file that is open to others
+        escaped = re.sub(r"([\\:])", r"\\\1", str(text))
+        os.write(descriptor, f"*:*:*:*:{escaped}\n".encode())
+        yield (descriptor,)
+    finally:
+        os.close(descriptor)
+
+
+def _environment(server: str, name: str, password: Sequence[int]) -> Mapping[str, str]:
+    """How the programs reach the server."""
     url = database_url(server, name)
     query = {key: value for key, value in url.query.items() if isinstance(value, str)}
+    inherited = {
+        key: value
+        for key, value in os.environ.items()
+        if (key in SYSTEM_NAMES or key.startswith(("LC_", "PG"))) and key not in OF_POSTGRESQL
+    }
     values = {
         "PGHOST": query.get("host") or url.host,
         "PGPORT": query.get("port") or url.port,
         "PGUSER": url.username or query.get("user"),
-        "PGPASSWORD": url.password or query.get("password"),
         "PGSSLMODE": query.get("sslmode") or query.get("ssl"),
         "PGDATABASE": name,
+        "PGPASSFILE": f"/dev/fd/{password[0]}" if password else None,
     }
-    return {**os.environ, **{key: str(value) for key, value in values.items() if value}}
+    return inherited | {key: str(value) for key, value in values.items() if value}
 
 
 def _require_success(process: subprocess.Popen[bytes], words: IO[bytes], sentence: str) -> None:

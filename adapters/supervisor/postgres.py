@@ -155,7 +155,11 @@ def _major_version(binaries: Path) -> str:
     """Such as ``18``. Raises `CannotStart` when there are no such programs."""
     try:
         words = subprocess.run(  # noqa: S603 - no shell; the words are ours
-            [str(binaries / "postgres"), "--version"], check=True, capture_output=True, text=True
+            [str(binaries / "postgres"), "--version"],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={},
         ).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         raise CannotStart(f"{binaries} holds no programs of PostgreSQL ({error})") from error
