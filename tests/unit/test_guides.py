@@ -158,3 +158,20 @@ def test_the_playbook_of_the_readme_runs(code: Path, trial, load_playbook) -> No
     run = trial.run(load_playbook(code / "domains.py"), code / "sample.json")
     assert run.status == "success", run.message
     assert len(run.action_run("whois domain").results) == 2
+
+
+SECRET_ARGUMENT = re.compile(
+    r"--from-literal|--requirepass|(?:--env|-e) \w*(?:KEY|PASSWORD|TOKEN|AUTH\w*)="
+    r"|^make .*\b(?:TOKEN|LOGIN)=|--token[ =][^-\s]|://\w*:\w+@"
+)
+
+
+@pytest.mark.attack(
+    "reading secrets among the arguments of the commands that the guides and files of deployments show",
+    "none takes one there: they come from files, standard input and variables",
+)
+def test_no_command_that_is_shown_has_a_secret_among_its_arguments() -> None:
+    files = [ROOT / "deployments" / name for name in ("compose.yaml", "demo.sh", "roles.sql")]
+    lines = [(file.name, line) for file in files for line in file.read_text().splitlines()]
+    found = [each for each in (*shell_lines(), *lines) if SECRET_ARGUMENT.search(each[1])]
+    assert found == []
