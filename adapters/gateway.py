@@ -36,6 +36,7 @@ from adapters.prefect.reconcile import Reconciler
 from adapters.prefect.repositories import Repositories
 from adapters.prefect.work_pool_watch import WorkPoolWatch
 from adapters.private_program import forget_secrets
+from adapters.repositories import repository_refusals
 from adapters.rest.application import create_application
 from adapters.rest.loop_turns import LoopTurns
 from adapters.rest.runtime import create_runtime_application
@@ -69,7 +70,7 @@ async def run_gateway(settings: Settings) -> None:
             "`prefect-phantom up` makes them, and PREFECT_PHANTOM_HTTP=true goes without"
         )
         raise SystemExit(message)
-    for refusal in refusals(settings):
+    for refusal in (*refusals(settings), *repository_refusals(settings)):
         raise SystemExit(refusal)
     behind_tls = (settings.runtime_url or "").startswith("https://")
     if not is_loopback(settings.runtime_host) and not behind_tls:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import socket
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from adapters.repositories import Repositories
+from adapters.repositories import Repositories, read_ids
 
 PHANTOM_DATABASE = "phantom"
 """Name of our database on the PostgreSQL server."""
@@ -198,9 +198,13 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
 
+    @functools.cached_property
     def known_repositories(self) -> Repositories:
-        """What the gateway is told of repositories. Reads the file `playbook_ids`."""
-        ids = {} if self.playbook_ids is None else json.loads(self.playbook_ids.read_text())
+        """What the gateway is told of repositories. Reads the file `playbook_ids`, once.
+
+        Raises ValueError when that cannot be read.
+        """
+        ids = {} if self.playbook_ids is None else read_ids(self.playbook_ids)
         return Repositories(names=self.repositories, ids=ids)
 
     def reached_at(self) -> str:

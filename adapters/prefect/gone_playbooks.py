@@ -27,7 +27,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Failed
 
-from adapters.prefect.outage import is_outage
+from adapters.prefect.outage import PrefectAway, is_outage
 from adapters.signal import Signal
 from adapters.store import refused_starts
 from adapters.store.availability import is_away
@@ -73,15 +73,20 @@ class GonePlaybooks:
             self.database
         ):
             return
-        async with asyncio.timeout(SETTLE_SECONDS), settling(self.database) as mine:
-            if not mine:
-                return  # another gateway does it
-            for playbook in await read_gone(self.database):
-                if playbook.startable:
-                    await self.resume(playbook)
-                elif playbook.gone_time is not None and not playbook.may_come_back:
-                    await self.pause(playbook)
-            await self.refuse_starts()
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS), settling(self.database) as mine:
+                if mine:  # another gateway does it otherwise
+                    await self._settle()
+        except TimeoutError as error:
+            raise PrefectAway(f"not all was done within {SETTLE_SECONDS:g} s") from error
+
+    async def _settle(self) -> None:
+        for playbook in await read_gone(self.database):
+            if playbook.startable:
+                await self.resume(playbook)
+            elif playbook.gone_time is not None and not playbook.may_come_back:
+                await self.pause(playbook)
+        await self.refuse_starts()
 
     async def pause(self, playbook: Playbook) -> None:
         """Pause the playbook's deployment and the schedules that are active, and say so there.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from adapters.prefect.deployments import Deployments
@@ -46,8 +45,7 @@ class Repositories:
 
     async def refresh(self) -> None:
         """Have the right report hold, and register what has changed since this was last done."""
-        known = await asyncio.to_thread(self.settings.known_repositories)
-        worker = await playbook_reports.settle(self.database, known)
+        worker = await playbook_reports.settle(self.database, self.settings.known_repositories)
         if worker is not None:
             logger.info("The playbooks are now those that worker %s has found", worker)
         version = await playbooks.read_version(self.database)

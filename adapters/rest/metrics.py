@@ -141,6 +141,8 @@ async def _read(database: Database) -> Measures | None:
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             return await measures.read(database)
+    except TimeoutError:
+        return None
     except Exception as error:
         if not is_outage(error):
             raise

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -31,8 +29,7 @@ async def _report(request: Request) -> Response:
         lasting=message.lasting,
         app_secrets=message.app_secrets,
     )
-    repositories = await asyncio.to_thread(state.settings.known_repositories)
-    await playbook_reports.keep(state.database, report, repositories)
+    await playbook_reports.keep(state.database, report, state.settings.known_repositories)
     state.reported.notify()
     return answer({"known": True})
 

@@ -14,14 +14,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from adapters.errors import Unavailable
 from adapters.outage import Dependency
-from adapters.store.database import Database
+from adapters.store.database import Database, DatabaseAway
 from adapters.store.prepared import Prepared
 
 ANSWER_SECONDS = 5.0
 """A database that takes longer for ``SELECT 1`` counts as not answering."""
 
 OUTAGES = (
-    OSError,  # the socket refuses or is gone
+    DatabaseAway,  # the socket refuses or is gone, or no connection is free
     PoolTimeoutError,  # every connection has been busy for longer than a caller can wait
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,  # starting, stopping or recovering
@@ -87,7 +87,7 @@ async def _outage(database: Database) -> Exception | None:
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             await database.fetch(_SIGN_OF_LIFE)
-    except OUTAGES as error:
+    except (TimeoutError, *OUTAGES) as error:
         return error
     return None
 
@@ -102,4 +102,5 @@ def is_away(error: BaseException) -> bool:
 
     A connection of asyncpg's own that was lost is closed, and says no more than that.
     """
-    return isinstance(error, Unavailable | asyncpg.InterfaceError) or is_outage(error)
+    asked = type(error) is Unavailable  # others are told of by a kind below it
+    return asked or isinstance(error, asyncpg.InterfaceError) or is_outage(error)

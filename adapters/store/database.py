@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import logging
-from collections.abc import AsyncIterator, Hashable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Hashable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -63,6 +63,30 @@ LIST_SETTINGS = {
     "jit": "off",
 }
 """Lists are whatever callers think of, so their sessions are more closely bound."""
+
+
+class DatabaseAway(ConnectionError):
+    """PostgreSQL cannot be reached, or has no connection for us in time."""
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Raise `DatabaseAway` for what the system says of a connection to PostgreSQL.
+
+    Around nothing else: a file or another server that fails is no fault of the database.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DatabaseAway(str(error) or type(error).__name__) from error
+
+
+@asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    async with AsyncExitStack() as stack:
+        with reaching():
+            connection = await stack.enter_async_context(engine.connect())
+        yield connection
 
 
 class _Lists:
@@ -152,7 +176,7 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: committed at the end of the block, rolled back on an exception."""
-        async with self.engine.begin() as connection:
+        async with _connected(self.engine) as connection, connection.begin():
             yield connection
             await note(connection)
 
@@ -162,7 +186,7 @@ class Database:
 
         Saves the two round trips that begin and end one, on the paths that callers poll.
         """
-        async with self._reading.connect() as connection:
+        async with _connected(self._reading) as connection:
             yield connection
 
     @asynccontextmanager
@@ -176,7 +200,7 @@ class Database:
         expressions, with which it may take `PATTERN_SECONDS` only.
         """
         lists = self._patterns if patterns else self._lists
-        async with lists.places.place(turn), lists.engine.connect() as connection:
+        async with lists.places.place(turn), _connected(lists.engine) as connection:
             yield connection
 
     async def fetch(self, prepared: Prepared, **given: object) -> asyncpg.Record | None:
@@ -189,8 +213,12 @@ class Database:
         pool = await self._short  # at first it has to be made ready
         # Where nothing is waited for, a clock for it costs more than the statement.
         wait = None if pool.get_idle_size() else WAIT_SECONDS
-        async with pool.acquire(timeout=wait) as connection:
+        with reaching():
+            connection = await pool.acquire(timeout=wait)
+        try:
             yield connection
+        finally:
+            await pool.release(connection)
 
     async def fetch_all(self, prepared: Prepared, **given: object) -> Sequence[asyncpg.Record]:
         """All rows of a statement that is a transaction of its own."""

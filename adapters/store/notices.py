@@ -12,7 +12,7 @@ from collections.abc import Callable
 import asyncpg
 
 from adapters.signal import Signal
-from adapters.store.database import SERVER_SETTINGS, Database, dsn
+from adapters.store.database import SERVER_SETTINGS, Database, dsn, reaching
 
 CHANNEL = "phantom"
 CREDENTIALS = "credentials"
@@ -58,9 +58,10 @@ class Notices:
 
     async def run(self) -> None:
         """Listen and send until cancelled, or until the connection is lost, which is raised."""
-        connection = await asyncpg.connect(
-            dsn(self._database.url), timeout=ANSWER_SECONDS, server_settings=SERVER_SETTINGS
-        )
+        with reaching():
+            connection = await asyncpg.connect(
+                dsn(self._database.url), timeout=ANSWER_SECONDS, server_settings=SERVER_SETTINGS
+            )
         try:
             await connection.add_listener(CHANNEL, self._heard)
             self._connected.set()
@@ -69,7 +70,8 @@ class Notices:
                 outgoing, self._outgoing = self._outgoing, {}
                 # Without any it only shows that the connection lives.
                 query = "SELECT pg_notify($1, notice) FROM unnest($2::text[]) AS notice"
-                await connection.execute(query, CHANNEL, list(outgoing), timeout=ANSWER_SECONDS)
+                with reaching():
+                    await connection.execute(query, CHANNEL, list(outgoing), timeout=ANSWER_SECONDS)
         finally:
             self._connected.clear()
             self._pass_on(CREDENTIALS)

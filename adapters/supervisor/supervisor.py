@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.exposure import password_refusal, password_warning, refusals
 from adapters.parent import Parent
+from adapters.repositories import repository_refusals
 from adapters.settings import PHANTOM_DATABASE, PREFECT_DATABASE, Settings
 from adapters.stop_signals import stop_event
 from adapters.store.database import create_database
@@ -73,8 +74,9 @@ class Supervisor:
         stopping = stop_event()
         Parent().stop_after(seconds=self._settings.grace_seconds + 2 * STOP_SECONDS)
         refuse_secrets(self._settings.run_environment)
-        for refusal in (*refusals(self._settings), *folder_refusals(self._settings)):
-            raise CannotStart(refusal)
+        for refused in (refusals, folder_refusals, repository_refusals):
+            for refusal in refused(self._settings):
+                raise CannotStart(refusal)
         self._home.prepare()
         with self._home.lock():
             starting = asyncio.create_task(self._start())

@@ -138,3 +138,31 @@ async def test_health_tells_of_the_password_and_of_clear_text(
 async def test_a_gateway_that_may_not_start_ends_with_the_reason(postgres_url, given, sentence):
     with pytest.raises(SystemExit, match=sentence):
         await run_gateway(Settings(database_url=postgres_url, **given))
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, r"ids\.json cannot be read \(No such file or directory\)"),
+        ("{", r"ids\.json is not JSON: "),
+        ("[1]", r"ids\.json must hold a JSON object such as \{"),
+    ],
+)
+async def test_ids_that_cannot_be_read_are_refused_at_the_start(
+    postgres_url, tmp_path, content, sentence
+):
+    file = tmp_path / "ids.json"
+    if content is not None:
+        file.write_text(content)
+    settings = Settings(database_url=postgres_url, http=True, playbook_ids=file)
+    with pytest.raises(SystemExit, match=f"^PREFECT_PHANTOM_PLAYBOOK_IDS: .*{sentence}"):
+        await run_gateway(settings)
+
+
+def test_ids_are_read_once(tmp_path):
+    file = tmp_path / "ids.json"
+    file.write_text('{"local/triage": 107}')
+    settings = Settings(playbook_ids=file)
+    assert settings.known_repositories.ids == {"local/triage": 107}
+    file.unlink()
+    assert settings.known_repositories.ids == {"local/triage": 107}

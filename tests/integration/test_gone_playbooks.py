@@ -61,7 +61,7 @@ class Loop:
             for name in names
         ]
         report = Report(worker="one", digest=f"d{self.contents}", playbooks=rows)
-        await playbook_reports.keep(self.database, report, self.settings.known_repositories())
+        await playbook_reports.keep(self.database, report, self.settings.known_repositories)
         async with self.database.begin() as connection:
             before = timedelta(minutes=1)
             await connection.execute(
@@ -196,7 +196,7 @@ async def test_a_pause_that_broke_in_the_middle_forgets_no_schedule(
 
 async def test_a_file_that_is_gone_for_a_moment_pauses_nothing(loop: Loop) -> None:
     report = Report(worker="one", digest="none", playbooks=[])
-    await playbook_reports.keep(loop.database, report, loop.settings.known_repositories())
+    await playbook_reports.keep(loop.database, report, loop.settings.known_repositories)
     await loop.look()
     assert (await loop.row()).may_come_back
     assert (await loop.deployment()).paused is False

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from adapters import outage
 from adapters.loop import keep
 from adapters.outage import Dependency
+from adapters.prefect import gone_playbooks
+from adapters.prefect.gone_playbooks import GonePlaybooks
+from adapters.prefect.outage import PrefectAway, is_outage
+from adapters.signal import Signal
+from adapters.store.availability import is_away
 from adapters.supervisor import probe
 from adapters.supervisor.port import free_ports
 
@@ -96,3 +104,28 @@ async def test_a_server_is_waited_for_and_why_is_told_once(
     async with await asyncio.start_server(answer, "127.0.0.1", port):
         await waiting
     assert told.empty()
+
+
+async def test_a_round_in_which_prefect_takes_too_long_is_no_outage_of_the_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @asynccontextmanager
+    async def settling(_: object) -> AsyncIterator[bool]:
+        yield True
+
+    async def read_gone(_: object) -> list[object]:
+        return [object()]
+
+    class Waiting(GonePlaybooks):
+        async def _settle(self) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(gone_playbooks, "SETTLE_SECONDS", 0.01)
+    monkeypatch.setattr(gone_playbooks, "settling", settling)
+    monkeypatch.setattr(gone_playbooks, "read_gone", read_gone)
+    nobody: Any = None
+    gone = Waiting(database=nobody, client=nobody, reconcile=Signal())
+    with pytest.raises(PrefectAway) as raised:
+        await gone.settle()
+    assert is_outage(raised.value)
+    assert not is_away(raised.value)
