@@ -167,7 +167,7 @@ SECRET_ARGUMENT = re.compile(
 
 
 @pytest.mark.attack(
-    "reading secrets among the arguments of the commands that the guides and files of deployments show",
+    "reading secrets among arguments of commands, as guides and deployments show them",
     "none takes one there: they come from files, standard input and variables",
 )
 def test_no_command_that_is_shown_has_a_secret_among_its_arguments() -> None:

@@ -136,7 +136,7 @@ def test_a_killed_process_lets_go_of_the_home(home: Home, start: Start) -> None:
 def test_what_ignores_sigterm_is_ended_all_the_same(home: Home, start: Start) -> None:
     process = start(STUBBORN, **_marks(home))
     assert asyncio.run(end_leftovers(home.path)) == 1
-    assert process.wait(5) == -9
+    assert process.wait(60) == -9
 
 
 def test_a_child_without_our_marks_is_ended_by_its_session(home: Home, start: Start) -> None:
@@ -151,7 +151,7 @@ def test_a_stopped_process_is_ended_too(home: Home, start: Start) -> None:
     process = start(STUBBORN, **_marks(home))
     os.kill(process.pid, 19)
     assert asyncio.run(end_leftovers(home.path)) == 1
-    assert process.wait(5) == -9
+    assert process.wait(60) == -9
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_process_that_is_not_ours_is_left_alone(
 def test_one_part_can_be_ended_alone(home: Home, start: Start) -> None:
     worker, gateway = start(STUBBORN, **_marks(home)), start(STUBBORN, **_marks(home, "gateway"))
     assert asyncio.run(end_leftovers(home.path, "worker")) == 1
-    assert worker.wait(5) == -9
+    assert worker.wait(60) == -9
     assert gateway.poll() is None
 
 
