@@ -15,6 +15,8 @@ from adapters.settings import Settings
 
 RUNTIME_CONNECTIONS = 5000
 """Most connections to the runtime API; a run keeps its own for seconds."""
+RUNTIME_TAKEN_SECONDS = 15.0
+"""A worker has its name for as long as its connection lasts; a host without power ends none."""
 RESERVED_DESCRIPTORS = 200
 """For the database, Prefect, and files, however many connections others hold."""
 
@@ -48,6 +50,7 @@ def listeners(
             host=settings.runtime_host,
             port=settings.runtime_port,
             turns=turns,
+            taken_seconds=RUNTIME_TAKEN_SECONDS,
         ),
     ]
 

@@ -43,7 +43,9 @@ logger = logging.getLogger("prefect_phantom.listener")
 class Listener(uvicorn.Server):
     """Serves an application, by TLS when there is a certificate, to whom `connections` admits.
 
-    Who connects waits for one of the `turns`, but for addresses that speak for many.
+    Who connects waits for one of the `turns`, but for addresses that speak for many. A connection
+    is over when its other side has not taken what was sent for `taken_seconds`, as after the loss
+    of its power; None leaves that to the system, which waits for a quarter of an hour.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Listener(uvicorn.Server):
         certificate: str | None = None,
         certificate_key: str | None = None,
         turns: LoopTurns | None = None,
+        taken_seconds: float | None = None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -78,6 +81,7 @@ class Listener(uvicorn.Server):
         )
         self.connections = connections
         self._turns = turns or LoopTurns()
+        self._taken_seconds = taken_seconds
         self._tls: dict[str, Any] = {}
         self._opening: set[asyncio.Task[Any]] = set()
         self._told = 0.0
@@ -114,6 +118,9 @@ class Listener(uvicorn.Server):
 
     def _admit(self, accepted: socket.socket, address: str) -> None:
         """Serve an accepted connection in its turn, if there is room for it."""
+        if self._taken_seconds is not None:
+            milliseconds = round(self._taken_seconds * 1000)
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
         place = self.connections.admit(parse(address))
         self._tell()
         if place is None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
+from uuid import uuid4
 
 import pytest
 import trustme
@@ -50,10 +55,12 @@ async def application(scope, receive, send):
 
 
 @asynccontextmanager
-async def listening(**tls) -> AsyncIterator[tuple[Listener, Connect]]:
+async def listening(
+    application=application, address: str = "127.0.0.1", **options
+) -> AsyncIterator[tuple[Listener, Connect]]:
     """A listener at work, and how to connect to it, which sends something at once."""
-    bound = socket.create_server(("127.0.0.1", 0))
-    server = Listener(application, Connections(MOST, MOST), host="127.0.0.1", port=0, **tls)
+    bound = socket.create_server((address, 0))
+    server = Listener(application, Connections(MOST, MOST), host=address, port=0, **options)
     serving = asyncio.create_task(server.serve([bound]))
     while not server.started:
         await asyncio.sleep(0.01)
@@ -185,3 +192,66 @@ async def test_a_long_body_has_time_for_each_of_its_parts(monkeypatch):
         writer.write(b"x" * 500)
         assert (await reader.readuntil(b"ok")).startswith(OK)
         assert connection._late is None
+
+
+OTHER_HOST = """
+import socket, sys
+connection = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+connection.sendall(b"GET / HTTP/1.1\\r\\nHost: gateway\\r\\n\\r\\n")
+print(connection.recv(1)[:1], flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def other_host():
+    """The name of a further host, the address at which it reaches this one, and how to cut it."""
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        pytest.skip("only root makes hosts, with iproute2")
+    name = f"host{uuid4().hex[:8]}"
+    link, address = f"l{name[4:]}", "198.18.7.1"
+
+    def ip(*words: str) -> None:
+        subprocess.run(["ip", *words], check=True)
+
+    ip("netns", "add", name)
+    try:
+        ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name)
+        ip("addr", "add", f"{address}/30", "dev", link)
+        ip("link", "set", link, "up")
+        ip("-n", name, "addr", "add", "198.18.7.2/30", "dev", "eth0")
+        ip("-n", name, "link", "set", "eth0", "up")
+        yield name, address, lambda: ip("link", "set", link, "down")
+    finally:
+        ip("netns", "delete", name)
+
+
+async def test_a_host_that_has_lost_its_power_is_gone_before_the_system_says_so(other_host):
+    name, address, cut = other_host
+    gone = asyncio.Event()
+
+    async def ticks(_scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        told = asyncio.create_task(receive())
+        while not told.done() or (await told)["type"] != "http.disconnect":
+            if told.done():
+                told = asyncio.create_task(receive())
+            await send({"type": "http.response.body", "body": b".", "more_body": True})
+            await asyncio.wait({told}, timeout=0.05)
+        gone.set()
+
+    async with listening(ticks, address, taken_seconds=0.5) as (server, _):
+        port = server.servers[0].sockets[0].getsockname()[1]
+        client = await asyncio.create_subprocess_exec(
+            *("ip", "netns", "exec", name, sys.executable, "-c", OTHER_HOST, address, str(port)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        try:
+            assert await client.stdout.readline()
+            cut()
+            async with asyncio.timeout(LONG):
+                await gone.wait()
+        finally:
+            client.kill()
+            await client.communicate()
