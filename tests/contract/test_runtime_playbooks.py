@@ -499,7 +499,7 @@ async def test_a_report_that_makes_no_sense_changes_nothing(ask: Ask, shelf, mes
 async def test_a_report_has_a_bound(ask: Ask, report, shelf) -> None:
     await report("one", "d1", *(playbook(f"hunt_{number}") for number in range(300)))
     assert len(await shelf()) == 300
-    large = [playbook(f"hunt_{n}", description="x" * 90_000) for n in range(50)]
+    large = [playbook(f"hunt_{n}", description="x" * 90_000) for n in range(100)]
     answer = await ask("workers/one/playbooks", KEY, {"digest": "d2", "playbooks": large})
     assert answer.status_code == 413
     assert len(await shelf()) == 300
