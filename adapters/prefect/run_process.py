@@ -34,6 +34,9 @@ class RunProcess:
     def _reap(self) -> None:
         asyncio.get_running_loop().remove_reader(self._descriptor)
         os.close(self._descriptor)
+        if self.stopping:
+            # What is left of its group, whose number is another one's once it is collected.
+            self._signal_group(signal.SIGKILL)
         _, status = os.waitpid(self.process_id, 0)
         self.ended.set_result(os.waitstatus_to_exitcode(status))
 
@@ -65,17 +68,23 @@ class RunProcess:
         await asyncio.to_thread(psutil.wait_procs, started, timeout=1)
 
     def _descendants(self) -> set[psutil.Process]:
+        if self.ended.done():
+            return set()
         with suppress(psutil.NoSuchProcess):
             return set(psutil.Process(self.process_id).children(recursive=True))
         return set()
 
     def _signal(self, started: set[psutil.Process], number: signal.Signals) -> None:
         # The run leads its own session; what it started may lead further ones.
-        with suppress(ProcessLookupError):
-            os.killpg(self.process_id, number)
+        if not self.ended.done():
+            self._signal_group(number)
         for process in started:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process_id, number)
 
 
 def end_orphans(known: Collection[int | None], running: Collection[UUID]) -> int:

@@ -147,26 +147,33 @@ class Worker:
 
     async def _stop(self, program: asyncio.subprocess.Process) -> None:
         program.send_signal(signal.SIGSTOP)
-        runs = [process for process in self._processes() if process.pid != program.pid]
         try:
-            if runs:
+            if self._runs(program):
                 try:
                     await self.gateway.stopping(self._hold.holder)
                 finally:
                     # Also when no gateway is left to be told: nothing of this worker stays behind.
+                    runs = self._runs(program)
                     _signal_groups(runs, signal.SIGTERM)
                     await _wait(runs, self.settings.grace_seconds)
-                    await self._kill([p for p in self._processes() if p.pid != program.pid])
+                    await self._kill(self._runs(program))
                 await self.gateway.stopped(self._hold.holder)
         finally:
-            program.kill()
+            with suppress(ProcessLookupError):
+                program.kill()
 
     async def _abandon(self, program: asyncio.subprocess.Process) -> None:
         """Leave the runs to the guardian; return when all of it is over."""
-        left = psutil.Process(program.pid).children(recursive=True)
-        program.kill()
+        left = list(self._processes())
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if program.returncode is None:
+                left = psutil.Process(program.pid).children(recursive=True)
+                program.kill()
         await _wait(left, self.settings.grace_seconds + KILLED_SECONDS)
         await self._kill(list(self._processes()))
+
+    def _runs(self, program: asyncio.subprocess.Process) -> list[psutil.Process]:
+        return [process for process in self._processes() if process.pid != program.pid]
 
     def _processes(self) -> Iterator[psutil.Process]:
         """Every process that this worker's name has started, except this one and its parents."""
@@ -211,6 +218,8 @@ def _signal_groups(processes: list[psutil.Process], number: signal.Signals) -> N
     """Signal the processes and, where one leads its own group, everything in that group."""
     for process in processes:
         with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if not process.is_running():
+                continue  # its number may be another one's by now
             if os.getpgid(process.pid) == process.pid:
                 os.killpg(process.pid, number)
             else:

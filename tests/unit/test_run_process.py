@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import psutil
 import pytest
 
-from adapters.prefect import run_process
-from adapters.prefect.run_process import end_orphans
+from adapters.prefect import run_process, worker
+from adapters.prefect.run_process import RunProcess, end_orphans
+from adapters.settings import Settings
 from flows.guardian import process_tree
 
 
@@ -46,3 +51,68 @@ def test_what_ended_long_ago_is_collected_whatever_the_date_does(monkeypatch, en
     end_orphans(_others(ended), ())
     with pytest.raises(ChildProcessError):
         os.waitpid(ended, os.WNOHANG)
+
+
+# It ends at SIGTERM and leaves one of its group behind, which does not.
+LEADER = """
+import os, signal, time
+os.setsid()
+if os.fork() == 0:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def leader() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", LEADER], stdout=subprocess.PIPE)
+
+
+async def test_a_number_is_signalled_only_while_it_is_the_runs(leader, monkeypatch):
+    left = psutil.Process(int(leader.stdout.readline()))
+    process = RunProcess(leader.pid)
+    signalled, killpg = [], os.killpg
+
+    def signal_group(number: int, which: signal.Signals) -> None:
+        signalled.append((which, psutil.pid_exists(number)))
+        killpg(number, which)
+
+    monkeypatch.setattr(os, "killpg", signal_group)
+    await process.stop(grace_seconds=30)
+    assert signalled == [(signal.SIGTERM, True), (signal.SIGKILL, True)]
+    await asyncio.to_thread(left.wait, 30)
+    leader.returncode = await process.wait()
+    leader.stdout.close()
+
+
+@pytest.fixture
+def other() -> Iterator[psutil.Process]:
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as other:
+        yield psutil.Process(other.pid)
+        other.kill()
+
+
+def test_a_number_that_was_given_to_another_process_is_left_alone(other, monkeypatch):
+    signalled: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda number, _: signalled.append(number))
+    before = psutil.Process(other.pid)
+    before._ident = (other.pid, before._ident[1] - 100)
+    worker._signal_groups([before], signal.SIGKILL)
+    assert signalled == []
+    worker._signal_groups([other], signal.SIGKILL)
+    assert signalled == [other.pid]
+
+
+async def test_a_worker_whose_program_has_ended_kills_what_is_left_of_it_all_the_same(monkeypatch):
+    program = await asyncio.create_subprocess_exec("true")
+    await program.wait()
+    abandoning = worker.Worker.__new__(worker.Worker)
+    abandoning.settings = Settings(grace_seconds=0)
+    monkeypatch.setattr(worker, "KILLED_SECONDS", 0)
+    left = await asyncio.create_subprocess_exec("sleep", "600")
+    monkeypatch.setattr(abandoning, "_processes", lambda: iter([psutil.Process(left.pid)]))
+    await abandoning._abandon(program)
+    async with asyncio.timeout(30):
+        assert await left.wait() == -signal.SIGKILL
