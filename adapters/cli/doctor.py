@@ -234,9 +234,12 @@ def look_at_reports(health: Health) -> Iterator[Finding]:
                 " that have the same. Give them the same files at the same path.",
             )
         for folder in report.empty_folders:
-            yield Finding(
-                ok=True, sentence=f"Worker {report.worker} finds no playbooks in {folder}."
-            )
+            is_named = folder.startswith("/")  # else it is the setting, which names none
+            if is_named:
+                sentence = f"Worker {report.worker} finds no playbooks in {folder}: put some there."
+            else:
+                sentence = f"Worker {report.worker} has no playbooks but ours: {folder} names none."
+            yield Finding(ok=not is_named, sentence=sentence)
 
 
 def _playbooks(playbooks: list[Playbook]) -> Iterator[Finding]:

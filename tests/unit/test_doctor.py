@@ -8,6 +8,7 @@ import pytest
 
 from adapters.cli import doctor
 from adapters.client.health import Health, PlaybookReport
+from adapters.prefect.playbook_reports import FOLDERS
 
 
 def health(*reports: PlaybookReport) -> Health:
@@ -40,9 +41,16 @@ def test_two_workers_with_different_playbooks_are_both_named() -> None:
     )
 
 
-def test_a_folder_without_playbooks_is_told() -> None:
-    findings = told(report("one", "a", "/srv/playbooks", holds=True))
-    assert findings == [(True, "Worker one finds no playbooks in /srv/playbooks.")]
+def test_a_folder_that_is_named_and_has_no_playbooks_is_a_fault() -> None:
+    ((ok, sentence),) = told(report("one", "a", "/srv/playbooks", holds=True))
+    assert not ok
+    assert sentence == "Worker one finds no playbooks in /srv/playbooks: put some there."
+
+
+def test_a_worker_that_names_no_folder_is_told() -> None:
+    ((ok, sentence),) = told(report("one", "a", FOLDERS, holds=True))
+    assert ok
+    assert sentence == f"Worker one has no playbooks but ours: {FOLDERS} names none."
 
 
 @pytest.mark.parametrize("reports", [(), (report("one", "a"),)])
