@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import platform
 import subprocess
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,10 @@ import yaml
 from adapters.settings import Settings
 from tests.deployments.variables import refused, unknown
 
+METADATA = (
+    *("169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200"),
+    *("fd00:ec2::254", "fd20:ce::254"),
+)
 VERSIONS = ("1.28", "1.31", "1.34", "1.37")
 Manifests = dict[tuple[str, str], dict[str, Any]]
 
@@ -150,20 +155,34 @@ def test_no_rule_of_the_network_is_open_to_every_namespace(
             assert peer.get("podSelector", {"named": True}) != {}
 
 
-def test_prefect_and_the_database_are_reached_at_their_ports_alone(
-    tools: Path, chart: Path
-) -> None:
-    for url, port in (
-        ("http://prefect-server:4200/api", 4200),
-        ("https://prefect.example/api", 443),
-        ("http://prefect.example/api", 80),
-    ):
+def test_each_is_reached_at_the_port_of_its_pods_alone(tools: Path, chart: Path) -> None:
+    others = ["dnsPort=5353", "prefectPort=8080", "databasePort=6432"]
+    for values, wanted in ([], [53, 53, 4200, 5432]), (others, [5353, 5353, 8080, 6432]):
         manifests = render(
-            tools, chart, [f"prefect.apiUrl={url}", "networkPolicy.databasePort=6432"]
+            tools,
+            chart,
+            # A Service translates its port, which a policy never sees.
+            ["prefect.apiUrl=http://prefect/api", *(f"networkPolicy.{each}" for each in values)],
         )
-        egress = manifests["NetworkPolicy", "soar-prefect-phantom"]["spec"]["egress"]
-        ports = [each["port"] for rule in egress for each in rule["ports"]]
-        assert ports == [53, 53, port, 6432]
+        for name, ports in (("", wanted), ("-runs", wanted[:3])):
+            policy = manifests["NetworkPolicy", f"soar-prefect-phantom{name}"]["spec"]
+            found = [each["port"] for rule in policy["egress"] for each in rule.get("ports", [])]
+            assert [port for port in found if port not in {"runtime", "leases"}] == ports
+
+
+@pytest.mark.attack(
+    "a playbook in a cluster that asks the cloud for the credentials of its machine",
+    "no policy lets it out to those addresses, of any of four clouds",
+)
+def test_playbooks_do_not_reach_what_clouds_tell_a_machine(tools: Path, chart: Path) -> None:
+    manifests = render(tools, chart, [])
+    rules = manifests["NetworkPolicy", "soar-prefect-phantom-runs"]["spec"]["egress"]
+    blocks = [peer["ipBlock"] for rule in rules for peer in rule["to"] if "ipBlock" in peer]
+    for text in METADATA:
+        address = ip_address(text)
+        for block in blocks:
+            if address in ip_network(block["cidr"]):
+                assert any(address in ip_network(each) for each in block["except"]), text
 
 
 TLS = "ingress.enabled=true", "ingress.tlsSecretName=soar-tls"
