@@ -48,7 +48,7 @@ $(VENV)/deployments/complete: $(VENV)/complete requirements/deployments.txt
 	touch $@
 
 demo: setup ## the contract's three calls, on parts of its own
-	bash deployments/demo.sh
+	bash deployments/demo.sh $(BIN)
 
 up: setup ## all parts on this machine
 	$(BIN)/prefect-phantom up $(ARGUMENTS)

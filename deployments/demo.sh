@@ -11,7 +11,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly PYTHON=.venv/bin/python
+readonly PROGRAMS=${1:-.venv/bin}  # folder of the environment that is tried
+readonly PYTHON=$PROGRAMS/python
 readonly USER_AND_PASSWORD=admin:changeme
 readonly START_SECONDS=120  # for all parts to be ready
 readonly RUN_SECONDS=60     # for one run to get on
@@ -98,7 +99,7 @@ start_system() {
     exec 4<>"$folder/parent" 5<"$folder/parent"
     PREFECT_PHANTOM_PARENT_PIPES=5,5,5 \
     PREFECT_PHANTOM_RUNTIME_PORT=0 PREFECT_PHANTOM_ADMIN_PASSWORD=${USER_AND_PASSWORD#*:} \
-        .venv/bin/prefect-phantom up --home "$folder/home" --port 0 --prefect-port 0 --sample-data \
+        "$PROGRAMS/prefect-phantom" up --home "$folder/home" --port 0 --prefect-port 0 --sample-data \
         >"$folder/output" </dev/null 4>&- &
     system=$!
     exec 5<&-
