@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -24,6 +24,8 @@ HOLDING_SECONDS = 12
 LONGEST_QUOTE = 100
 LATER = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS})
 """The refusals that ask to come again: of what was too slow, and of what was too much."""
+LONGEST_PAUSE_SECONDS = 30.0
+"""Whoever answers may ask for any pause; what waits for it does not live so long."""
 PAUSES = wait_exponential(multiplier=0.1, max=2)
 
 
@@ -139,7 +141,7 @@ class GatewayClient:
     ) -> dict[str, Any]:
         async for trial in AsyncRetrying(
             retry=retry_if_exception_type(httpx.HTTPError),
-            wait=_pause,
+            wait=_pauses(patience),
             stop=stop_after_delay(patience),
             reraise=True,
         ):
@@ -176,11 +178,16 @@ def _require_success(answer: httpx.Response) -> None:
     answer.raise_for_status()
 
 
-def _pause(state: RetryCallState) -> float:
-    """As long as an answer asks for (``Retry-After``), else longer each time."""
-    error = state.outcome and state.outcome.exception()
-    if isinstance(error, httpx.HTTPStatusError):
-        asked = error.response.headers.get("retry-after", "")
-        if asked.isdecimal():
-            return float(asked)
-    return PAUSES(state)
+def _pauses(patience: float) -> Callable[[RetryCallState], float]:
+    """As long as an answer asks for (``Retry-After``), within reason, else longer each time."""
+
+    def pause(state: RetryCallState) -> float:
+        seconds = PAUSES(state)
+        error = state.outcome and state.outcome.exception()
+        if isinstance(error, httpx.HTTPStatusError):
+            asked = error.response.headers.get("retry-after", "")
+            if asked.isdecimal():
+                seconds = min(float(asked), LONGEST_PAUSE_SECONDS)
+        return min(seconds, max(0.0, patience - (state.seconds_since_start or 0.0)))
+
+    return pause

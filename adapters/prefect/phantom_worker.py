@@ -296,6 +296,8 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             except GatewayRefused as error:
                 outage.began(error)
                 pause = REFUSED_SECONDS
+            except Exception:
+                logger.exception("A hint of the gateway was not understood")
             # Nobody can say any more that what it has offered may not begin.
             self._turns.drop()
             await asyncio.sleep(pause)

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from tenacity import AsyncRetrying, RetryCallState
 
+from adapters.prefect import gateway_client
 from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
 
 pytestmark = pytest.mark.anyio
@@ -79,3 +81,27 @@ async def test_what_asks_to_come_later_is_sent_again(
     gateway.answers = [later, httpx.Response(503, json={}), httpx.Response(200, json={})]
     await client.started("holder")
     assert gateway.asked == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "patience", "waited", "seconds"),
+    [
+        ("3600", 120, 0, 30),
+        ("3600", 3, 1, 2),
+        ("2", 120, 0, 2),
+        ("0", 120, 0, 0),
+        ("x", 120, 119, 1),
+    ],
+)
+def test_nobody_makes_a_worker_wait_for_longer_than_it_has_patience(
+    asked: str, patience: float, waited: float, seconds: float
+) -> None:
+    state = RetryCallState(AsyncRetrying(), None, (), {})
+    answer = httpx.Response(
+        503, headers={"retry-after": asked}, request=httpx.Request("POST", "http://gateway")
+    )
+    error = httpx.HTTPStatusError("busy", request=answer.request, response=answer)
+    state.attempt_number = 10
+    state.set_exception((type(error), error, None))
+    state.outcome_timestamp = state.start_time + waited
+    assert gateway_client._pauses(patience)(state) == pytest.approx(seconds)

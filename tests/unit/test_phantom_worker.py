@@ -67,6 +67,17 @@ async def test_offers_are_not_kept_when_the_gateway_can_no_longer_take_them_back
     assert worker._turns.asks
 
 
+@pytest.mark.parametrize(
+    "hint", [{"stop": "no id"}, {"offer": {}}, {"later": True}], ids=lambda each: next(iter(each))
+)
+async def test_a_hint_that_is_not_understood_is_not_the_last_one(worker, hint, monkeypatch):
+    monkeypatch.setattr(phantom_worker, "RECONNECT_SECONDS", 0)
+    heard = asyncio.Event()
+    monkeypatch.setattr(worker, "_hear_of_work", heard.set)
+    await listen(worker, Gateway([hint], [{"work": True}]))
+    assert heard.is_set()
+
+
 class Prefect:
     """Takes every state."""
 
