@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from socket import inet_aton
 
 from adapters.secret_names import words_of
 
@@ -28,12 +29,30 @@ PROTECTIONS = frozenset(
     {
         *("authorities", "bundle", "ca", "cafile", "cert", "certificate", "certificates", "certs"),
         *("cipher", "ciphers", "encrypt", "encrypted", "encryption", "fingerprint", "https"),
-        *("insecure", "plain", "plaintext", "protocol", "scheme", "secure", "ssl", "starttls"),
+        *(
+            "insecure",
+            "network",
+            "networks",
+            "plain",
+            "plaintext",
+            "protocol",
+            "scheme",
+            "secure",
+            "ssl",
+            "starttls",
+        ),
         *("thumbprint", "tls", "transport", "trust", "trusted", "unverified", "verification"),
         *("verify", "validate"),
     }
 )
 """Words in names of settings that say how well it is known who that is, and who reads along."""
+NETWORKS = "networks"
+"""The setting of each app that names the only networks which it may connect to."""
+BETWEEN = re.compile(r"[\s,;|=<>\"'()]+")
+"""What may stand between several addresses, or before one."""
+HOST = re.compile(r"(?:[\w-]+\.)+(?:[^\W\d_]{2,}|xn--[\w-]+)\.?")
+"""A name of more than one label, the last of letters: no number, and no version."""
+HOST_AND_PORT = re.compile(r"[\w.-]*[^\W\d][\w.-]*:[0-9]{1,5}")
 RUN_TOGETHER = re.compile(
     r"(?:host|hostname|servers?|[^c]url|uri|proxy|endpoint|address|domain|ssl|tls)$"
     r"|^(?:verify|ssl|tls|host|server|proxy|insecure)[a-z]"
@@ -47,9 +66,12 @@ def moved_settings(before: Mapping[str, object], after: Mapping[str, object]) ->
     One that is taken away leaves an app to its own address, which whoever did that cannot choose.
     """
     old, new = dict(_flat(before)), dict(_flat(after))
+    is_narrower = _is_narrower(before.get(NETWORKS), after.get(NETWORKS))
     for path in {**old, **new}:
         given = path in new
         if (given, new.get(path)) == (path in old, old.get(path)) or _is_stricter(path, new):
+            continue
+        if path[0] == NETWORKS and is_narrower:
             continue
         if _is_protection(path) or (given and (_is_address(path) or _looks_so(new[path]))):
             yield ".".join(path)
@@ -94,15 +116,50 @@ def _is_stricter(path: Path, new: Mapping[Path, object]) -> bool:
     )
 
 
+def _is_narrower(before: object, after: object) -> bool:
+    """Whether an app may connect to nothing that it could not connect to before."""
+    if not before:
+        return True
+    old, new = _networks(before), _networks(after)
+    return bool(new) and all(
+        any(each.network_address in wide and each.prefixlen >= wide.prefixlen for wide in old)
+        for each in new
+    )
+
+
+def _networks(value: object) -> list[IPv4Network | IPv6Network]:
+    """Those that are listed; none where one is no network."""
+    try:
+        return [ip_network(each, strict=False) for each in value] if isinstance(value, list) else []
+    except ValueError:
+        return []
+
+
 def _looks_so(value: object) -> bool:
-    """Whether it is an address, whatever its name is."""
-    if not isinstance(value, str):
-        return False
-    text = value.strip()
+    """Whether there is an address in it, whatever its name is."""
+    return isinstance(value, str) and any(map(_is_host, BETWEEN.split(value)))
+
+
+def _is_host(text: str) -> bool:
+    """Whether it begins as an address does: a URL, a name or a number, perhaps with a port."""
     if "//" in text or "\\\\" in text:
         return True
+    authority = re.split(r"[/?#\\]", text, maxsplit=1)[0].rpartition("@")[2]
+    if HOST_AND_PORT.fullmatch(authority):
+        return True
+    bare = authority.lstrip("[").partition("]")[0], authority.rpartition(":")[0], authority
+    return any(map(HOST.fullmatch, authority.split(":"))) or any(map(_is_number, bare))
+
+
+def _is_number(host: str) -> bool:
+    """Whether it is an address of IPv4 or IPv6, in one of the forms that systems resolve."""
     try:
-        ip_address(text.strip("[]"))
+        ip_address(host.partition("%")[0])
     except ValueError:
-        return False
+        try:
+            inet_aton(host)
+        except (OSError, ValueError):
+            return False
+        # 10 and 1.5 are numbers before they are addresses.
+        return host.count(".") > 1 or host.lower().startswith("0x")
     return True
