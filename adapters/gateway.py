@@ -17,7 +17,7 @@ from adapters.hints import Hints
 from adapters.host_names import host_names
 from adapters.lease_server.process import LeaseProcess
 from adapters.listeners import listen, listeners
-from adapters.loop import keep
+from adapters.loop import beside, keep
 from adapters.overdue import Overdue
 from adapters.parent import Parent
 from adapters.permissions import ADMINISTRATOR
@@ -159,20 +159,23 @@ async def _serve(database: Database, settings: Settings) -> None:
         announcer = Announcer(client=client, settings=settings)
         assets = PrefectAssets(database=database, client=client, apps=Apps(database))
         needs = [prefect_dependency(client, logger), database_dependency(database, logger)]
+        runs = {
+            "repositories": repositories.run,
+            "gone playbooks": gone.run,
+            "dispatch": dispatcher.run,
+            "reconcile": reconciler.run,
+            "work pool": watch.run,
+            "events": events.run,
+            "sweeper": sweeper.run,
+            "overdue": overdue.run,
+            "notices": notices.run,
+            "retention": retention.run,
+            "announcements": announcer.run,
+            "assets": assets.run,
+        }
         loops = [
-            asyncio.create_task(keep("repositories", repositories.run, needs)),
-            asyncio.create_task(keep("gone playbooks", gone.run, needs)),
-            asyncio.create_task(keep("dispatch", dispatcher.run, needs)),
-            asyncio.create_task(keep("reconcile", reconciler.run, needs)),
-            asyncio.create_task(keep("work pool", watch.run, needs)),
-            asyncio.create_task(keep("events", events.run, needs)),
-            asyncio.create_task(keep("sweeper", sweeper.run, needs)),
-            asyncio.create_task(keep("overdue", overdue.run, needs)),
-            asyncio.create_task(keep("notices", notices.run, needs)),
-            asyncio.create_task(keep("retention", retention.run, needs)),
-            asyncio.create_task(keep("announcements", announcer.run, needs)),
-            asyncio.create_task(keep("assets", assets.run, needs)),
-            asyncio.create_task(keep("leases", lease_process.run)),
+            *(asyncio.create_task(keep(name, run, needs), name=name) for name, run in runs.items()),
+            asyncio.create_task(keep("leases", lease_process.run), name="leases"),
         ]
         turns = LoopTurns()
         contract = create_application(
@@ -207,8 +210,6 @@ async def _serve(database: Database, settings: Settings) -> None:
         # What exists by now stays: looking at it in each collection would cost a sixth of the CPU.
         gc.collect()
         gc.freeze()
-        await listen(listeners(contract, runtime, settings, turns), stop)
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
+        async with beside(loops, stop):
+            await listen(listeners(contract, runtime, settings, turns), stop)
     lease_process.close()
