@@ -146,12 +146,18 @@ def _claimed(
 
 
 def _schedule_again(superseded: Superseded) -> None:
-    """Offer the flow run to other workers again: the oftener it came here, the later."""
+    """Offer the flow run to other workers again: the oftener it came here, the later.
+
+    Unless it was cancelled meanwhile: that is not overruled, and its end is the gateway's to tell.
+    """
     seconds = min(AGAIN_SECONDS * 2**flow_run.run_count, LONGEST_AGAIN_SECONDS)
     time = datetime.now(UTC) + timedelta(seconds=seconds)
     later: State[None] = Scheduled(scheduled_time=time, message=str(superseded))
     with get_client(sync_client=True) as client:
-        client.set_flow_run_state(UUID(flow_run.id), later, force=True)
+        state = client.read_flow_run(UUID(flow_run.id)).state
+        # Prefect itself refuses it of one that is being cancelled from now on.
+        if state is not None and (state.is_running() or state.is_pending()):
+            client.set_flow_run_state(UUID(flow_run.id), later)
 
 
 def _carried_out(definition: Definition, attempt: Attempt, secrets: BlockSecrets) -> Any:  # noqa: ANN401 - the playbook's own

@@ -63,7 +63,12 @@ class NoteCancelling:
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """The run's worker was gone, and the playbook says that it may be started again."""
+    """The run's worker was gone, and the playbook says that it may be started again.
+
+    `force` overrules the end that Prefect took that for.
+    """
+
+    force: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,10 @@ def judge(
     if state is None:
         return End("failed", DELETED)
     if run.restarting:
-        return Restart()
+        if state.is_cancelling() or state.is_cancelled():
+            return EndCancelled(CANCELLED_IN_PREFECT, settled=state.is_cancelled())
+        # Of what has not ended there, Prefect refuses it when somebody cancels it in this moment.
+        return Restart(force=state.is_final())
     return _open(run, state, now, pending_seconds)
 
 
@@ -142,7 +150,7 @@ def _open(run: UnsettledRun, state: State, now: datetime, pending_seconds: float
         case StateType.PENDING | StateType.RUNNING if not run.claimed and age > pending_seconds:
             # Taken by a worker that died before the claim. Offering it again is safe: whoever
             # claims first has the run, and anyone else is turned away.
-            return SetState(Scheduled(), force=True)
+            return SetState(Scheduled())
         case StateType.PAUSED if state.name == "Suspended" and run.claimed:
             return Release()
         case _:

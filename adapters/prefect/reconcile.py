@@ -12,6 +12,7 @@ from uuid import UUID
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
@@ -183,11 +184,8 @@ class Reconciler:
             case NoteCancelling():
                 await unsettled_runs.note_cancelling(self.database, run.id)
                 self.hints.stop(run.flow_run_id)
-            case Restart():
-                # Twice is harmless: whoever claims first has the run.
-                await self._set_state(run, Scheduled(), force=True)
-                await unsettled_runs.restarted(self.database, run.id)
-                self.hints.work()
+            case Restart(force):
+                await self._restart(run, force=force)
             case Release():
                 await unsettled_runs.release(self.database, run.id)
             case SetState(state, force):
@@ -195,21 +193,29 @@ class Reconciler:
             case Nothing():
                 pass
 
-    async def _set_state(self, run: UnsettledRun, state: State[None], *, force: bool) -> None:
+    async def _restart(self, run: UnsettledRun, *, force: bool) -> None:
+        # Twice is harmless: whoever claims first has the run.
+        if await self._set_state(run, Scheduled(), force=force):
+            await unsettled_runs.restarted(self.database, run.id)
+            self.hints.work()
+
+    async def _set_state(self, run: UnsettledRun, state: State[None], *, force: bool) -> bool:
+        """Whether the flow run is in `state` now; Prefect may refuse it, and has then another."""
         if state.is_cancelling():
             self.hints.stop(run.flow_run_id)
         sets_back = run.ended_age is not None
         if sets_back and not self._may_set_back(run.flow_run_id):
             await unsettled_runs.settle(self.database, run.id)
-            return
+            return False
         try:
-            await self.client.set_flow_run_state(run.flow_run_id, state, force=force)
+            told = await self.client.set_flow_run_state(run.flow_run_id, state, force=force)
         except ObjectNotFound:
             # Deleted between reading and telling; the next round sees that.
             logger.info("Flow run %s was deleted meanwhile", run.flow_run_id)
-        else:
-            if sets_back:
-                self._set_back[run.flow_run_id] += 1
+            return False
+        if sets_back:
+            self._set_back[run.flow_run_id] += 1
+        return told.status is SetStateStatus.ACCEPT
 
     def _may_set_back(self, flow_run_id: UUID) -> bool:
         """Whether an ended flow run is set back once more. An automation might never give in.

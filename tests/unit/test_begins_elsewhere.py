@@ -10,7 +10,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from prefect.client.schemas.objects import State
 from prefect.exceptions import Abort
+from prefect.states import Cancelled, Cancelling, Running
 
 from flows import execution
 from flows.definition import Definition
@@ -24,8 +26,12 @@ class Prefect:
 
     def __init__(self) -> None:
         self.set: list[tuple[UUID, Any, bool]] = []
+        self.state: State = Running()
 
-    def set_flow_run_state(self, flow_run_id: UUID, state: Any, *, force: bool) -> None:
+    def read_flow_run(self, _: UUID) -> SimpleNamespace:
+        return SimpleNamespace(state=self.state)
+
+    def set_flow_run_state(self, flow_run_id: UUID, state: Any, *, force: bool = False) -> None:
         self.set.append((flow_run_id, state, force))
 
 
@@ -67,7 +73,19 @@ def test_it_is_scheduled_later_the_oftener_it_came(
         execution.execute(DEFINITION, 42, "all", None, 7)
     ((flow_run_id, state, force),) = prefect.set
     assert (flow_run_id, force, state.is_scheduled(), state.message) == (
-        FLOW_RUN_ID, True, True, "other code",
+        FLOW_RUN_ID, False, True, "other code",
     )  # fmt: skip
     later = state.state_details.scheduled_time - before
     assert timedelta(seconds=seconds) <= later < timedelta(seconds=seconds + 60)
+
+
+@pytest.mark.parametrize("make", [Cancelling, Cancelled])
+def test_one_that_was_cancelled_meanwhile_is_not_scheduled_again(
+    prefect: Prefect, monkeypatch: pytest.MonkeyPatch, make: Any
+) -> None:
+    prefect.state = make()
+    run = SimpleNamespace(id=str(FLOW_RUN_ID), tags=[], run_count=1)
+    monkeypatch.setattr(execution, "flow_run", run)
+    with pytest.raises(Abort):
+        execution.execute(DEFINITION, 42, "all", None, 7)
+    assert prefect.set == []

@@ -133,7 +133,7 @@ def test_a_run_that_a_worker_took_and_never_claimed_is_offered_again(make):
     verdict = verdict_on(make(), claimed=False, age=PENDING_SECONDS + 1)
     assert isinstance(verdict, SetState)
     assert verdict.state.type is StateType.SCHEDULED
-    assert verdict.force
+    assert not verdict.force
 
 
 @pytest.mark.parametrize("make", [Pending, Running], ids=named)
@@ -265,7 +265,15 @@ def test_the_end_of_a_run_that_no_process_held_is_told_to_prefect_at_once(make):
 
 @pytest.mark.parametrize("make", [Running, Crashed, Failed, Scheduled, Pending], ids=named)
 def test_a_run_to_be_started_again_is_whatever_prefect_says_of_its_last_attempt(make):
-    assert verdict_on(make(), claimed=False, restarting=True) == Restart()
+    state = make()
+    assert verdict_on(state, claimed=False, restarting=True) == Restart(force=state.is_final())
+
+
+@pytest.mark.parametrize("make", [Cancelling, Cancelled], ids=named)
+def test_a_run_to_be_started_again_that_is_cancelled_in_prefect_meanwhile_ends(make):
+    state = make()
+    verdict = verdict_on(state, claimed=False, restarting=True)
+    assert verdict == EndCancelled("Cancelled in Prefect", settled=state.is_cancelled())
 
 
 def test_a_run_to_be_started_again_that_is_cancelled_meanwhile_ends():

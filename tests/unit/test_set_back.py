@@ -7,6 +7,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import Completed, Failed
 
 from adapters.prefect import reconcile
@@ -49,6 +50,7 @@ async def test_a_flow_run_that_never_gives_in_is_left_alone_after_a_while(settle
 
     async def set_flow_run_state(flow_run_id, _state, *, force):
         told.append((flow_run_id, force))
+        return SimpleNamespace(status=SetStateStatus.ACCEPT)
 
     reconciling = reconciler(set_flow_run_state)
     for _ in range(3 * MOST_SET_BACK):
@@ -108,6 +110,7 @@ async def test_one_that_prefect_does_not_let_be_settled_stops_no_other(monkeypat
         if flow_run_id == UUID(int=1):
             request = httpx.Request("POST", "http://prefect/api")
             httpx.Response(500, request=request).raise_for_status()
+        return SimpleNamespace(status=SetStateStatus.ACCEPT)
 
     async def read_page(_database, _which, *, after, limit):
         return [ended(id_) for id_ in (1, 2) if id_ > after][:limit]
