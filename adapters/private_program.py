@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from adapters import marks
 from adapters.settings import Settings
-from flows import prefect_login, ticket, undumpable
+from flows import collector_headers, prefect_login, ticket, undumpable
 
 
 def _secret_settings() -> Iterator[str]:
@@ -39,6 +39,7 @@ SECRETS = frozenset(
         ticket.KEY_VARIABLE,
         ticket.RUNTIME_KEY_VARIABLE,
         *prefect_login.VARIABLES,
+        *collector_headers.VARIABLES,
     }
 )
 """Variables that stand in the environment of no process while it runs."""
@@ -82,5 +83,6 @@ def _tell(channel: socket.socket, text: str) -> None:
 
 def forget_secrets() -> None:
     """Take them out of this process's variables: what it starts from now on inherits none."""
+    collector_headers.keep_from_children()
     for name in SECRETS:
         os.environ.pop(name, None)

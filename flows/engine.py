@@ -15,11 +15,10 @@ import runpy
 import socket
 import sys
 
-from flows import tracing
+from flows import collector_headers, prefect_login, tracing
 from flows.guardian import PROGRAM
 from flows.guardian.process_tree import FLOW_RUN, process_name
 from flows.log_format import SETTING, format_all
-from flows.prefect_login import keep_from_children
 from flows.runtime import worker_name
 from flows.ticket import hold, take
 from flows.undumpable import become_undumpable
@@ -39,7 +38,8 @@ def main() -> None:
     name_process(process_name(flow_run_id))
     ticket = take(flow_run_id)
     hold(ticket)
-    keep_from_children()
+    prefect_login.keep_from_children()
+    collector_headers.keep_from_children()
     _start_guardian(worker, flow_run_id, ticket)
     format_all()
     tracing.begin(tracing.RUN_SECONDS)

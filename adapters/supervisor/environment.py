@@ -14,7 +14,7 @@ from adapters.settings import Settings
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.home import Home
 from adapters.supervisor.installation import Installation
-from flows import prefect_login
+from flows import collector_headers, prefect_login
 
 SYSTEM_NAMES = frozenset(
     {
@@ -48,7 +48,7 @@ PREFECT_CLIENT_NAMES = frozenset(
 )
 """How to reach a Prefect server that the user runs."""
 
-NOT_FOR_RUNS = SECRETS.difference(prefect_login.VARIABLES)
+NOT_FOR_RUNS = SECRETS.difference(prefect_login.VARIABLES, collector_headers.VARIABLES)
 """Never given to a run, even when asked for."""
 
 

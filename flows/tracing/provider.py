@@ -9,6 +9,9 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.util.re import parse_env_headers
+
+from flows.collector_headers import headers_of_spans
 
 SERVICE = "prefect-phantom"
 """Name of the service where ``OTEL_SERVICE_NAME`` gives none."""
@@ -39,7 +42,8 @@ def make_exporter(timeout: float | None) -> OTLPSpanExporter:
     theirs = logging.getLogger("opentelemetry")
     theirs.handlers = [Discreet()]
     theirs.propagate = False
-    return OTLPSpanExporter(timeout=timeout)
+    headers = parse_env_headers(headers_of_spans(), liberal=True)
+    return OTLPSpanExporter(timeout=timeout, headers=headers)
 
 
 def make_provider(timeout: float | None) -> TracerProvider:

@@ -30,9 +30,9 @@ from typing import Any, NoReturn
 import prefect
 from prefect.flows import load_flow_from_entrypoint
 
+from flows import collector_headers, prefect_login
 from flows.definition import Isolation
 from flows.log_format import format_all
-from flows.prefect_login import keep_from_children
 from flows.warm.message import pack, receive
 from flows.warm.reused import serve
 from flows.warm.run import execute, leave
@@ -47,7 +47,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Playbook templates are children; nobody waits for them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    keep_from_children()
+    prefect_login.keep_from_children()
+    collector_headers.keep_from_children()
     warm_up()
     format_all()
     gc.freeze()
