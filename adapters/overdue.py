@@ -10,7 +10,7 @@ import logging
 
 from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store import idempotency_keys, overdue_runs
+from adapters.store import idempotency_keys, overdue_runs, work_queues
 from adapters.store.database import Database
 
 LOOK_SECONDS = 5.0
@@ -32,5 +32,6 @@ class Overdue:
             if ended := await overdue_runs.end_overdue(self.database, hours=hours):
                 logger.warning("No worker took playbook runs %s within %g hours", ended, hours)
                 self.reconcile.notify()
+            await work_queues.forget_old(self.database)
             await idempotency_keys.delete_old(self.database)
             await asyncio.sleep(LOOK_SECONDS)

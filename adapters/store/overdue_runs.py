@@ -38,16 +38,25 @@ async def _end_some(database: Database, hours: float) -> list[int]:
 
 
 # The playbooks of paused queues are passed over as a whole: their runs may be a million. Of each of
-# the others the oldest are looked at, in the order of an index; a later one has waited no longer.
+# the others the oldest are looked at, in the order of an index; a later one has waited no longer. A
+# pause counts while the playbook was in its queue; what stands in Prefect stays in the one it had.
 _OVERDUE = text(
     """
-    WITH running AS (
+    WITH stays AS (
+      SELECT playbook_id, work_queue_id, end_time,
+        lag(end_time) OVER (PARTITION BY playbook_id ORDER BY end_time) AS begin_time
+      FROM (
+        SELECT playbook_id, work_queue_id, end_time FROM former_work_queues
+        UNION ALL SELECT id, work_queue_id, now() FROM playbooks
+      ) AS stay
+    ), running AS (
       SELECT id, work_queue_id FROM playbooks
       WHERE NOT EXISTS (
         SELECT FROM work_queues WHERE work_queues.id = playbooks.work_queue_id AND paused
       )
     ), waiting AS (
-      SELECT run.id, run.since, running.work_queue_id
+      SELECT run.id, run.since, running.id AS playbook_id,
+        CAST(NULL AS timestamptz) AS dispatch_time
       FROM running CROSS JOIN LATERAL (
         SELECT id, greatest(queue_time, update_time) AS since FROM playbook_runs
         WHERE end_time IS NULL AND claim_time IS NULL AND flow_run_id IS NULL
@@ -56,7 +65,7 @@ _OVERDUE = text(
         ORDER BY queue_time, id LIMIT :batch
       ) AS run
       UNION ALL
-      SELECT run.id, greatest(queue_time, update_time), running.work_queue_id
+      SELECT run.id, greatest(queue_time, update_time), running.id, dispatch_time
       FROM playbook_runs AS run JOIN running ON running.id = run.playbook_id
       WHERE status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL
         AND flow_run_id IS NOT NULL
@@ -64,12 +73,17 @@ _OVERDUE = text(
     SELECT id FROM waiting
     WHERE since < now() - make_interval(secs => :seconds)
       AND extract(epoch FROM now() - since) - coalesce((
-        SELECT extract(epoch FROM sum(
-          coalesce(pauses.end_time, now()) - greatest(pauses.begin_time, waiting.since)
-        ))
-        FROM work_queue_pauses AS pauses
-        WHERE pauses.work_queue_id = waiting.work_queue_id
-          AND coalesce(pauses.end_time, now()) > waiting.since
+        SELECT extract(epoch FROM sum(paused.end_time - paused.begin_time))
+        FROM (
+          SELECT greatest(pause.begin_time, stay.begin_time, waiting.since) AS begin_time,
+            least(coalesce(pause.end_time, now()), CASE
+              WHEN stay.end_time > waiting.dispatch_time THEN now() ELSE stay.end_time
+            END) AS end_time
+          FROM stays AS stay JOIN work_queue_pauses AS pause USING (work_queue_id)
+          WHERE stay.playbook_id = waiting.playbook_id
+            AND coalesce(stay.begin_time <= waiting.dispatch_time, true)
+        ) AS paused
+        WHERE paused.end_time > paused.begin_time
       ), 0) > :seconds
     ORDER BY id LIMIT :batch
     """

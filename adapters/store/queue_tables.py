@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, Table, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
 
 from adapters.store.columns import flag, identifier, metadata, time, words
 
@@ -36,3 +48,17 @@ work_queue_pauses = Table(
     ),
 )
 """When nothing of a work queue could start because somebody had paused it, or its pool."""
+
+former_work_queues = Table(
+    "former_work_queues",
+    metadata,
+    Column(
+        "playbook_id",
+        BigInteger,
+        ForeignKey("playbooks.id", onupdate="CASCADE", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("work_queue_id", Uuid, nullable=False),
+    Column("end_time", DateTime(timezone=True), server_default=func.now(), primary_key=True),
+)
+"""Work queues that a playbook was in, each until ``end_time`` and since that of the one before."""

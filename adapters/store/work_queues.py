@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from adapters.store.database import Database
+from adapters.store.queue_tables import former_work_queues as former
 from adapters.store.queue_tables import work_queue_pauses as pauses
 from adapters.store.queue_tables import work_queues as queues
 from adapters.store.tables import playbooks
@@ -82,21 +83,33 @@ _given = (
     .table_valued(column("deployment_id", Uuid), column("queue_id", Uuid))
     .render_derived(name="given")
 )
-_NOTE_DEPLOYMENTS = (
-    update(playbooks)
-    .where(
-        playbooks.c.deployment_id == _given.c.deployment_id,
-        playbooks.c.work_queue_id.is_distinct_from(_given.c.queue_id),
-    )
-    .values(work_queue_id=_given.c.queue_id)
+_MOVED = (
+    playbooks.c.deployment_id == _given.c.deployment_id,
+    playbooks.c.work_queue_id.is_distinct_from(_given.c.queue_id),
 )
+_NOTE_DEPLOYMENTS = update(playbooks).where(*_MOVED).values(work_queue_id=_given.c.queue_id)
+_moving = (
+    select(playbooks.c.id, playbooks.c.work_queue_id)
+    .where(*_MOVED, playbooks.c.work_queue_id.is_not(None))
+    .with_for_update(of=playbooks, key_share=True)
+)
+_NOTE_FORMER = insert(former).from_select(["playbook_id", "work_queue_id"], _moving)
 
 
 async def note_deployments(database: Database, queue_ids: Mapping[UUID, UUID | None]) -> bool:
     """Keep the work queues of playbooks by deployment; whether one has changed."""
     values = {"deployment_ids": list(queue_ids), "queue_ids": list(queue_ids.values())}
     async with database.begin() as connection:
+        await connection.execute(_NOTE_FORMER, values)
         return (await connection.execute(_NOTE_DEPLOYMENTS, values)).rowcount > 0
+
+
+async def forget_old(database: Database) -> None:
+    """Forget pauses, and former queues of playbooks, that no run has waited through."""
+    async with database.begin() as connection:
+        oldest = await connection.scalar(_OLDEST_WAITING)
+        for table in (pauses, former):
+            await connection.execute(delete(table).where(table.c.end_time < oldest))
 
 
 async def read_deployments(database: Database) -> dict[UUID, UUID | None]:
@@ -120,6 +133,15 @@ async def limit_counts(database: Database) -> bool:
         return bool(await connection.scalar(_LIMIT_COUNTS))
 
 
+_OLDEST_WAITING = text(
+    """
+    SELECT coalesce((
+      SELECT start_time FROM playbook_runs
+      WHERE NOT settled AND status = 'running' AND claim_time IS NULL
+      ORDER BY id LIMIT 1
+    ), now())
+    """
+)
 _RUNS_WAIT = text(
     """
     SELECT EXISTS (

@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, text, update
+from sqlalchemy import func, select, text, update
 
 from adapters.store import (
     dispatch_queue,
@@ -17,7 +17,7 @@ from adapters.store import (
 )
 from adapters.store.containers import ContainerFields
 from adapters.store.found_playbooks import FoundPlaybook, save_found
-from adapters.store.queue_tables import work_queue_pauses
+from adapters.store.queue_tables import former_work_queues, work_queue_pauses
 from adapters.store.run_requests import RunRequest
 from adapters.store.tables import playbook_runs, playbooks
 from adapters.store.work_queues import WorkQueue
@@ -65,7 +65,9 @@ class Queues:
 async def queues(database) -> Queues:
     async with database.begin() as connection:
         await connection.execute(
-            text("TRUNCATE playbook_runs, work_queues, work_queue_pauses CASCADE")
+            text(
+                "TRUNCATE playbook_runs, work_queues, work_queue_pauses, former_work_queues CASCADE"
+            )
         )
     found = [FoundPlaybook("local", name, folder="/p", entrypoint="p.py:p") for name in NAMES]
     await save_found(database, found)
@@ -229,3 +231,59 @@ async def test_behind_those_that_were_paused_for_long_the_others_are_looked_at(q
     await queues.change(work_queue_pauses, begin_time=ago(10))
     await queues.say()
     assert await overdue_runs.end_overdue(queues.database, hours=3) == quick
+
+
+async def move(queues, name: str, to: str) -> None:
+    """Somebody puts the deployment of a playbook into another work queue."""
+    async with queues.database.read() as connection:
+        query = select(playbooks.c.deployment_id).where(playbooks.c.name == name)
+        deployment_id = await connection.scalar(query)
+    assert await work_queues.note_deployments(queues.database, {deployment_id: queue_id(to)})
+
+
+async def test_a_pause_counts_for_who_was_in_the_queue_then(queues):
+    database = queues.database
+    (moved,) = await queues.accept("slow")
+    (stays,) = await queues.accept("quick")
+    (standing,) = await queues.accept("slow")
+    five = {"queue_time": ago(5), "update_time": ago(5)}
+    await queues.change(playbook_runs, **five)
+    await queues.change(
+        playbook_runs, playbook_runs.c.id == standing, dispatch_time=ago(5), flow_run_id=uuid4()
+    )
+    await queues.say(slow=STOPPED)
+    await queues.change(work_queue_pauses, begin_time=ago(10))
+    await move(queues, "slow", "quick")
+    # Prefect has the flow run that stands there in the queue that it was made in.
+    assert await overdue_runs.end_overdue(database, hours=3) == [stays]
+    await queues.change(former_work_queues, end_time=ago(4))
+    assert await overdue_runs.end_overdue(database, hours=3) == [moved]
+    await queues.say()
+    await queues.change(work_queue_pauses, end_time=ago(2))
+    assert await overdue_runs.end_overdue(database, hours=3) == []
+    assert await overdue_runs.end_overdue(database, hours=1.9) == [standing]
+
+
+async def test_pauses_are_forgotten_that_no_run_has_waited_through(queues):
+    async def kept() -> tuple[int, int]:
+        async with queues.database.read() as connection:
+            counts = [
+                await connection.scalar(select(func.count()).select_from(table))
+                for table in (work_queue_pauses, former_work_queues)
+            ]
+        return tuple(counts)
+
+    database = queues.database
+    (run,) = await queues.accept("quick")
+    await queues.change(playbook_runs, start_time=ago(5))
+    await queues.say(slow=STOPPED)
+    await queues.say()
+    await move(queues, "slow", "quick")
+    await work_queues.forget_old(database)
+    assert await kept() == (1, 1)
+    await queues.claimed([run])
+    await work_queues.forget_old(database)
+    assert await kept() == (0, 0)
+    await queues.say(slow=STOPPED)
+    await work_queues.forget_old(database)
+    assert await kept() == (1, 0)
