@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 from uuid import UUID
+from weakref import WeakSet
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient
@@ -14,6 +15,9 @@ from prefect.telemetry.run_telemetry import LABELS_TRACEPARENT_KEY
 
 ENGINE_UPDATE = {"flow_version", "empirical_policy"}
 """What the engine writes at the start of each run; without retries it says nothing new."""
+
+_open: WeakSet[RunClient] = WeakSet()
+"""Of this process: what it forks leaves the connections to it."""
 
 
 class RunClient(SyncPrefectClient):
@@ -29,7 +33,7 @@ class RunClient(SyncPrefectClient):
         )
         self._known: FlowRun | None = None
         self._httpx_settings = httpx_settings
-        os.register_at_fork(after_in_child=self._part)
+        _open.add(self)
 
     def begin(self, flow_run: FlowRun) -> None:
         """Know `flow_run` as the worker has it: the next one that this process carries out."""
@@ -57,7 +61,7 @@ class RunClient(SyncPrefectClient):
         if labels.keys() != {LABELS_TRACEPARENT_KEY}:
             super().update_flow_run_labels(flow_run_id, labels)
 
-    def _part(self) -> None:
+    def part(self) -> None:
         """Leave the connections to the process that this one was forked from by the playbook."""
         fresh = RunClient(httpx_settings=self._httpx_settings)
         self._client = fresh._client
@@ -65,3 +69,12 @@ class RunClient(SyncPrefectClient):
     def read_server_default_result_storage(self) -> ServerDefaultResultStorage:
         """Say that the server has none: the result of a playbook's flow is never stored."""
         return ServerDefaultResultStorage()
+
+
+def _part_all() -> None:
+    for client in list(_open):
+        client.part()
+
+
+# Once, since handlers are inherited: one for each client would double with each generation.
+os.register_at_fork(after_in_child=_part_all)
