@@ -100,6 +100,47 @@ async def test_a_migration_that_takes_long_holds_no_lock_of_those_before_it(
     await before.close()
 
 
+async def test_an_index_of_runs_is_made_while_playbooks_are_read(postgres_url: str) -> None:
+    name = f"test_{uuid4().hex}"
+    await create_database(postgres_url, name)
+    before = Database(database_url(postgres_url, name))
+    async with before.begin() as connection:
+        await connection.run_sync(_upgrade, "0019")
+    async with before.begin() as serving:
+        # Whoever changes the table of runs, or makes an index of it, waits here.
+        await serving.execute(text("LOCK TABLE playbook_runs IN ROW EXCLUSIVE MODE"))
+        migrating = asyncio.create_task(Database.open(postgres_url, name))
+        while not await _waits(before, "playbook_runs"):
+            await asyncio.sleep(0.01)
+        async with before.begin() as connection:
+            await connection.execute(text("LOCK TABLE playbooks IN ROW EXCLUSIVE MODE NOWAIT"))
+    after = await migrating
+    async with after.begin() as connection:
+        assert await connection.run_sync(_differences) == []
+    await after.close()
+    await before.close()
+
+
+async def test_a_database_that_has_the_index_already_is_migrated(postgres_url: str) -> None:
+    name = f"test_{uuid4().hex}"
+    await create_database(postgres_url, name)
+    before = Database(database_url(postgres_url, name))
+    async with before.begin() as connection:
+        await connection.run_sync(_upgrade, "0020")
+        await connection.execute(
+            text(
+                "CREATE INDEX ix_playbook_runs_queue_of_playbook ON playbook_runs"
+                " (playbook_id, queue_time, id)"
+                " WHERE end_time IS NULL AND claim_time IS NULL AND flow_run_id IS NULL"
+            )
+        )
+    await before.close()
+    after = await Database.open(postgres_url, name)
+    async with after.begin() as connection:
+        assert await connection.run_sync(_differences) == []
+    await after.close()
+
+
 async def test_replicas_that_start_at_once_find_one_migrated_database(postgres_url: str) -> None:
     name = f"test_{uuid4().hex}"
     replicas = await asyncio.gather(*(Database.open(postgres_url, name) for _ in range(4)))

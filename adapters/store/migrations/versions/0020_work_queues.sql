@@ -23,5 +23,3 @@ CREATE UNIQUE INDEX ix_work_queue_pauses_open ON work_queue_pauses (work_queue_i
 CREATE INDEX ix_work_queue_pauses_work_queue_id ON work_queue_pauses (work_queue_id);
 
 ALTER TABLE playbooks ADD COLUMN work_queue_id UUID;
-
-CREATE INDEX ix_playbook_runs_queue_of_playbook ON playbook_runs (playbook_id, queue_time, id) WHERE end_time IS NULL AND claim_time IS NULL AND flow_run_id IS NULL;
