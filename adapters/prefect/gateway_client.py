@@ -94,11 +94,18 @@ class GatewayClient:
         answer = await self._post("playbooks", {"digest": digest}, patience=3)
         return bool(answer["known"])
 
-    async def lacking(self, deployment_ids: Iterable[UUID]) -> set[UUID]:
-        """Those deployments of which this worker has other code than it should."""
+    async def lacking(self, deployment_ids: Iterable[UUID]) -> tuple[set[UUID], dict[UUID, str]]:
+        """Those deployments of which this worker has other code than it should.
+
+        And the version of each that is registered in Prefect, as far as they are the gateway's.
+        """
         ids = [str(deployment_id) for deployment_id in deployment_ids]
         answer = await self._post("lacking", {"deployment_ids": ids}, patience=1)
-        return {UUID(text) for text in answer["deployment_ids"]}
+        versions = answer.get("versions", {})  # a gateway of an earlier version tells none
+        return (
+            {UUID(text) for text in answer["deployment_ids"]},
+            {UUID(text): version for text, version in versions.items()},
+        )
 
     async def hints(self, work_pool: str | None) -> AsyncIterator[dict[str, Any]]:
         """Hints as they come, until the connection breaks; offers, for runs of `work_pool`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -49,7 +49,12 @@ class KnownDeployments:
     def __init__(self, client: PrefectClient) -> None:
         self._client = client
         self._known: dict[UUID, tuple[float, KnownDeployment, str | None]] = {}
+        self._registered: dict[UUID, str] = {}
         self._named: dict[UUID, tuple[float, dict[str, Any]]] = {}
+
+    def expect(self, versions: Mapping[UUID, str]) -> None:
+        """These are registered: what was read of older ones is not to be used any more."""
+        self._registered.update(versions)
 
     async def read(
         self, deployment_id: UUID | None, *, version: str | None = None
@@ -62,9 +67,11 @@ class KnownDeployments:
         if deployment_id is None:
             message = "The flow run belongs to no deployment"
             raise TemplateFailed(message)
+        if version is not None:
+            self.expect({deployment_id: version})
         now = asyncio.get_running_loop().time()
         read, known, before = self._known.get(deployment_id, (0.0, None, None))
-        version = version or before
+        version = self._registered.get(deployment_id)
         if known is None or now - read > SECONDS or version != before:
             known = await self._read(deployment_id)
             self._known[deployment_id] = (now, known, version)

@@ -183,7 +183,8 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             return flow_runs
         # Without an answer a run is claimed at the gateway later, which then looks at it, too.
         with suppress(httpx.HTTPError, GatewayRefused):
-            lacking = await self._gateway.lacking(deployments)
+            lacking, versions = await self._gateway.lacking(deployments)
+            self._deployments.expect(versions)
             return [each for each in flow_runs if each.deployment_id not in lacking]
         return flow_runs
 

@@ -9,7 +9,7 @@ from adapters.rest.messages.workers import Deployments, PlaybookReport
 from adapters.rest.responses import answer
 from adapters.rest.runtime_credential import key, runtime_route
 from adapters.rest.runtime_message import read
-from adapters.store import playbook_reports
+from adapters.store import playbook_reports, playbooks
 from adapters.store.found_playbooks import FoundPlaybook
 
 
@@ -35,12 +35,20 @@ async def _report(request: Request) -> Response:
 
 
 async def _lacking(request: Request) -> Response:
-    """Which of the deployments a worker must leave to others, since it has other code of them."""
+    """Which of the deployments a worker must leave to others, since it has other code of them.
+
+    And which version of each is registered: what it has read of an older one is not to be used.
+    """
     message = await read(request, Deployments)
-    lacked = await playbook_reports.lacked(
-        request.app.state.database, request.path_params["name"], message.deployment_ids
+    database, ids = request.app.state.database, message.deployment_ids
+    lacked = await playbook_reports.lacked(database, request.path_params["name"], ids)
+    versions = await playbooks.registered_versions(database, ids)
+    return answer(
+        {
+            "deployment_ids": [str(each) for each in lacked],
+            "versions": {str(each): version for each, version in versions.items()},
+        }
     )
-    return answer({"deployment_ids": [str(each) for each in lacked]})
 
 
 ROUTES = [

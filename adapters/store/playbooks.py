@@ -267,6 +267,17 @@ async def record_deployment(
         )
 
 
+async def registered_versions(
+    database: Database, deployment_ids: Sequence[UUID]
+) -> dict[UUID, str]:
+    """Which version is registered in Prefect, of those deployments that are ours."""
+    query = select(playbooks.c.deployment_id, playbooks.c.registered_digest).where(
+        playbooks.c.deployment_id.in_(deployment_ids)
+    )
+    async with database.read() as connection:
+        return {row.deployment_id: row.registered_digest for row in await connection.execute(query)}
+
+
 @asynccontextmanager
 async def settling(database: Database) -> AsyncIterator[bool]:
     """Whether this gateway is the one that pauses and resumes deployments, as long as it does."""

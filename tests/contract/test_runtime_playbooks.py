@@ -212,6 +212,8 @@ async def test_a_worker_is_told_which_runs_to_leave_to_others(
     async def lacking(worker: str) -> list[str]:
         ids = [str(hunt.deployment_id), str(uuid4())]
         answer = await ask(f"workers/{worker}/lacking", KEY, {"deployment_ids": ids})
+        registered = {str(hunt.deployment_id): hunt.registered_digest}
+        assert answer.json()["versions"] == registered
         told: list[str] = answer.json()["deployment_ids"]
         return told
 

@@ -69,6 +69,16 @@ async def test_a_version_that_was_registered_since_is_read_at_once_and_once() ->
     assert prefect.reads["deployment"] == 3
 
 
+async def test_a_version_that_the_gateway_tells_is_read_at_once_and_once() -> None:
+    prefect, deployment_id = Prefect(), uuid4()
+    known = KnownDeployments(cast("PrefectClient", prefect))
+    for version in ("one", "one", "two", "two"):
+        known.expect({deployment_id: version, uuid4(): "another's"})
+        await known.read(deployment_id)
+    await known.read(deployment_id, version="two")
+    assert prefect.reads["deployment"] == 2
+
+
 async def test_names_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known_deployments, "SECONDS", -1.0)
     monkeypatch.setattr(known_deployments, "NAME_SECONDS", -1.0)

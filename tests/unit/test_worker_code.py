@@ -7,9 +7,11 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 
 from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
+from adapters.prefect.known_deployments import KnownDeployments
 from adapters.prefect.phantom_worker import PhantomWorker
 
 
@@ -20,16 +22,17 @@ class Gateway:
         self.lacks, self.error = lacking, error
         self.asked: list[set[UUID]] = []
 
-    async def lacking(self, deployment_ids: set[UUID]) -> set[UUID]:
+    async def lacking(self, deployment_ids: set[UUID]) -> tuple[set[UUID], dict[UUID, str]]:
         self.asked.append(set(deployment_ids))
         if self.error is not None:
             raise self.error
-        return self.lacks
+        return self.lacks, dict.fromkeys(deployment_ids, "registered")
 
 
 def worker(gateway: Gateway) -> PhantomWorker:
     made = cast("PhantomWorker", object.__new__(PhantomWorker))
     made._gateway = cast("GatewayClient", gateway)
+    made._deployments = KnownDeployments(cast("PrefectClient", None))
     return made
 
 
@@ -41,8 +44,10 @@ async def test_runs_whose_code_it_lacks_are_left_to_others() -> None:
     old, new = uuid4(), uuid4()
     flow_runs = [flow_run(each) for each in (old, new, old, None)]
     gateway = Gateway({old})
-    assert await worker(gateway)._with_code(flow_runs) == [flow_runs[1], flow_runs[3]]
+    asking = worker(gateway)
+    assert await asking._with_code(flow_runs) == [flow_runs[1], flow_runs[3]]
     assert gateway.asked == [{old, new}]
+    assert asking._deployments._registered == {old: "registered", new: "registered"}
 
 
 @pytest.mark.parametrize("error", [httpx.ConnectError("away"), GatewayRefused("no such path")])
