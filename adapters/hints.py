@@ -83,20 +83,28 @@ class Hints:
             listener.put(hint)
 
     async def listen(
-        self, worker: str, every: float, work_pool: str | None = None
+        self,
+        worker: str,
+        every: float,
+        work_pool: str | None = None,
+        stopping: asyncio.Event | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
-        """Every hint for `worker` from now on; an empty one after `every` seconds of silence.
+        """Every hint for `worker` until `stopping`; an empty one after `every` seconds of silence.
 
         The first says that there is work, for what was missed before. Who names a `work_pool`
         takes any run of it that is offered.
         """
         listener = _Listener(worker, work_pool)
         self._listeners.append(listener)
+        stopping = stopping or asyncio.Event()
+        ending = asyncio.create_task(stopping.wait())
+        ending.add_done_callback(lambda _: listener.put({}))  # so that it does not sleep on
         try:
             yield {"work": True}
-            while True:
+            while not stopping.is_set():
                 yield await listener.next(every)
         finally:
+            ending.cancel()
             self._listeners.remove(listener)
 
 

@@ -39,16 +39,16 @@ from adapters.rest.messages.ends import ActionEnd, LogLines, RunEnd
 from adapters.rest.messages.message import RuntimeMessage
 from adapters.rest.messages.workers import FlowRuns, Standing
 from adapters.rest.responses import answer, plain
+from adapters.rest.runtime_credential import bearer as _bearer
 from adapters.rest.runtime_credential import (
-    LOOKED_UP_AT_ONCE,
     key,
+    lookups,
     new_token,
     require_own,
     runtime_route,
     ticket,
     token,
 )
-from adapters.rest.runtime_credential import bearer as _bearer
 from adapters.rest.runtime_message import read as _read
 from adapters.settings import Settings
 from adapters.signal import Signal
@@ -142,7 +142,7 @@ def create_runtime_application(
     application.state.is_copy = is_copy
     application.state.stopping = stopping or asyncio.Event()
     application.state.lease_address = lease_address
-    application.state.looking_up = asyncio.Semaphore(LOOKED_UP_AT_ONCE)
+    application.state.looking_up = lookups()
     return application
 
 
@@ -312,11 +312,14 @@ async def _refused(request: Request) -> Response:
 
 async def _hints(request: Request) -> Response:
     """A line of JSON for each hint; an empty object every few seconds shows that it lives."""
-    hints: Hints = request.app.state.hints
+    state = request.app.state
+    hints: Hints = state.hints
 
     async def lines() -> AsyncIterator[str]:
         work_pool = request.query_params.get("work_pool")
-        async for hint in hints.listen(request.path_params["name"], HINT_SECONDS, work_pool):
+        async for hint in hints.listen(
+            request.path_params["name"], HINT_SECONDS, work_pool, state.stopping
+        ):
             yield json.dumps(hint) + "\n"
 
     return StreamingResponse(lines(), media_type="application/x-ndjson")

@@ -20,7 +20,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters.errors import ForeignFlowRun, Unauthenticated
+from adapters.fair_semaphore import FairSemaphore
+from adapters.rest.address import address_of
 from adapters.store import attempts
+from adapters.store.login_throttle import neighbourhood
 from flows.ticket import flow_run_of, ticket_key
 
 Credential: TypeAlias = Callable[[Request], Awaitable[None]]
@@ -30,6 +33,9 @@ SENDER = "a run or a worker"
 """Who is known to have sent a request; that somebody is keeps its connection open."""
 LOOKED_UP_AT_ONCE = 2
 """Of tokens without our signature, so that those who make them up hold few connections."""
+LOOKUPS_WAITING = 1000
+LOOKUP_SECONDS = 5.0
+"""How many of them wait for their turn, and how long each."""
 
 
 def runtime_route(
@@ -69,14 +75,20 @@ def require_own(request: Request, flow_run_ids: Iterable[UUID]) -> None:
 
 
 async def token(request: Request) -> None:
-    """Raise `Unauthenticated` or `Superseded` when what is shown is no attempt's token.
+    """Raise `Unauthenticated`, `Superseded` or `TooMany` when what is shown is no attempt's token.
 
     One that an older gateway gave, or that was signed with an earlier key, is looked up.
     """
     shown = bearer(request)
     if not _is_signed(shown, _key(request)):
-        async with request.app.state.looking_up:
+        looking_up: FairSemaphore = request.app.state.looking_up
+        async with looking_up.place(neighbourhood(address_of(request.scope))):
             await attempts.require_known(request.app.state.database, shown)
+
+
+def lookups() -> FairSemaphore:
+    """The turns of those whose tokens are looked up."""
+    return FairSemaphore(LOOKED_UP_AT_ONCE, most_waiting=LOOKUPS_WAITING, seconds=LOOKUP_SECONDS)
 
 
 def new_token(request: Request) -> str:

@@ -19,10 +19,10 @@ REMEMBER_SECONDS = 60.0
 """How long credentials that were right are accepted without asking PostgreSQL (our decision)."""
 MOST = 10_000
 LOOKED_UP_AT_ONCE = 4
-"""Most connections to the database that tokens which are not remembered may hold."""
+"""Most connections to the database that credentials which are not remembered may hold."""
 LOOKUPS_WAITING = 1000
 LOOKUP_SECONDS = 5.0
-"""How many tokens wait to be looked up, and how long each."""
+"""How many of them wait to be looked up, and how long each."""
 
 
 class Credentials:
@@ -76,6 +76,7 @@ class Credentials:
                 known = self._known
                 user = await users.authenticate(
                     *(self._database, self._passwords, username, password),
+                    looking_up=self._lookups.place(neighbourhood(address)),
                     turn=neighbourhood(address),
                     before=check,
                 )

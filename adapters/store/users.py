@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Any, Self, TypeAlias
@@ -116,17 +117,20 @@ async def authenticate(
     username: str,
     password: str,
     *,
+    looking_up: AbstractAsyncContextManager[None],
     turn: Hashable = None,
     before: Callable[[], None] = lambda: None,
 ) -> User:
     """The user with this name and password. `before` is called before the password is computed.
 
-    Callers with the same `turn` wait for each other.
+    Callers with the same `turn` wait for each other. `looking_up` is held while the user is read,
+    so that those who are not known hold few connections.
 
     Raises `Unauthenticated`, after the same time whether the user is unknown, disabled, has no
     password, or another one. A blank one is never right, not even where an older version stored it.
     """
-    user, password_hash = await _read(database, username)
+    async with looking_up:
+        user, password_hash = await _read(database, username)
     right = await passwords.verify(username, password, password_hash, turn=turn, before=before)
     if user is None or user.disabled or not right or is_blank(password):
         raise Unauthenticated(Unauthenticated.BAD_LOGIN, None if user is None else user.id)

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from adapters.errors import TooMany, Unauthenticated
 from adapters.rest.address import parse
 from adapters.settings import Settings
-from adapters.store import login_throttle, tokens
+from adapters.store import login_throttle, tokens, users
 from adapters.store.credentials import LOOKED_UP_AT_ONCE, Credentials
 from adapters.store.login_throttle import SECOND, LoginThrottle
 from adapters.store.notices import Notices
@@ -310,6 +310,46 @@ async def test_made_up_tokens_hold_few_connections_and_leave_others_their_turn(
     assert (await caller).username == "operator"
     assert sum(guess.done() for guess in guesses) <= LOOKED_UP_AT_ONCE
     assert len(answers) <= 2 * LOOKED_UP_AT_ONCE
+    for guess in guesses:
+        guess.cancel()
+    await asyncio.gather(*guesses, return_exceptions=True)
+
+
+@pytest.mark.attack(
+    "names with wrong passwords, many at once, to keep the database busy",
+    "they hold four connections at most, and others have their turn",
+)
+async def test_made_up_names_hold_few_connections_and_leave_others_their_turn(
+    database, credentials, monkeypatch
+):
+    known = Credentials(database, Notices(database), LoginThrottle(failures=1000))
+    asked, go_on, most, now = asyncio.Semaphore(0), asyncio.Semaphore(0), 0, 0
+    read = users._read
+
+    async def read_when_told(database, username):
+        nonlocal most, now
+        now += 1
+        most = max(most, now)
+        asked.release()
+        await go_on.acquire()
+        now -= 1
+        return await read(database, username)
+
+    monkeypatch.setattr(users, "_read", read_when_told)
+    guesses = [
+        asyncio.create_task(known.user_of_password(f"user {n}", "guess", parse("192.0.2.1")))
+        for n in range(20)
+    ]
+    for _ in range(LOOKED_UP_AT_ONCE):
+        await asked.acquire()
+    right = known.user_of_password("admin", credentials.password, parse("192.0.2.2"))
+    caller = asyncio.create_task(right)
+    await asyncio.sleep(0)
+    for _ in range(2 * LOOKED_UP_AT_ONCE):
+        go_on.release()
+    async with asyncio.timeout(60):
+        assert (await caller).username == "admin"
+    assert most == LOOKED_UP_AT_ONCE
     for guess in guesses:
         guess.cancel()
     await asyncio.gather(*guesses, return_exceptions=True)

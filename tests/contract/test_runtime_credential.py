@@ -34,7 +34,7 @@ def build_runtime(dispatch, reconcile):
     return build
 
 
-async def _status(application, route, shown: str | None) -> int:
+async def _status(application, route, shown: str | None, address: str = "192.0.2.1") -> int:
     """What a request gets whose body nobody may ask for."""
     path = route.path
     for name, convertor in route.param_convertors.items():
@@ -52,7 +52,7 @@ async def _status(application, route, shown: str | None) -> int:
     scope = {
         "type": "http", "method": next(iter(route.methods - {"HEAD"})), "path": path,
         "raw_path": path.encode(), "query_string": b"", "headers": headers,
-        "client": ("192.0.2.1", 5), "server": ("h", 1), "scheme": "http", "http_version": "1.1",
+        "client": (address, 5), "server": ("h", 1), "scheme": "http", "http_version": "1.1",
         "root_path": "",
     }  # fmt: skip
     await application(scope, receive, send)
@@ -86,6 +86,18 @@ class Counted:
         self.now -= 1
 
 
+class Held:
+    """A database that knows no token, and answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Semaphore(0)
+        self.go_on = asyncio.Semaphore(0)
+
+    async def fetch(self, *_, **__) -> None:
+        self.asked.release()
+        await self.go_on.acquire()
+
+
 @pytest.mark.attack(
     "tokens of attempts that are made up, many at once", "hold two connections at most"
 )
@@ -98,6 +110,30 @@ async def test_tokens_that_are_made_up_hold_few_connections(build_runtime):
     )
     assert set(statuses) == {409}
     assert database.most == LOOKED_UP_AT_ONCE
+
+
+@pytest.mark.attack(
+    "tokens of attempts that are made up, many at once, so that others wait for their look-up",
+    "who comes from another address is the next one served",
+)
+async def test_a_token_of_an_older_gateway_waits_for_none_from_another_address(build_runtime):
+    database = Held()
+    application = build_runtime(database)
+    route = next(each for each in application.routes if each.path == "/runtime/end")
+    guesses = [
+        asyncio.create_task(_status(application, route, f"{number}.x")) for number in range(20)
+    ]
+    for _ in range(LOOKED_UP_AT_ONCE):
+        await database.asked.acquire()
+    other = asyncio.create_task(_status(application, route, "older", address="192.0.2.2"))
+    await asyncio.sleep(0)
+    for _ in range(2 * LOOKED_UP_AT_ONCE):
+        database.go_on.release()
+    assert await other == 409
+    assert sum(each.done() for each in guesses) < len(guesses) / 2
+    for _ in guesses:
+        database.go_on.release()
+    await asyncio.gather(*guesses)
 
 
 async def test_a_token_of_an_older_gateway_is_looked_up_and_holds(ask, claim, change, read):

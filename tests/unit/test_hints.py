@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -125,3 +126,19 @@ async def test_a_drop_is_heard_by_one_who_is_far_behind_and_no_offer_before_it(
     hints.offer({"id": 1}, POOL)
     heard = [await anext(listener) for _ in range(3)]
     assert heard == [WORK | {"drop": True}, {"stop": str(flow_run_id)}, {"offer": {"id": 1}}]
+
+
+async def test_who_listens_hears_the_end_when_the_gateway_stops(hints: Hints) -> None:
+    stopping = asyncio.Event()
+    listener = hints.listen("one", 60, POOL, stopping)
+    assert await anext(listener) == WORK
+    rest = asyncio.create_task(_all(listener))
+    await asyncio.sleep(0)
+    stopping.set()
+    async with asyncio.timeout(30):
+        assert await rest == [{}]
+    assert hints._listeners == []
+
+
+async def _all(listener: AsyncIterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [hint async for hint in listener]
