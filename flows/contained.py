@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from contextlib import suppress
 
@@ -22,6 +23,7 @@ from flows.warm.reaper import become_reaper
 ENGINE = (sys.executable, "-P", str(undumpable.__file__), "flows.engine")
 ASK_SECONDS = 2.0
 """How often the gateway is asked: a cancel takes so long to reach the run, and its grace."""
+LOOK_SECONDS = 0.5
 HEARD = frozenset({signal.SIGTERM, signal.SIGCHLD})
 
 
@@ -75,10 +77,12 @@ def main() -> int:
     hold(ticket)
     watch = Watch(flow_run_id)
     run = Run(flow_run_id, ticket)
-    refused = False
+    # Beside the loop that has to end the run in time, since an answer may take long.
+    told, refused = threading.Event(), False
+    threading.Thread(target=_ask, args=(watch, told), daemon=True).start()
     while run.code is None:
-        asked_to_stop = run.wait(ASK_SECONDS)
-        refused = run.code is None and watch.is_refused()
+        asked_to_stop = run.wait(LOOK_SECONDS)
+        refused = run.code is None and told.is_set()
         if asked_to_stop or refused:
             run.stop(grace_seconds)
     try:
@@ -89,6 +93,12 @@ def main() -> int:
     if refused:
         return 0
     return run.code if run.code >= 0 else 128 - run.code
+
+
+def _ask(watch: Watch, told: threading.Event) -> None:
+    while not watch.is_refused():
+        time.sleep(ASK_SECONDS)
+    told.set()
 
 
 if __name__ == "__main__":
