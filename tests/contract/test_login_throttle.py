@@ -238,7 +238,7 @@ async def test_many_guesses_at_once_are_no_more_than_one_after_the_other(sign_in
 async def test_a_login_waits_for_none_of_those_from_another_address(
     build, credentials, monkeypatch
 ):
-    application, wrong = build(Settings(login_failures=1000)), 50
+    application, wrong = build(Settings(login_failures=1000)), 100
     asked, all_wait, computed = 0, threading.Event(), []
 
     def compute(password: str, _: str) -> bool:

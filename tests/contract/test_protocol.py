@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.errors import PhantomError
-from adapters.rest import protocol
+from adapters.rest import listener, protocol
 from adapters.rest.connections import Connections
 from adapters.rest.limits import HEAD_BYTES, MOST_HEADERS
 from adapters.rest.listener import Listener
@@ -108,6 +108,10 @@ async def test_a_request_that_does_not_come_is_not_waited_for(application, begin
     async with served(application) as connection:
         await connection.send(beginning)
         assert (await connection.end()).startswith(b"HTTP/1.1 ")
+
+
+def test_what_does_not_come_has_30_seconds():
+    assert (protocol.REQUEST_SECONDS, listener.HANDSHAKE_SECONDS) == (30, 30)
 
 
 @pytest.mark.usefixtures("impatient")

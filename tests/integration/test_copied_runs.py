@@ -85,8 +85,8 @@ async def test_a_copy_whose_run_was_removed_does_not_run_again(shop, copy_of):
 
 
 @pytest.mark.attack(
-    "A process asks for the run of another flow run, or of another playbook",
-    "It is refused, and given nothing of that run",
+    "a process asks for the run of another flow run, or of another playbook",
+    "it is refused, and given nothing of that run",
 )
 async def test_nobody_is_given_the_inputs_of_another_run(shop, copy_of, deployment):
     first = await shop.hand_over(inputs={"token": "x"})

@@ -91,7 +91,7 @@ ENDED = {
 
 
 @pytest.mark.attack(
-    "An ended run's state is changed in Prefect, or it is retried there",
+    "an ended run's state is changed in Prefect, or it is retried there",
     "Prefect shows again how the run has ended, and nothing runs",
 )
 @pytest.mark.parametrize("end", ENDED)

@@ -113,7 +113,8 @@ def test_a_run_holds_no_runtime_key_and_its_children_no_login(
 
 @pytest.mark.long
 @pytest.mark.attack(
-    "the same under Prefect's process worker, as a worker part of ours starts it",
+    "a playbook under Prefect's process worker, as a worker of ours starts it, that looks for the"
+    " runtime key in all that its process holds",
     "it is not there",
 )
 async def test_so_does_a_run_of_the_process_worker(

@@ -86,8 +86,8 @@ STOPPED = {"room": 0, "asks": True, "paused": True, "rule": "paused"}
 
 
 @pytest.mark.attack(
-    "More runs than fit are started for a paused work queue",
-    "They wait in our queue, and those of other work queues start",
+    "more runs than fit are started for a paused work queue",
+    "they wait in our queue, and those of other work queues start",
 )
 async def test_runs_of_a_paused_queue_stop_no_other_ones(queues):
     await queues.say(slow=STOPPED)
