@@ -30,6 +30,8 @@ from adapters.settings import Settings
 from adapters.supervisor.pipes import Pipes
 
 PROGRAM = str(Path(sys.executable).with_name("prefect-phantom"))
+HEARING = ["env", "--default-signal=HUP,INT,QUIT,TERM"]
+"""Words before a command that hears signals which a shell ignores for what it starts by `&`."""
 PASSWORD = "changeme"
 COLLECTOR_KEY = "key-of-the-collector"
 STOP_SECONDS = 30

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,14 +22,19 @@ import pytest
 
 from adapters.marks import environment_of
 from adapters.private_program import SECRETS
+from adapters.stop_signals import STOP_SIGNALS
 from adapters.supervisor.pipes import Pipes
+from tests.system import HEARING
 
 PROGRAM = [str(Path(sys.executable).with_name("prefect-phantom")), "up"]
 FREE_PORTS = ["--port", "0", "--prefect-port", "0"]
 READY_SECONDS = 120
 PIPES = Pipes(["up"])
 """It ends with these tests, whatever they die of."""
-STOP_SECONDS = 10 + 5  # and the grace
+STOPS = [
+    signal.SIGHUP,
+    *(pytest.param(each, marks=pytest.mark.long) for each in STOP_SIGNALS if each != signal.SIGHUP),
+]
 SURROUNDINGS = {name: text for name, text in os.environ.items() if "PREFECT" not in name}
 
 
@@ -38,7 +44,6 @@ class Installation:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.log = home.parent / "up.log"
-        self.start()
 
     def start(self) -> None:
         with self.log.open("wb") as log:
@@ -56,7 +61,7 @@ class Installation:
 
     def _launch(self, log: BinaryIO) -> None:
         self.up = subprocess.Popen(
-            [*PROGRAM, "--home", str(self.home), *FREE_PORTS],
+            [*HEARING, *PROGRAM, "--home", str(self.home), *FREE_PORTS],
             env={**SURROUNDINGS, **PIPES.environment("up"), "ELSEWHERE_TOKEN": "not for runs"},
             pass_fds=PIPES.descriptors("up"),
             stdout=subprocess.PIPE,
@@ -97,20 +102,37 @@ class Installation:
 
     def is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/readyz", verify=False).status_code == 200
+            answer = httpx.get(f"{self.url}/readyz", verify=False, timeout=READY_SECONDS)
         except httpx.TransportError:
             return False
+        return answer.status_code == 200
 
     def close(self) -> None:
         self.up.kill()
-        self.up.communicate()
+        self.up.wait()
+        if self.up.stdout is not None:
+            self.up.stdout.close()
         for pid in self.parts():
             os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
-    """Started once for the tests below, which go on from each other in their order."""
+    """One that is ready, and that each test leaves so."""
+    with _installation() as installation:
+        installation.start()
+        yield installation
+
+
+@pytest.fixture
+def own() -> Iterator[Installation]:
+    """One that a test starts, and stops in some way."""
+    with _installation() as installation:
+        yield installation
+
+
+@contextmanager
+def _installation() -> Iterator[Installation]:
     folder = Path(tempfile.mkdtemp(prefix="up-"))
     installation = Installation(folder / "home")
     yield installation
@@ -179,39 +201,39 @@ def test_a_part_that_dies_is_started_again_at_its_port(installation: Installatio
     assert "gateway: ended by SIGKILL" in installation.log.read_text()
 
 
-def test_a_killed_up_takes_its_parts_along(installation: Installation) -> None:
-    assert {"gateway", "worker", "Prefect server", "PostgreSQL"} <= set(
-        installation.parts().values()
-    )
-    installation.up.kill()
-    installation.up.communicate()
-    installation.wait_alone()
-    log = (installation.home / "logs" / "postgresql.log").read_text()
+def test_a_killed_up_takes_its_parts_along(own: Installation) -> None:
+    own.start()
+    assert {"gateway", "worker", "Prefect server", "PostgreSQL"} <= set(own.parts().values())
+    own.up.kill()
+    own.up.communicate()
+    own.wait_alone()
+    log = (own.home / "logs" / "postgresql.log").read_text()
     assert log.rstrip().endswith("database system is shut down"), log[-5000:]
 
 
-def test_up_ends_what_an_earlier_one_has_left_all_the_same(installation: Installation) -> None:
-    marks = {"PREFECT_PHANTOM_HOME": str(installation.home), "PREFECT_PHANTOM_PART": "worker"}
+def test_up_ends_what_an_earlier_one_has_left_all_the_same(own: Installation) -> None:
+    marks = {"PREFECT_PHANTOM_HOME": str(own.home), "PREFECT_PHANTOM_PART": "worker"}
     left = subprocess.Popen(["sleep", "600"], env=marks, start_new_session=True)
-    installation.start_unread()
+    own.start()
     assert left.wait() == -signal.SIGKILL
-    assert installation.is_ready()
+    assert own.is_ready()
 
 
 @pytest.mark.attack(
     "`up` whose output nobody reads, and whose terminal is closed",
     "it goes on without a reader, and stops as a whole at SIGHUP",
 )
-def test_a_closed_terminal_stops_everything_in_time_and_leaves_no_process(
-    installation: Installation,
+@pytest.mark.parametrize("number", STOPS)
+def test_a_signal_stops_everything_and_leaves_no_process(
+    own: Installation, number: signal.Signals
 ) -> None:
-    began = time.monotonic()
-    installation.up.send_signal(signal.SIGHUP)
-    installation.up.send_signal(signal.SIGTERM)  # a second signal changes nothing
-    assert installation.up.wait(READY_SECONDS) == 0
-    assert time.monotonic() - began < STOP_SECONDS + 2  # and the end of the interpreter
-    assert installation.parts() == {}
-    assert not (installation.home / "url").exists()
+    own.start_unread()
+    assert own.is_ready()
+    own.up.send_signal(number)
+    own.up.send_signal(signal.SIGTERM)  # a second signal changes nothing
+    assert own.up.wait(READY_SECONDS) == 0
+    assert own.parts() == {}
+    assert not (own.home / "url").exists()
 
 
 def test_a_port_in_use_is_named_with_the_option_that_changes_it(tmp_path: Path) -> None:

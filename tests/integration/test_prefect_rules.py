@@ -8,15 +8,18 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import pairwise
 from typing import Any
 
+import anyio
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun, WorkQueue
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import ObjectNotFound
 
 from tests.system import RUN_SECONDS, System, flow_run_of
 
@@ -133,29 +136,55 @@ def held_busy(system: System) -> int:
 
 
 @pytest.mark.attack(
-    "More runs are started over REST for a paused pool than the window holds",
-    "None starts before the pool goes on, and then each of them once",
+    "runs are started over REST for a paused work queue",
+    "none starts before the queue goes on, whatever starts from others; then each of them, once",
 )
 async def test_what_waited_for_a_pause_starts_once_when_it_ends(
     system: System, prefect: PrefectClient, queue: WorkQueue
 ) -> None:
-    await rule(prefect, queue, "pool", is_paused=True)
-    held(system, "quick", PAUSED)
-    run_ids = [system.start("quick") for _ in range(8)]
-    assert [len(await flow_runs(prefect, run_id)) for run_id in run_ids] == [0] * len(run_ids)
-    await rule(prefect, queue, "pool", is_paused=False)
-    assert {system.ended(run_id)["status"] for run_id in run_ids} == {"success"}
-    assert [len(await flow_runs(prefect, run_id)) for run_id in run_ids] == [1] * len(run_ids)
+    async with moved(prefect, "looks", "other"):
+        await rule(prefect, queue, "queue", is_paused=True)
+        held(system, "quick", PAUSED_QUEUE)
+        run_ids = [system.start("quick") for _ in range(8)]
+        # Accepted after all of them, and begun before any.
+        assert system.ended(system.start("looks"))["status"] == "success"
+        assert [len(await flow_runs(prefect, run_id)) for run_id in run_ids] == [0] * len(run_ids)
+        await rule(prefect, queue, "queue", is_paused=False)
+        assert {system.ended(run_id)["status"] for run_id in run_ids} == {"success"}
+        assert [len(await flow_runs(prefect, run_id)) for run_id in run_ids] == [1] * len(run_ids)
+
+
+async def deployment_of(prefect: PrefectClient, playbook: str) -> DeploymentResponse:
+    """A playbook's deployment, as soon as the gateway has made it."""
+    deadline = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(ObjectNotFound):
+            return await prefect.read_deployment_by_name(f"{playbook}/local")
+        await anyio.sleep(0.1)
+    raise AssertionError(playbook)
+
+
+@asynccontextmanager
+async def moved(
+    prefect: PrefectClient, playbook: str, name: str, **queue: Any
+) -> AsyncIterator[None]:
+    """Have the runs of a playbook come from a work queue of their own."""
+    other = await prefect.create_work_queue(name, work_pool_name=POOL, **queue)
+    deployment = await deployment_of(prefect, playbook)
+    try:
+        there = DeploymentUpdate(work_pool_name=POOL, work_queue_name=name)
+        await prefect.update_deployment(deployment.id, there)
+        yield
+    finally:
+        back = DeploymentUpdate(work_pool_name=POOL, work_queue_name="default")
+        await prefect.update_deployment(deployment.id, back)
+        await prefect.request("DELETE", f"/work_queues/{other.id}")
 
 
 async def test_the_queue_of_higher_priority_is_served_first(
     system: System, prefect: PrefectClient, queue: WorkQueue
 ) -> None:
-    urgent = await prefect.create_work_queue("urgent", work_pool_name=POOL, priority=1)
-    deployment = await prefect.read_deployment_by_name("quick/local")
-    moved = DeploymentUpdate(work_pool_name=POOL, work_queue_name="urgent")
-    await prefect.update_deployment(deployment.id, moved)
-    try:
+    async with moved(prefect, "quick", "urgent", priority=1):
         await rule(prefect, queue, "pool", concurrency_limit=1)
         first = held_busy(system)
         reason = f"{LIMIT} 1"
@@ -169,10 +198,6 @@ async def test_the_queue_of_higher_priority_is_served_first(
             assert lost.start_time is not None
             assert won.start_time is not None
             assert won.start_time < lost.start_time
-    finally:
-        back = DeploymentUpdate(work_pool_name=POOL, work_queue_name="default")
-        await prefect.update_deployment(deployment.id, back)
-        await prefect.request("DELETE", f"/work_queues/{urgent.id}")
 
 
 @contextmanager
