@@ -8,8 +8,10 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export HOME := $(shell mkdir -p .venv/home && cd .venv/home && pwd)
 endif
 
-# With this the two halves take equally long.
+# Two halves of the tests, which take equally long.
 APART := tests/integration/test_backup.py
+HALF := $(addprefix tests/,contract integration) --ignore=$(APART)
+REST := $(addprefix tests/,unit acceptance chaos conformance deployments fuzz) $(APART)
 
 .PHONY: setup demo up test test-long test-newest bench chaos fuzz conformance coverage lint format lock clean
 
@@ -17,6 +19,10 @@ setup: $(VENV)/complete $(VENV)/infrastructure/complete
 
 # Everything pinned and checked by hash, and compiled: an import of Prefect costs twice otherwise.
 # Another Prefect brings what it needs itself, as it does to those who install the wheel.
+# The newest one is looked for each time.
+ifeq ($(PREFECT),newest)
+.PHONY: $(VENV)/complete
+endif
 $(VENV)/complete: requirements/lock.txt requirements/uv.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/uv.txt
@@ -57,9 +63,9 @@ test: setup $(VENV)/deployments/complete ## in two halves at a time, since tests
 ifdef ARGUMENTS
 	$(BIN)/python -m pytest $(ARGUMENTS)
 else
-	$(BIN)/python -m pytest -m "not long" $(addprefix tests/,contract integration) --ignore=$(APART) \
+	$(BIN)/python -m pytest -m "not long" $(HALF) \
 	  >$(VENV)/half.log 2>&1 & half=$$!; \
-	$(BIN)/python -m pytest -m "not long" $(addprefix tests/,unit acceptance chaos conformance deployments fuzz) $(APART) & rest=$$!; \
+	$(BIN)/python -m pytest -m "not long" $(REST) & rest=$$!; \
 	trap 'kill $$half $$rest; wait; exit 130' HUP INT QUIT TERM; \
 	wait $$rest; rest=$$?; wait $$half; half=$$?; cat $(VENV)/half.log; exit $$((half + rest))
 endif
@@ -68,8 +74,9 @@ test-long: setup $(VENV)/deployments/complete ## what takes long by its nature
 	$(BIN)/python -m pytest -m long $(ARGUMENTS)
 
 # What of it depends on Prefect and on Python: our use of what Prefect does not promise, and whole runs.
-NEWEST := tests/unit $(patsubst %,tests/integration/test_%.py,dispatch endings events reused reused_process \
-  run schedules stock_worker warm ways_in worker_stop)
+NEWEST := tests/unit $(patsubst %,tests/integration/test_%.py,copied_runs dispatch endings events gone_playbooks \
+  isolation prefect_rules prefect_ui reused reused_process run schedules stock_worker warm ways_in work_pool_watch \
+  work_queues worker_stop)
 
 test-newest: ## with the newest Prefect; PYTHON=python3.13 says with which Python
 	$(MAKE) test PREFECT=newest ARGUMENTS="$(NEWEST)"
