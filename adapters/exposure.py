@@ -84,9 +84,24 @@ def password_warning(settings: Settings) -> str:
     )
 
 
-def findings(settings: Settings, *, password_in_use: bool) -> list[Finding]:
-    """How open a gateway is. `password_in_use`: the password of `admin_password` is admin's."""
-    return list(_findings(settings, password_in_use=password_in_use))
+def findings(
+    settings: Settings, *, password_in_use: bool, has_shown_password: bool = False
+) -> list[Finding]:
+    """How open a gateway is.
+
+    `password_in_use`: the password of `admin_password` is admin's. `has_shown_password`: admin's is
+    that of our guides, wherever it comes from.
+    """
+    found = list(_findings(settings, password_in_use=password_in_use))
+    if has_shown_password and not password_in_use:
+        found.append(
+            Finding(
+                ok=False,
+                sentence="The user admin has the password of the guides, and others reach this"
+                " gateway: give it another one.",
+            )
+        )
+    return found
 
 
 def _findings(settings: Settings, *, password_in_use: bool) -> Iterator[Finding]:

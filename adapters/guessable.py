@@ -6,6 +6,8 @@ import re
 
 SHORTEST_PASSWORD = 8
 SHORTEST_KEY = 16
+SHOWN_IN_GUIDES = "changeme"
+"""With which our guides make an administrator on loopback."""
 PLACEHOLDERS = frozenset(
     {
         "changeit",

@@ -70,6 +70,7 @@ def _look(connection: Connection) -> Iterator[Finding]:
         yield from _prefect(health)
         yield from _workers(health)
         yield from _runs(health)
+        yield from look_at_work_queues(health)
         yield from look_at_reports(health)
         yield from _playbooks(playbooks)
         yield from (Finding(each.ok, each.sentence) for each in health.exposure)
@@ -216,6 +217,12 @@ def _runs(health: Health) -> Iterator[Finding]:
     ok = runs.oldest_seconds <= WAITING_SECONDS
     advice = "" if ok else ": see the workers, or give them more slots"
     yield Finding(ok, f"{counts}; the oldest waits for {runs.oldest_seconds:.0f} s{advice}.")
+
+
+def look_at_work_queues(health: Health) -> Iterator[Finding]:
+    """What Prefect is told to hold: somebody wants it so, and may have forgotten it."""
+    for rule in dict.fromkeys(queue.rule for queue in health.work_queues):
+        yield Finding(ok=True, sentence=f"{rule}: its runs wait.")
 
 
 def look_at_reports(health: Health) -> Iterator[Finding]:

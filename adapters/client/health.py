@@ -59,6 +59,14 @@ class RunsHealth(BaseModel):
     oldest_seconds: float
 
 
+class HeldWorkQueue(BaseModel):
+    """A work queue of Prefect of which nothing may start now; `rule` is why, in a sentence."""
+
+    work_pool: str
+    name: str
+    rule: str
+
+
 class ExposureFinding(BaseModel):
     """One sentence about how open the gateway is; not `ok` is what somebody has to mend."""
 
@@ -85,6 +93,8 @@ class Health(BaseModel):
     refused_workers: list[RefusedWorker] = []
     """Older gateways do not say."""
     runs: RunsHealth
+    work_queues: list[HeldWorkQueue] = []
+    """Those of which nothing may start now; older gateways do not say."""
     exposure: list[ExposureFinding] = []
     """What its listeners let others do; older gateways do not say."""
     playbook_reports: list[PlaybookReport] = []

@@ -7,13 +7,13 @@ from dataclasses import asdict
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.administrator import is_guessable
+from adapters.administrator import has_shown_password, is_guessable
 from adapters.exposure import findings
 from adapters.rest.gateway import Gateway
 from adapters.rest.openapi.operation import Operation
 from adapters.rest.responses import answer
 from adapters.rest.times import timestamp
-from adapters.store import measures, playbook_reports, schema, worker_names
+from adapters.store import measures, playbook_reports, schema, work_queues, worker_names
 from adapters.store.worker_names import Refusal
 from adapters.store.workers import KnownWorker
 
@@ -25,6 +25,7 @@ from adapters.store.workers import KnownWorker
         "workers": [],
         "refused_workers": [],
         "runs": {},
+        "work_queues": [],
         "playbook_reports": [],
         "exposure": [],
     }
@@ -42,11 +43,17 @@ async def health(request: Request) -> Response:
             "workers": [_worker(worker) for worker in stored.workers],
             "refused_workers": [_refusal(each) for each in await _refusals(gateway)],
             "runs": runs,
+            "work_queues": [
+                {"work_pool": queue.work_pool, "name": queue.name, "rule": queue.rule}
+                for queue in await work_queues.read_all(gateway.database)
+                if queue.rule
+            ],
             "exposure": [
                 asdict(finding)
                 for finding in findings(
                     gateway.settings,
                     password_in_use=await is_guessable(gateway.database, gateway.settings),
+                    has_shown_password=await has_shown_password(gateway.database, gateway.settings),
                 )
             ],
             "playbook_reports": [

@@ -126,6 +126,18 @@ async def test_health_tells_of_the_password_and_of_clear_text(
     assert "PREFECT_PHANTOM_ADMIN_PASSWORD is a placeholder" in found[1]["sentence"]
 
 
+@pytest.mark.parametrize(("listener", "told"), [({}, 0), (OPEN, 1)])
+async def test_health_tells_of_the_guides_password_once_others_reach_the_gateway(
+    build, connect, credentials, database, listener, told
+):
+    await users.ensure_administrator(database, "changeme")
+    async with connect(build(Settings(**listener))) as reached:
+        found = (await reached.get("/rest/prefect_phantom/health")).json()["exposure"]
+    await users.ensure_administrator(database, credentials.password)
+    sentence = "The user admin has the password of the guides, and others reach this gateway"
+    assert [each["ok"] for each in found if each["sentence"].startswith(sentence)] == [False] * told
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [

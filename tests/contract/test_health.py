@@ -11,7 +11,8 @@ import pytest
 
 from adapters.client import AsyncPhantom
 from adapters.client.health import Health
-from adapters.store import worker_names, workers
+from adapters.store import work_queues, worker_names, workers
+from adapters.store.work_queues import WorkQueue
 from adapters.store.worker_names import Holder
 from adapters.store.workers import Presence
 
@@ -107,3 +108,12 @@ async def test_it_shows_each_worker_with_its_slots(client, database):
         "version": "0.1.0", "slots": 4, "taken": 3, "online": True,
         "start_time": "2026-11-24T10:00:00.000000Z",
     }  # fmt: skip
+
+
+async def test_it_names_the_work_queues_of_which_nothing_may_start(client, database):
+    rule = 'Work queue "held" of work pool "phantom" is paused'
+    held = WorkQueue(id=uuid4(), work_pool="phantom", name="held", rule=rule, paused=True)
+    await work_queues.note(database, [held, WorkQueue(uuid4(), "phantom", "free")])
+    shown = (await client.get(PATH)).json()["work_queues"]
+    assert shown == [{"work_pool": "phantom", "name": "held", "rule": rule}]
+    await work_queues.note(database, [])

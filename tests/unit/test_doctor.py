@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.cli import doctor
-from adapters.client.health import Health, PlaybookReport
+from adapters.client.health import Health, HeldWorkQueue, PlaybookReport
 from adapters.prefect.playbook_reports import FOLDERS
 
 
@@ -57,3 +57,11 @@ def test_a_worker_that_names_no_folder_is_told() -> None:
 def test_without_a_report_that_holds_it_says_so(reports: tuple[PlaybookReport, ...]) -> None:
     ((ok, sentence),) = told(*reports)
     assert (ok, sentence) == (False, "No worker has reported playbooks yet: see its log.")
+
+
+def test_what_prefect_is_told_to_hold_is_named_once() -> None:
+    rule = 'Work pool "phantom" is paused'
+    queues = [HeldWorkQueue(work_pool="phantom", name=name, rule=rule) for name in ("a", "b")]
+    held = Health.model_construct(work_queues=queues)
+    (finding,) = doctor.look_at_work_queues(held)
+    assert (finding.ok, finding.sentence) == (True, f"{rule}: its runs wait.")
