@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from adapters.supervisor.environment import postgres_environment
+from adapters.supervisor.environment import logs_environment, postgres_environment
 from adapters.supervisor.home import Home
 from adapters.supervisor.leftover import DATABASE_PART
 from adapters.supervisor.logs import Logs
@@ -30,7 +30,7 @@ async def postgres_alone(home: Home, binaries: Path | None = None) -> AsyncItera
     postgres = Postgres(home, environment, binaries)
     await postgres.prepare()
     pipes = Pipes([DATABASE_PART])
-    logs = Logs(environment, _unwatched)
+    logs = Logs(logs_environment(home, os.environ), _unwatched)
     await logs.start()
     part = Part(postgres.definition(), home.path, _unwatched, pipes, logs)
     try:

@@ -12,8 +12,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 
+from adapters.supervisor.alone import postgres_alone
 from adapters.supervisor.environment import postgres_environment
 from adapters.supervisor.failure import CannotStart
 from adapters.supervisor.home import Home
@@ -160,3 +162,16 @@ async def test_a_server_that_cannot_start_says_why(home: Home) -> None:
     with pytest.raises(CannotStart, match=r"PostgreSQL cannot start: .*FATAL: .*--database-url"):
         await part.start()
     await logs.close()
+
+
+async def test_what_writes_its_log_alone_is_not_ended_as_a_part_of_it(home: Home) -> None:
+    async with postgres_alone(home):
+        leftovers = find_leftovers(home.path)
+        parts = {
+            each.part
+            for each in leftovers
+            if "log_writer" in " ".join(psutil.Process(each.pid).cmdline())
+        }
+        for each in leftovers:
+            each.close()
+    assert parts == {"logs"}
