@@ -39,6 +39,7 @@ class Logs:
         self._process: Process | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._asked = 0
+        self._asking = asyncio.Lock()
 
     async def start(self) -> None:
         """Start the process. Raises `CannotStart`."""
@@ -60,10 +61,11 @@ class Logs:
         if self._control is None:
             return
         loop = asyncio.get_running_loop()
-        self._asked += 1
-        question = str(self._asked).encode()
         with suppress(OSError, TimeoutError):
-            async with asyncio.timeout(END_SECONDS):
+            # One at a time: of two who read at once, the loop would wake one.
+            async with self._asking, asyncio.timeout(END_SECONDS):
+                self._asked += 1
+                question = str(self._asked).encode()
                 self._control.send(question)
                 # The answer to an earlier one may have come too late for it.
                 while await loop.sock_recv(self._control, ANSWER_BYTES) not in (question, b""):

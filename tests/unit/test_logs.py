@@ -98,6 +98,15 @@ async def test_what_was_printed_is_in_the_file_after_a_flush(logs: Logs, tmp_pat
 
 
 @pytest.mark.anyio
+async def test_all_who_flush_at_once_are_answered(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.supervisor.logs.END_SECONDS", 60.0)
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(logs.flush() for _ in range(5)))
+
+
+@pytest.mark.anyio
 async def test_what_writes_them_may_be_killed_and_nothing_is_lost(
     logs: Logs, tmp_path: Path
 ) -> None:
