@@ -11,6 +11,8 @@ from typing import TypeAlias
 from adapters.errors import TooMany
 
 Turn: TypeAlias = asyncio.Future[None]
+Key: TypeAlias = tuple[Hashable, Hashable]
+"""The wider turn, and the key in it."""
 
 
 class FairSemaphore:
@@ -19,8 +21,9 @@ class FairSemaphore:
     A key is whoever shares a turn: a user, or an address before it is known who calls. Alone it may
     hold all places, or `most_each` where others would have to wait for its good will. At most
     `most_waiting` requests wait, for so many `seconds`; when there are more, the key with the most
-    of them is refused. A place that was held rests until it was held for no more than its `share`
-    of the time.
+    of them is refused. Keys `among` which somebody may have many, such as the addresses of one
+    network, share a wider turn: it comes to whichever of these holds the fewest, and is refused as
+    a whole. A place that was held rests until it was held for no more than its `share` of the time.
     """
 
     def __init__(
@@ -37,15 +40,17 @@ class FairSemaphore:
         self._most_each = most_each or places
         self._most = most_waiting
         self._seconds = seconds
-        self._held: Counter[Hashable] = Counter()
-        self._waiting: dict[Hashable, deque[Turn]] = {}
+        self._held: Counter[Key] = Counter()
+        self._held_among: Counter[Hashable] = Counter()
+        self._waiting: dict[Key, deque[Turn]] = {}
 
     @asynccontextmanager
-    async def place(self, key: Hashable) -> AsyncIterator[None]:
+    async def place(self, by: Hashable, *, among: Hashable = None) -> AsyncIterator[None]:
         """Hold a place while the block lasts. Raises `TooMany` when none came."""
+        key = among, by
         if self._free and self._may_hold_more(key):  # nobody waits who may
             self._free -= 1
-            self._held[key] += 1
+            self._take(key)
         else:
             await self._turn(key)
         loop = asyncio.get_running_loop()
@@ -58,7 +63,11 @@ class FairSemaphore:
             else:
                 self._give_back(key)
 
-    async def _turn(self, key: Hashable) -> None:
+    def _take(self, key: Key) -> None:
+        self._held[key] += 1
+        self._held_among[key[0]] += 1
+
+    async def _turn(self, key: Key) -> None:
         if sum(map(len, self._waiting.values())) >= self._most:
             self._refuse_longest(key)
         turn: Turn = asyncio.get_running_loop().create_future()
@@ -73,7 +82,7 @@ class FairSemaphore:
             self._leave(key, turn)
             raise
 
-    def _leave(self, key: Hashable, turn: Turn) -> None:
+    def _leave(self, key: Key, turn: Turn) -> None:
         """Whoever waited has gone; a place that was given in the same moment is given back."""
         if turn.done() and not turn.cancelled() and turn.exception() is None:
             self._give_back(key)
@@ -83,32 +92,48 @@ class FairSemaphore:
             if not self._waiting[key]:
                 del self._waiting[key]
 
-    def _give_back(self, key: Hashable) -> None:
+    def _give_back(self, key: Key) -> None:
         self._held[key] -= 1
+        self._held_among[key[0]] -= 1
         if not self._held[key]:
             del self._held[key]
+        if not self._held_among[key[0]]:
+            del self._held_among[key[0]]
         while may_have := [each for each in self._waiting if self._may_hold_more(each)]:
-            following = min(may_have, key=self._held.__getitem__)
+            following = min(
+                may_have, key=lambda each: (self._held_among[each[0]], self._held[each])
+            )
             turns = self._waiting.pop(following)
             turn = turns.popleft()
             if turns:
                 self._waiting[following] = turns  # behind all others
             if not turn.done():  # it has given up in this moment
-                self._held[following] += 1
+                self._take(following)
                 turn.set_result(None)
                 return
         self._free += 1
 
-    def _may_hold_more(self, key: Hashable) -> bool:
+    def _holds(self, key: Key) -> tuple[int, int]:
+        return self._held_among[key[0]], self._held[key]
+
+    def _may_hold_more(self, key: Key) -> bool:
         return self._held[key] < self._most_each
 
-    def _refuse_longest(self, key: Hashable) -> None:
+    def _refuse_longest(self, key: Key) -> None:
         """Make room for one more of `key`. Raises `TooMany` when no other waits with more."""
-        longest = max(self._waiting, key=lambda each: len(self._waiting[each]))
-        turns = self._waiting[longest]
-        if longest == key or len(turns) <= len(self._waiting.get(key, ())) + 1:
+        waiting: Counter[Hashable] = Counter()
+        for (among, _), turns in self._waiting.items():
+            waiting[among] += len(turns)
+        widest, most = waiting.most_common(1)[0]
+        others = most > waiting[key[0]] + 1
+        of = [each for each in self._waiting if each[0] == (widest if others else key[0])]
+        longest = max(of, key=lambda each: len(self._waiting[each]), default=key)
+        turns = self._waiting.get(longest, deque())
+        if not others and len(turns) <= len(self._waiting.get(key, ())) + 1:
             raise self._refusal()
         turn = turns.pop()
+        if not turns:
+            del self._waiting[longest]
         if not turn.done():
             turn.set_exception(self._refusal())
 

@@ -23,7 +23,7 @@ from adapters.errors import ForeignFlowRun, Unauthenticated
 from adapters.fair_semaphore import FairSemaphore
 from adapters.rest.address import address_of
 from adapters.store import attempts
-from adapters.store.login_throttle import neighbourhood
+from adapters.store.login_throttle import neighbourhood, network
 from flows.ticket import flow_run_of, ticket_key
 
 Credential: TypeAlias = Callable[[Request], Awaitable[None]]
@@ -82,7 +82,8 @@ async def token(request: Request) -> None:
     shown = bearer(request)
     if not _is_signed(shown, _key(request)):
         looking_up: FairSemaphore = request.app.state.looking_up
-        async with looking_up.place(neighbourhood(address_of(request.scope))):
+        address = address_of(request.scope)
+        async with looking_up.place(neighbourhood(address), among=network(address)):
             await attempts.require_known(request.app.state.database, shown)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hmac
 import secrets
 import time
@@ -10,7 +11,7 @@ from adapters.errors import Unauthenticated
 from adapters.fair_semaphore import FairSemaphore
 from adapters.store import tokens, users
 from adapters.store.database import Database
-from adapters.store.login_throttle import LoginThrottle, neighbourhood
+from adapters.store.login_throttle import LoginThrottle, neighbourhood, network
 from adapters.store.notices import CREDENTIALS, Notices
 from adapters.store.passwords import Passwords
 from adapters.store.users import Address, User
@@ -54,7 +55,7 @@ class Credentials:
         if user is None:
             known = self._known
             try:
-                async with self._lookups.place(neighbourhood(address)):
+                async with self._lookups.place(neighbourhood(address), among=network(address)):
                     user, expires_in = await tokens.authenticate(self._database, token)
             except Unauthenticated:
                 self._throttle.count_token(address)
@@ -69,16 +70,23 @@ class Credentials:
         place = str(neighbourhood(address))
         # By the place too: else who guesses elsewhere need only wait until the user is remembered.
         fingerprint = self._fingerprint(place, username, password)
-        with self._throttle.attempt(address, self._fingerprint(username), fingerprint) as check:
+        who = self._fingerprint(username)
+        with self._throttle.attempt(address, who, fingerprint) as check:
             check()
             user = self._remembered(fingerprint)
             if user is None:
                 known = self._known
+                near, wide = neighbourhood(address), network(address)
                 user = await users.authenticate(
-                    *(self._database, self._passwords, username, password),
-                    looking_up=self._lookups.place(neighbourhood(address)),
-                    turn=neighbourhood(address),
-                    before=check,
+                    *(self._database, username, password),
+                    looking_up=self._lookups.place(near, among=wide),
+                    verify=functools.partial(
+                        self._passwords.verify,
+                        turn=near,
+                        among=wide,
+                        is_known=self._throttle.knows(address, who, fingerprint),
+                        before=check,
+                    ),
                 )
                 self._remember(known, fingerprint, user, None)
         return user

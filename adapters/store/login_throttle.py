@@ -58,6 +58,11 @@ class LoginThrottle:
         self._right[pair] = password
         _shorten(self._right)
 
+    def knows(self, address: Address | None, who: bytes, password: bytes) -> bool:
+        """Whether this password was right for them there before."""
+        right = self._right.get((neighbourhood(address), who), b"")
+        return hmac.compare_digest(right, password)
+
     def count_token(self, address: Address | None) -> None:
         """Count a token that nobody has. Raises `TooMany` when many came from there."""
         place = ("token", neighbourhood(address))
@@ -96,6 +101,13 @@ class LoginThrottle:
 def neighbourhood(address: Address | None) -> Hashable:
     """What counts as one address: of IPv6 the first 64 bits, which one customer has to himself."""
     return int(address) >> 64 if isinstance(address, IPv6Address) else address
+
+
+def network(address: Address | None) -> Hashable:
+    """What one customer may have many addresses of: 48 bits of IPv6, 16 of IPv4."""
+    if address is None:
+        return None
+    return int(address) >> (80 if isinstance(address, IPv6Address) else 16)
 
 
 def _shorten(memory: dict[Hashable, Any]) -> None:

@@ -22,6 +22,8 @@ VERIFICATIONS_AT_ONCE = 2
 MOST_WAITING = 100
 WAIT_SECONDS = 30.0
 """How many logins may wait for their computation, and how long each."""
+FOR_KNOWN = 1
+"""So many computations beside these, for passwords that were right before."""
 LESSER_PRIORITY = 10
 """How much nicer than the rest is what computes, since anybody may ask for it."""
 
@@ -29,7 +31,7 @@ _hasher = PasswordHasher()
 
 
 _threads = ThreadPoolExecutor(
-    VERIFICATIONS_AT_ONCE, "argon2", initializer=give_way, initargs=(LESSER_PRIORITY,)
+    VERIFICATIONS_AT_ONCE + FOR_KNOWN, "argon2", initializer=give_way, initargs=(LESSER_PRIORITY,)
 )
 
 
@@ -57,8 +59,9 @@ class Passwords:
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._remembered: dict[bytes, float] = {}
-        self._verifications = FairSemaphore(
-            VERIFICATIONS_AT_ONCE, most_waiting=MOST_WAITING, seconds=WAIT_SECONDS
+        self._verifications, self._for_known = (
+            FairSemaphore(places, most_waiting=MOST_WAITING, seconds=WAIT_SECONDS)
+            for places in (VERIFICATIONS_AT_ONCE, FOR_KNOWN)
         )
         # Nobody knows its password. Unknown users are verified against it, so that their refusal
         # takes as long as that of a wrong password and does not tell who exists.
@@ -71,19 +74,23 @@ class Passwords:
         password_hash: str | None,
         *,
         turn: Hashable = None,
+        among: Hashable = None,
+        is_known: bool = False,
         before: Callable[[], None] = lambda: None,
     ) -> bool:
         """Whether `password` belongs to `username`; without a hash always False, equally late.
 
-        Those with the same `turn`, such as an address, wait for each other and hold up nobody else;
-        raises `TooMany` when too many wait. `before` is called when it is the caller's turn to
-        compute, and may raise to refuse that.
+        Those with the same `turn`, such as an address, wait for each other and hold up nobody else,
+        and so do those `among` the same ones, such as a network; raises `TooMany` when too many
+        wait. A password that `is_known` waits for no other ones. `before` is called when it is the
+        caller's turn to compute, and may raise to refuse that.
         """
         stored = self._nobody if password_hash is None else password_hash
         fingerprint = self._fingerprint(username, password, stored)
         if self._is_remembered(fingerprint):
             return True
-        async with self._verifications.place(turn):
+        turns = self._for_known if is_known else self._verifications
+        async with turns.place(turn, among=among):
             # Of many callers that came with the same password, only the first has to compute.
             if self._is_remembered(fingerprint):
                 return True

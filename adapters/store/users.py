@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
@@ -18,7 +18,7 @@ from adapters.guessable import is_blank
 from adapters.permissions import ADMINISTRATOR
 from adapters.store.account_tables import roles, user_roles, users
 from adapters.store.database import Database
-from adapters.store.passwords import Passwords, hash_password, matches
+from adapters.store.passwords import hash_password, matches
 from adapters.store.prepared import Prepared
 from adapters.store.roles import give
 
@@ -113,25 +113,23 @@ async def find(database: Database, username: str) -> User | None:
 
 async def authenticate(
     database: Database,
-    passwords: Passwords,
     username: str,
     password: str,
     *,
     looking_up: AbstractAsyncContextManager[None],
-    turn: Hashable = None,
-    before: Callable[[], None] = lambda: None,
+    verify: Callable[[str, str, str | None], Awaitable[bool]],
 ) -> User:
-    """The user with this name and password. `before` is called before the password is computed.
+    """The user with this name and password, which `verify` compares with the stored hash.
 
-    Callers with the same `turn` wait for each other. `looking_up` is held while the user is read,
-    so that those who are not known hold few connections.
+    `looking_up` is held while the user is read, so that those who are not known hold few
+    connections.
 
     Raises `Unauthenticated`, after the same time whether the user is unknown, disabled, has no
     password, or another one. A blank one is never right, not even where an older version stored it.
     """
     async with looking_up:
         user, password_hash = await _read(database, username)
-    right = await passwords.verify(username, password, password_hash, turn=turn, before=before)
+    right = await verify(username, password, password_hash)
     if user is None or user.disabled or not right or is_blank(password):
         raise Unauthenticated(Unauthenticated.BAD_LOGIN, None if user is None else user.id)
     return user

@@ -17,9 +17,9 @@ from adapters.rest.address import parse
 from adapters.settings import Settings
 from adapters.store import login_throttle, tokens, users
 from adapters.store.credentials import LOOKED_UP_AT_ONCE, Credentials
-from adapters.store.login_throttle import SECOND, LoginThrottle
+from adapters.store.login_throttle import SECOND, LoginThrottle, neighbourhood, network
 from adapters.store.notices import Notices
-from adapters.store.passwords import VERIFICATIONS_AT_ONCE, Passwords, matches
+from adapters.store.passwords import MOST_WAITING, VERIFICATIONS_AT_ONCE, Passwords, matches
 
 pytestmark = pytest.mark.anyio
 
@@ -266,6 +266,44 @@ async def test_a_login_waits_for_none_of_those_from_another_address(
     assert response.status_code == 200
     assert computed.index(credentials.password) == VERIFICATIONS_AT_ONCE
     assert {(await guess).status_code for guess in guesses} == {401}
+
+
+@pytest.mark.attack(
+    "one wrong password from each of a hundred addresses of one network, so that nobody can log in",
+    "another network is the next one served, and who was right there before waits for nobody",
+)
+async def test_a_network_of_many_addresses_shuts_nobody_out(database, credentials, monkeypatch):
+    known, told = Credentials(database, Notices(database)), threading.Event()
+    near, far = parse("2001:db8:1::1"), parse("2001:db8:2::1")
+    right = ("admin", credentials.password)
+    assert await known.user_of_password(*right, near)
+
+    def compute(password: str, stored: str) -> bool:
+        assert password == credentials.password or told.wait(60)
+        return matches(password, stored)
+
+    monkeypatch.setattr("adapters.store.passwords.matches", compute)
+    known._passwords._remembered.clear()
+    known._known.clear()
+    addresses = [parse(f"2001:db8:1:{number:x}::1") for number in range(MOST_WAITING + 10)]
+    guesses = [
+        asyncio.create_task(known.user_of_password("admin", "guess", each)) for each in addresses
+    ]
+    queue = known._passwords._verifications
+    async with asyncio.timeout(60):
+        while len(queue._waiting) < MOST_WAITING:
+            await asyncio.sleep(0.01)
+        assert (await known.user_of_password(*right, near)).username == "admin"
+        known._passwords._remembered.clear()
+        other = asyncio.create_task(known.user_of_password(*right, far))
+        while (network(far), neighbourhood(far)) not in queue._waiting:
+            await asyncio.sleep(0.01)
+            assert not other.done()
+        told.set()
+        assert (await other).username == "admin"
+    for guess in guesses:
+        guess.cancel()
+    await asyncio.gather(*guesses, return_exceptions=True)
 
 
 async def _ask(application, peer: str, login: tuple[str, str]) -> httpx.Response:

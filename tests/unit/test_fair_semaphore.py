@@ -29,13 +29,13 @@ class Work:
         self.order: list[str] = []
         self._ends: list[asyncio.Event] = []
 
-    async def ask(self, key: str) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._hold(key))
+    async def ask(self, key: str, among: str = "") -> asyncio.Task[None]:
+        task = asyncio.create_task(self._hold(key, among))
         await settle()
         return task
 
-    async def _hold(self, key: str) -> None:
-        async with self.semaphore.place(key):
+    async def _hold(self, key: str, among: str) -> None:
+        async with self.semaphore.place(key, among=among):
             self.order.append(key)
             end = asyncio.Event()
             self._ends.append(end)
@@ -87,6 +87,28 @@ async def test_where_one_may_not_hold_all_places_the_others_find_one_free():
     await work.end_all()
     assert work.order == ["hog", "hog", "ana", "bo", "hog", "hog"]
     assert work.semaphore._free == 3
+
+
+async def test_those_who_have_many_keys_share_a_wider_turn():
+    work = Work(2, most_waiting=4)
+    hogs = [await work.ask(f"hog {number}", "a network") for number in range(7)]
+    assert [each.done() for each in hogs] == [False] * 6 + [True]
+    ana = await work.ask("ana", "another")
+    assert not ana.done()
+    assert hogs[2].done()  # its place in the queue is hers
+    await work.end()
+    assert work.order == ["hog 0", "hog 1", "ana"]
+    bo = await work.ask("bo", "a network")
+    assert not bo.done()  # one of them has gone on to a place
+    await work.end(1)
+    await work.end_all()
+    assert work.order[3:] == ["hog 3", "hog 4", "hog 5", "bo"]
+    assert work.semaphore._free == 2
+    assert (work.semaphore._held, work.semaphore._held_among) == ({}, {})
+    assert work.semaphore._waiting == {}
+    for each in hogs:
+        if each.exception() is not None:
+            assert isinstance(each.exception(), TooMany)
 
 
 async def test_those_who_wait_have_their_turns_one_after_the_other():
