@@ -13,3 +13,5 @@ class PrefectCondition:
     workers: list[str] = field(default_factory=list)
     error: str = ""
     """Why it is not reached; empty when it is."""
+    login: str = ""
+    """What speaks against the password of its login, where others reach it; empty else."""

@@ -67,7 +67,7 @@ def _look(connection: Connection) -> Iterator[Finding]:
     else:
         yield Finding(ok=True, sentence="The token is an administrator's.")
         yield from _database(health)
-        yield from _prefect(health)
+        yield from look_at_prefect(health)
         yield from _workers(health)
         yield from _runs(health)
         yield from look_at_work_queues(health)
@@ -166,7 +166,8 @@ def _database(health: Health) -> Iterator[Finding]:
     yield Finding(ok, f"PostgreSQL {found.version} answers; {schema}.")
 
 
-def _prefect(health: Health) -> Iterator[Finding]:
+def look_at_prefect(health: Health) -> Iterator[Finding]:
+    """Whether Prefect is reached, and by whom else."""
     found = health.prefect
     yield (
         Finding(
@@ -177,6 +178,13 @@ def _prefect(health: Health) -> Iterator[Finding]:
         if found.error
         else Finding(ok=True, sentence=f"The gateway reaches Prefect {found.version}.")
     )
+    if found.login:
+        yield Finding(
+            ok=False,
+            sentence=f"The password of Prefect's login {found.login}, and others reach Prefect:"
+            " set another one by PREFECT_SERVER_API_AUTH_STRING there, and by"
+            " PREFECT_API_AUTH_STRING for gateways and workers.",
+        )
 
 
 def _workers(health: Health) -> Iterator[Finding]:

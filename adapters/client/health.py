@@ -22,6 +22,8 @@ class PrefectHealth(BaseModel):
     workers: list[str]
     """Workers of the playbooks' work pool that Prefect has heard of lately."""
     error: str
+    login: str = ""
+    """What speaks against its login, where others reach it; older gateways do not say."""
 
 
 class WorkerHealth(BaseModel):

@@ -8,8 +8,11 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import WorkerStatus
 from prefect.exceptions import ObjectNotFound
+from prefect.settings import get_current_settings
 
 from adapters.condition import PrefectCondition
+from adapters.exposure import is_loopback
+from adapters.guessable import objection
 
 ANSWER_SECONDS = 5.0
 
@@ -25,4 +28,12 @@ async def read_condition(client: PrefectClient, work_pool: str) -> PrefectCondit
     except (httpx.HTTPError, ObjectNotFound) as error:
         return PrefectCondition(error=str(error) or type(error).__name__)
     online = [worker.name for worker in workers if worker.status is WorkerStatus.ONLINE]
-    return PrefectCondition(version, online)
+    return PrefectCondition(version, online, login=objection_to_login(client))
+
+
+def objection_to_login(client: PrefectClient) -> str:
+    """What speaks against the password of Prefect's login, unless only this machine reaches it."""
+    login = get_current_settings().api.auth_string
+    if login is None or is_loopback(client.api_url.host):
+        return ""
+    return objection(login.get_secret_value().partition(":")[2])

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.cli import doctor
-from adapters.client.health import Health, HeldWorkQueue, PlaybookReport
+from adapters.client.health import Health, HeldWorkQueue, PlaybookReport, PrefectHealth
 from adapters.prefect.playbook_reports import FOLDERS
 
 
@@ -65,3 +65,10 @@ def test_what_prefect_is_told_to_hold_is_named_once() -> None:
     held = Health.model_construct(work_queues=queues)
     (finding,) = doctor.look_at_work_queues(held)
     assert (finding.ok, finding.sentence) == (True, f"{rule}: its runs wait.")
+
+
+def test_a_login_of_prefect_that_anybody_would_try_is_a_fault() -> None:
+    prefect = PrefectHealth(version="3", workers=[], error="", login="is a placeholder")
+    (_, finding) = doctor.look_at_prefect(Health.model_construct(prefect=prefect))
+    assert not finding.ok
+    assert finding.sentence.startswith("The password of Prefect's login is a placeholder")
