@@ -257,20 +257,31 @@ class Database:
         await self._patterns.engine.dispose()
 
 
-async def create_database(server: str, name: str) -> None:
-    """Make the database `name` on `server`; one that is there already is left as it is."""
+async def create_database(server: str, name: str) -> bool:
+    """Make the database `name` on `server` unless it is there; returns whether it was made here."""
     url = database_url(server, name)
     try:
         connection = await asyncpg.connect(dsn(url))
     except asyncpg.InvalidCatalogNameError:
-        connection = await asyncpg.connect(dsn(database_url(server, "postgres")))
-        try:
-            # Another replica may be faster, which is just as good.
-            with suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
-                await connection.execute(f"CREATE DATABASE \"{name}\" ENCODING 'UTF8'")
-        finally:
-            await connection.close()
+        # Another replica may be faster, which is just as good.
+        with suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+            await _execute_on_server(server, f"CREATE DATABASE \"{name}\" ENCODING 'UTF8'")
+            return True
     else:
+        await connection.close()
+    return False
+
+
+async def drop_database(server: str, name: str) -> None:
+    """Remove the database `name` from `server`, whoever is connected to it."""
+    await _execute_on_server(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+async def _execute_on_server(server: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn(database_url(server, "postgres")))
+    try:
+        await connection.execute(statement)
+    finally:
         await connection.close()
 
 

@@ -83,8 +83,16 @@ class _Pieces(io.RawIOBase):
 def create(file: Path) -> Iterator[Writing]:
     """Write a new archive, which is there as a whole or not at all. Raises `BackupFailed`."""
     if file == PIPE:
-        with _written(sys.stdout.buffer) as writing:
-            yield writing
+        try:
+            with _written(sys.stdout.buffer) as writing:
+                yield writing
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            _leave_unwritten(sys.stdout.fileno())
+            raise BackupFailed(
+                f"Standard output cannot be written to ({error.strerror or error}): the backup is"
+                " not whole"
+            ) from error
         return
     if file.exists():
         raise BackupFailed(f"{file} is there already: choose another name")
@@ -102,6 +110,13 @@ def create(file: Path) -> Iterator[Writing]:
         raise BackupFailed(f"{file} cannot be written ({error.strerror or error})") from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _leave_unwritten(descriptor: int) -> None:
+    """Have what is left in the buffer go nowhere: at its end Python would try it once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 @contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -12,7 +14,7 @@ import asyncpg
 from adapters.prefect import restored as restored_prefect
 from adapters.settings import PHANTOM_DATABASE, PREFECT_DATABASE, Settings
 from adapters.store import restored
-from adapters.store.database import Database, create_database, database_url, dsn
+from adapters.store.database import Database, create_database, database_url, drop_database, dsn
 from adapters.store.restored import Settled
 from adapters.supervisor.alone import postgres_alone
 from adapters.supervisor.archive_reading import Reading, read
@@ -57,12 +59,14 @@ async def restore(
                 draft.runtime_key_file.unlink(missing_ok=True)
             filling = _Filling(archive, waiting or ("run" if manifest.stopped else "fail"))
             if settings.database_url is not None:
-                settled = await filling.fill(settings.database_url)
+                async with filling.undone_on_failure(settings.database_url):
+                    settled = await filling.fill(settings.database_url)
+                    draft.path.rename(home.path)
             else:
                 with draft.lock():
                     async with postgres_alone(draft) as server:
                         settled = await filling.fill(server)
-            draft.path.rename(home.path)
+                draft.path.rename(home.path)
         finally:
             await _clear(draft)
     return manifest, settled
@@ -101,12 +105,36 @@ class _Filling:
         self._archive = archive
         self._manifest = archive.manifest
         self._waiting = waiting
+        self._made: list[str] = []
+        self._found: list[str] = []
+
+    @asynccontextmanager
+    async def undone_on_failure(self, server: str) -> AsyncIterator[None]:
+        """Drop the databases that were made here when the block fails; others are named."""
+        try:
+            yield
+        except BaseException as error:
+            left = list(self._found)
+            for name in self._made:
+                try:
+                    await drop_database(server, name)
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    left.append(name)
+            if left and isinstance(error, Exception):
+                raise BackupFailed(
+                    f"{error}; the database {' and '.join(left)} on that server may hold a part of"
+                    " the backup: drop it"
+                ) from error
+            raise
 
     async def fill(self, server: str) -> Settled:
         try:
             for name in self._manifest.databases:
-                await create_database(server, name)
+                if await create_database(server, name):
+                    self._made.append(name)
+                    continue
                 await _refuse_full(server, name)
+                self._found.append(name)
             for name in self._manifest.databases:
                 with self._archive.dump(f"{name}.dump") as entry:
                     await asyncio.to_thread(load, own_binaries(), server, name, entry)

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
+import asyncpg
 import pytest
 from sqlalchemy import func, select
 
 from adapters.settings import PHANTOM_DATABASE, Settings
 from adapters.store import new_containers
 from adapters.store.containers import ContainerFields
-from adapters.store.database import Database
+from adapters.store.database import Database, database_url, dsn
 from adapters.store.found_playbooks import FoundPlaybook, save_found
 from adapters.store.tables import playbook_runs as runs
 from adapters.supervisor.alone import postgres_alone
@@ -203,6 +204,17 @@ async def test_a_backup_passes_through_a_pipe_and_is_on_no_disk_in_plain(kept, f
         assert await read(database, kept.ids) == kept.before
 
 
+async def test_a_pipe_that_is_closed_early_is_told_in_a_sentence(kept):
+    done = await anyio.run_process(
+        ["bash", "-c", f"'{PROGRAM}' backup - --home '{kept.home.path}' | true; exit $PIPESTATUS"],
+        env=OWN_ENVIRONMENT,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("Standard output cannot be written to (Broken pipe)")
+    assert len(done.stderr.splitlines()) == 1
+
+
 async def test_a_backup_of_an_earlier_version_is_restored(kept, folder):
     old = folder / "old.zip"
     with tarfile.open(kept.file) as archive, zipfile.ZipFile(old, "w") as zipped:
@@ -233,6 +245,12 @@ async def test_databases_on_a_server_of_the_users_own_are_restored_where_there_a
     kept, folder, own_postgres_url
 ):
     settings = Settings(home=folder / "new", database_url=own_postgres_url)
+    content = kept.file.read_bytes()
+    (folder / "bad").write_bytes(content[: content.rindex(b"sha256sums")])
+    with pytest.raises(BackupFailed):  # only now that both databases are filled
+        await restore(settings, folder / "bad")
+    with pytest.raises(asyncpg.InvalidCatalogNameError):
+        await asyncpg.connect(dsn(database_url(own_postgres_url, PHANTOM_DATABASE)))
     await restore(settings, kept.file)
     database = await Database.open(own_postgres_url, PHANTOM_DATABASE)
     assert (await read(database, kept.ids))["queued"][0] == "running"
