@@ -27,6 +27,8 @@ ROWS = "a list of rows, which are lists of texts, numbers, booleans and nulls"
 FORMATS = ("csv", "json")
 FORMULA = re.compile(r"\s*[=+@\uff1d\uff0b\uff20\t\r\n-]|\s*\uff0d")
 """How a text begins that spreadsheets calculate, and so may be made to send."""
+OTHERWISE = ",;|\t\r\n"
+"""What other programs, or those of other countries, take for the end of a cell or a row."""
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 TABLE = {"description": ROWS, "type": ["array", "null"]}
 BODY = {"name": optional(INDEXED), "content": TABLE}
@@ -117,7 +119,7 @@ async def formatted_content(request: Request) -> Response:
     if form == "json":
         return answer({"content": content})
     text = io.StringIO()
-    rows = ([_harmless(cell) for cell in row] for row in content)
+    rows = ([_harmless(cell, separator) for cell in row] for row in content)
     csv.writer(text, delimiter=separator, lineterminator=end).writerows(rows)
     return Response(text.getvalue(), media_type="text/csv")
 
@@ -191,7 +193,16 @@ def _numbers(fields: Fields) -> list[int]:
     return [number for number in numbers if number is not None]
 
 
-def _harmless(cell: Cell) -> Cell:
-    if isinstance(cell, str) and FORMULA.match(cell) and not NUMBER.fullmatch(cell):
-        return f"'{cell}"
-    return cell
+def _harmless(cell: Cell, separator: str) -> Cell:
+    if not isinstance(cell, str):
+        return cell
+    # Who divides by another character sees no quotes of ours, and further cells in a text.
+    others = re.escape(OTHERWISE.replace(separator, ""))
+    pieces = re.split(f"([{others}])", cell.lstrip())
+    pieces[2::2] = map(_no_formula, pieces[2::2])
+    begin = cell[: len(cell) - len(cell.lstrip())]
+    return _no_formula(begin + "".join(pieces))
+
+
+def _no_formula(text: str) -> str:
+    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text.strip(" ")) else text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import re
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -189,6 +190,26 @@ async def test_no_cell_in_csv_is_a_formula(client, change, made):
     assert read[1] == ["-1", "+2.5", "-.5e3", "-3", "4.5", "True", ""]
     as_json = await client.get(f"{path}?_output_format=json")
     assert as_json.json()["content"] == [formulas, numbers]
+
+
+@pytest.mark.attack(
+    "a formula behind a character that divides cells in other countries, or programs",
+    "a text in CSV, whatever divides its cells",
+)
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+async def test_no_part_of_a_cell_in_csv_is_a_formula(client, change, made, separator):
+    sent = ["a", "x;=A1;y", "x\t+cmd", "x| @SUM(A1)", "x,-A1", "x\n=A1", "x\r\n=A1", "x;\uff1dA1"]
+    await change(content=[sent, ["a;-1", "b;c", "d, +2.5", "e-f;g=h"]])
+    path = f"/rest/decided_list/{made}/formatted_content?_fs={quote(separator)}"
+    text = (await client.get(path)).text
+    (first, second) = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    assert [cell.replace("'", "") for cell in first] == sent
+    assert second == ["a;-1", "b;c", "d, +2.5", "e-f;g=h"]
+    for other in {",", ";", "\t", "|"} - {separator}:
+        for line in re.split("[\r\n]+", text):
+            assert not [
+                cell for cell in line.split(other) if re.match(r"\s*[=+@\uff1d-][^\d]", cell)
+            ]
 
 
 async def test_a_token_deletes_a_list_as_the_one_exception(client, made):
