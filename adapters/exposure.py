@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,8 +22,12 @@ class Finding:
     sentence: str
 
 
+@functools.cache
 def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine reaches a listener on `host`, an address or a name."""
+    """Whether nobody but this machine reaches a listener on `host`, an address or a name.
+
+    A name is looked up once, at the start: afterwards that would hold up whoever is served.
+    """
     if host in {"", "localhost"}:
         return bool(host)  # nothing is every address
     try:

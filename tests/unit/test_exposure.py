@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,15 @@ def test_what_is_open_is_told():
     assert told(admin_password="changeme", host="0.0.0.0") == [(True, variable)]
     assert told(admin_password="changeme") == []
     assert told(admin_password=STRONG, in_use=True, host="0.0.0.0") == []
+
+
+def test_a_name_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def getaddrinfo(*of: object) -> list[object]:
+        asked.append(of)
+        return [(0, 0, 0, "", ("127.0.0.1", 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    assert [is_loopback("asked-once.example") for _ in range(3)] == [True] * 3
+    assert len(asked) == 1
