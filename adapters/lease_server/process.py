@@ -63,27 +63,32 @@ class LeaseProcess:
 
     async def run(self) -> None:
         """Run one process until it ends, which it does not while all is well."""
-        theirs, ours = os.pipe()
         inherited = {
             name: value
             for name, value in os.environ.items()
             if name in INHERITED or name.startswith("PG")
         }
-        with secrets_apart(inherited | self._secrets) as (environment, passed):
-            process = await asyncio.create_subprocess_exec(
-                *command(os.environ, "adapters.lease_server", str(self._listening.fileno())),
-                pass_fds=[self._listening.fileno(), *passed],
-                stdin=theirs,
-                env=environment,
-            )
-        os.close(theirs)
-        try:
-            os.write(ours, json.dumps(self._orders).encode() + b"\n")
-            code = await process.wait()
-            logger.error("The process that renews leases has ended (%d); one is started anew", code)
-        finally:
-            os.close(ours)
-            await _end(process)
+        theirs, ours = os.pipe()
+        with os.fdopen(ours, "wb", buffering=0) as orders:
+            with (
+                os.fdopen(theirs, "rb") as stdin,
+                secrets_apart(inherited | self._secrets) as (environment, passed),
+            ):
+                process = await asyncio.create_subprocess_exec(
+                    *command(os.environ, "adapters.lease_server", str(self._listening.fileno())),
+                    pass_fds=[self._listening.fileno(), *passed],
+                    stdin=stdin,
+                    env=environment,
+                )
+            try:
+                orders.write(json.dumps(self._orders).encode() + b"\n")
+                code = await process.wait()
+                logger.error(
+                    "The process that renews leases has ended (%d); one is started anew", code
+                )
+            finally:
+                orders.close()
+                await _end(process)
 
     def close(self) -> None:
         """Give up the socket."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import http.client
 import os
 import resource
@@ -12,6 +13,7 @@ import sys
 import time
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -227,6 +229,33 @@ async def test_it_ends_with_its_gateway_whatever_that_died_of(database):
         await owner.wait()
     gone, _ = psutil.wait_procs([process], PATIENCE_SECONDS)
     assert gone
+
+
+async def test_one_that_cannot_be_started_leaves_nothing_open(monkeypatch, database):
+    async def no_process(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "no process")
+
+    process = LeaseProcess(chosen(), database.url)
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", no_process)
+    opened = _pipes()
+    for _ in range(3):
+        with pytest.raises(BlockingIOError):
+            await process.run()
+    assert _pipes() == opened
+    monkeypatch.undo()
+    process.close()
+
+
+def _pipes() -> list[str]:
+    found = Path("/proc/self/fd").iterdir()
+    return sorted(str(each) for each in found if str(_target(each)).startswith("pipe:"))
+
+
+def _target(descriptor: Path) -> str:
+    try:
+        return str(descriptor.readlink())
+    except FileNotFoundError:  # it is the folder's own
+        return ""
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root sees it")
