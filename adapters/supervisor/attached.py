@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import sys
+from contextlib import suppress
 
 FOLLOWERS_SECONDS = 30.0  # as in adapters.parent
 STOPS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
@@ -24,7 +25,9 @@ def _watch(program: int, parent: int, followers: int) -> None:
     if program in select.select([program, followers], [], [], FOLLOWERS_SECONDS)[0]:
         return
     for number, seconds in STOPS:
-        signal.pidfd_send_signal(program, number)
+        with suppress(ProcessLookupError):  # it has ended at this moment
+            signal.pidfd_send_signal(program, number)
+            signal.pidfd_send_signal(program, signal.SIGCONT)  # frozen, it would hear nothing else
         if select.select([program], [], [], seconds)[0]:
             return
 

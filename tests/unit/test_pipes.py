@@ -82,8 +82,18 @@ def test_a_frozen_part_holds_up_the_others_for_a_while_only() -> None:
     first.send_signal(signal.SIGSTOP)
     pipes.close()
     assert end(second) == [-signal.SIGTERM]
-    first.kill()
-    end(first)
+    first.send_signal(signal.SIGCONT)
+    assert end(first) == [-signal.SIGTERM]
+
+
+def test_a_frozen_program_that_is_not_ours_is_woken_to_its_end() -> None:
+    pipes = Pipes(ORDER)
+    program = start(pipes, "second", [*ATTACHED, "sh", "-c", "echo ready; exec sleep 600"])
+    assert program.stdout is not None
+    assert program.stdout.readline() == "ready\n"
+    program.send_signal(signal.SIGSTOP)
+    pipes.close()
+    assert end(program) == [-signal.SIGINT]
 
 
 def test_a_part_that_does_not_stop_is_killed() -> None:
