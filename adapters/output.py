@@ -9,11 +9,14 @@ import queue
 import select
 import sys
 import threading
+import time
 from contextlib import suppress
 from typing import TextIO
 
 MOST_TEXTS = 10_000
 """So many texts wait for a reader who is slow; what comes on top is lost."""
+TOGETHER_SECONDS = 0.01
+"""How long a text waits for others."""
 LAST_SECONDS = 1.0
 """How long the end of the process waits for what is still to be written."""
 
@@ -65,8 +68,9 @@ class Output(io.TextIOBase):
 
     def _write_all(self) -> None:
         while True:
-            # What has come meanwhile is written at once: each write hands the interpreter over.
             texts = [self._texts.get()]
+            # Written together with what comes soon: each write hands the interpreter over.
+            time.sleep(TOGETHER_SECONDS)
             with suppress(queue.Empty):
                 while True:
                     texts.append(self._texts.get_nowait())
