@@ -60,10 +60,21 @@ class TextFormatter(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__(TEXT)
+        self._second = 0, ""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         return cut(visible(super().format(record)))
+
+    def formatTime(  # noqa: N802 - logging's own name
+        self, record: logging.LogRecord, datefmt: str | None = None
+    ) -> str:
+        """Return the time of the line. Each second is written out once only."""
+        second, text = self._second
+        if second != int(record.created):
+            second, text = int(record.created), super().formatTime(record, datefmt)[:-4]
+            self._second = second, text
+        return f"{text},{int(record.msecs):03d}"
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
         """Return the line without its traceback."""

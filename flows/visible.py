@@ -17,6 +17,8 @@ _UNSEEN = re.compile(
 
 def visible(text: str) -> str:
     r"""`text` with such characters as JSON escapes them, ``\u202e``: JSON stays the same JSON."""
+    if text.isascii() and text.isprintable():  # most is, and this is seen at once
+        return text
     return _UNSEEN.sub(_escape, text)
 
 

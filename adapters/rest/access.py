@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from urllib.parse import quote
@@ -13,6 +14,8 @@ from flows.log_format import ABOUT
 
 LONGEST = 300
 """Characters of a path or name in a line."""
+REMEMBERED = 1024
+"""How many of them are quoted once only: callers ask for the same again."""
 logger = logging.getLogger("prefect_phantom.access")
 
 
@@ -61,6 +64,7 @@ class Access:
             ABOUT.reset(before)
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def _shown(text: str) -> str:
     """`text` cut, and quoted, since it may hold line breaks to forge lines."""
     quoted = quote(text[: LONGEST + 1])

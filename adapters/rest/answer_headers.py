@@ -32,10 +32,13 @@ class AnswerHeaders:
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = list(message.get("headers", ()))
-                if not any(name == CACHE_CONTROL for name, _ in given):
+                given = [*message.get("headers", ()), *self.added]
+                for name, _ in given:
+                    if name == CACHE_CONTROL:
+                        break
+                else:
                     given.append(NOT_STORED)
-                message = {**message, "headers": given + self.added}
+                message = {**message, "headers": given}
             await send(message)
 
         await self.app(scope, receive, add)

@@ -6,9 +6,10 @@ gateway on this machine for the page's own server. It still asks for the page's 
 
 from __future__ import annotations
 
+import functools
 import re
 import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from ipaddress import ip_address
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,6 +21,9 @@ HOST = re.compile(
     re.ASCII,
 )
 
+REMEMBERED = 1024
+"""How many names are judged once only."""
+
 
 class Hosts:
     """Raises `UnknownHost` for names that are not in `names`. Addresses and any port are right."""
@@ -27,30 +31,29 @@ class Hosts:
     def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
         self.app = app
         self.names = frozenset(names)
+        # Callers ask by the same name again and again.
+        self._is_ours = functools.lru_cache(REMEMBERED)(self._is_one_of_ours)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request if every host that it asks for is ours, or it asks for none."""
         if scope["type"] == "http":
-            for host in _asked_for(scope):
-                if not self._is_ours(host):
-                    raise UnknownHost(host)
+            for name, value in scope["headers"]:
+                if name == b"host":
+                    self._require(value.decode("latin-1").strip())
+            if "forwarded_host" in scope:  # what a trusted proxy was asked by (see `Proxies`)
+                self._require(scope["forwarded_host"])
         await self.app(scope, receive, send)
 
-    def _is_ours(self, host: str) -> bool:
+    def _require(self, host: str) -> None:
+        if not self._is_ours(host):
+            raise UnknownHost(host)
+
+    def _is_one_of_ours(self, host: str) -> bool:
         found = HOST.fullmatch(host)
         if found is None:
             return False
         name = found["address"] or found["name"].rstrip(".").lower()
         return name in self.names or name.endswith(".localhost") or not name or _is_address(name)
-
-
-def _asked_for(scope: Scope) -> Iterator[str]:
-    """In its own word and that of a trusted proxy (see `Proxies`)."""
-    for name, value in scope["headers"]:
-        if name == b"host":
-            yield value.decode("latin-1").strip()
-    if "forwarded_host" in scope:
-        yield scope["forwarded_host"]
 
 
 def _is_address(name: str) -> bool:
