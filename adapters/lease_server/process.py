@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import socket
-import time
 from asyncio.subprocess import Process
 from collections.abc import Collection
 from contextlib import suppress
@@ -28,9 +27,6 @@ INHERITED = frozenset(
 )
 """What it sees of the environment, beside what PostgreSQL's client reads there (``PG*``)."""
 STOP_SECONDS = 3.0
-TAKEN_SECONDS = 5.0
-"""How long a chosen port may be in use: longer than such a process outlives its gateway."""
-AGAIN_SECONDS = 0.1
 logger = logging.getLogger("prefect_phantom.leases")
 
 
@@ -109,26 +105,16 @@ async def _end(process: Process) -> None:
 def _listen(settings: Settings) -> socket.socket:
     """The socket. Its port is told to whoever needs it, so another does unless one was chosen.
 
-    A chosen one may still be that of the process before, whose gateway has just died.
-
     Raises `SystemExit` when the chosen one cannot be had.
     """
     host, port = settings.runtime_host, settings.lease_port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    is_chosen = "lease_port" in settings.model_fields_set
-    end = time.monotonic() + TAKEN_SECONDS * is_chosen
-    while True:
-        try:
-            return socket.create_server((host, port), family=family, backlog=2048)
-        except OSError as error:
-            in_use = error.errno == errno.EADDRINUSE
-            if in_use and time.monotonic() < end:
-                time.sleep(AGAIN_SECONDS)
-                continue
-            if is_chosen or not in_use:
-                message = f"PREFECT_PHANTOM_LEASE_PORT: port {port} of {host}: {error.strerror}"
-                raise SystemExit(message) from error
-        listening = socket.create_server((host, 0), family=family, backlog=2048)
-        found = listening.getsockname()[1]
-        logger.info("Leases are renewed on port %d: %d is in use", found, port)
-        return listening
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or "lease_port" in settings.model_fields_set:
+            message = f"PREFECT_PHANTOM_LEASE_PORT: port {port} of {host}: {error.strerror}"
+            raise SystemExit(message) from error
+    listening = socket.create_server((host, 0), family=family, backlog=2048)
+    logger.info("Leases are renewed on port %d: %d is in use", listening.getsockname()[1], port)
+    return listening

@@ -126,7 +126,6 @@ def gateway_environment(installation: Installation) -> dict[str, str]:
         "PREFECT_PHANTOM_PORT": str(installation.ports.gateway),
         "PREFECT_PHANTOM_HTTP": str(settings.http).lower(),
         "PREFECT_PHANTOM_RUNTIME_PORT": str(installation.ports.runtime),
-        "PREFECT_PHANTOM_LEASE_PORT": str(installation.ports.lease),
         "PREFECT_PHANTOM_RUNTIME_URL": installation.runtime_url,
         "PREFECT_PHANTOM_RUNTIME_KEY": installation.runtime_key,
         "PREFECT_PHANTOM_DATABASE_URL": installation.phantom_database_url,

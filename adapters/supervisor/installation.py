@@ -28,7 +28,6 @@ class Ports:
 
     gateway: int
     runtime: int
-    lease: int
     prefect: int | None
     """None when the user runs the Prefect server."""
     whois: int | None
@@ -40,7 +39,7 @@ class Ports:
 
         Raises `CannotStart` when one is taken.
         """
-        runtime, lease, prefect, whois = free_ports(LOOPBACK, 4)
+        runtime, prefect, whois = free_ports(LOOPBACK, 3)
         gateway = settings.port or free_ports(settings.host, 1)[0]
         require_free(settings.host, gateway, "--port")
         if "runtime_port" not in settings.model_fields_set:
@@ -49,11 +48,6 @@ class Ports:
         elif settings.runtime_port:
             runtime = settings.runtime_port
             require_free(settings.runtime_host, runtime, "PREFECT_PHANTOM_RUNTIME_PORT")
-        if "lease_port" not in settings.model_fields_set:
-            lease = _preferred(settings.lease_port, lease)
-        elif settings.lease_port:
-            lease = settings.lease_port
-            require_free(settings.runtime_host, lease, "PREFECT_PHANTOM_LEASE_PORT")
         own_prefect = "PREFECT_API_URL" not in os.environ
         if own_prefect and settings.prefect_port:
             prefect = settings.prefect_port
@@ -61,7 +55,6 @@ class Ports:
         return cls(
             gateway=gateway,
             runtime=runtime,
-            lease=lease,
             prefect=prefect if own_prefect else None,
             whois=_kept_whois_port(home, whois) if settings.sample_data else None,
         )

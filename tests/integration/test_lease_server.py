@@ -277,7 +277,6 @@ def test_it_is_small_because_it_knows_no_prefect():
 async def test_a_port_that_nobody_chose_may_be_another_one(database, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        monkeypatch.setattr("adapters.lease_server.process.TAKEN_SECONDS", 0)
         with pytest.raises(SystemExit, match=f"PREFECT_PHANTOM_LEASE_PORT: port {port}"):
             LeaseProcess(chosen(lease_port=port), database.url)
         monkeypatch.delenv("PREFECT_PHANTOM_LEASE_PORT", raising=False)
@@ -286,15 +285,6 @@ async def test_a_port_that_nobody_chose_may_be_another_one(database, monkeypatch
         process = LeaseProcess(settings, database.url)
         assert process.address["port"] != port
         process.close()
-
-
-async def test_a_chosen_port_is_waited_for_while_the_process_before_has_it(database, monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        monkeypatch.setattr("adapters.lease_server.process.time.sleep", lambda _: taken.close())
-        ours = LeaseProcess(chosen(lease_port=port), database.url)
-    assert ours.address["port"] == port
-    ours.close()
 
 
 async def test_an_address_that_was_chosen_is_what_guardians_are_told(database):

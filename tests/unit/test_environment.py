@@ -55,7 +55,7 @@ def installed(tmp_path: Path, surroundings: dict[str, str]) -> Installation:
         home=home,
         surroundings=surroundings,
         database_server="postgresql://postgres@/",
-        ports=Ports(gateway=1, runtime=2, lease=4, prefect=3, whois=None),
+        ports=Ports(gateway=1, runtime=2, prefect=3, whois=None),
     )
 
 

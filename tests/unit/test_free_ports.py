@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 
 import pytest
 
-from adapters.settings import Settings
 from adapters.supervisor import port
 from adapters.supervisor.failure import CannotStart
-from adapters.supervisor.home import Home
-from adapters.supervisor.installation import Ports
 from adapters.supervisor.port import free_ports
 
 
@@ -33,16 +29,3 @@ def test_a_port_that_is_in_use_is_not_chosen(monkeypatch: pytest.MonkeyPatch) ->
         assert free_ports("127.0.0.1", 1) == [free]
         with pytest.raises(CannotStart, match="No port of"):
             free_ports("127.0.0.1", 2)
-
-
-def test_ports_are_chosen_once_for_all_restarts_of_a_part(tmp_path: Path) -> None:
-    home = Home(tmp_path)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        number = taken.getsockname()[1]
-        settings = Settings(port=0, prefect_port=0)
-        settings.__dict__["lease_port"] = number  # nobody has chosen it
-        chosen = Ports.choose(settings, home)
-        assert chosen.lease not in {0, number}
-        assert len({chosen.gateway, chosen.runtime, chosen.lease, chosen.prefect}) == 4
-        with pytest.raises(CannotStart, match="choose another with PREFECT_PHANTOM_LEASE_PORT"):
-            Ports.choose(Settings(port=0, prefect_port=0, lease_port=number), home)
