@@ -16,7 +16,12 @@ import anyio
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate, WorkPoolUpdate
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterTags,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
 from prefect.client.schemas.objects import FlowRun, WorkQueue
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
@@ -75,9 +80,15 @@ def held(system: System, playbook: str, reason: str, **further: Any) -> int:
 
 
 async def flow_runs(prefect: PrefectClient, run_id: int) -> list[FlowRun]:
-    """Every flow run that was ever made of a run."""
+    """Every flow run that was ever made of a run.
+
+    Tests with a database of their own have runs with the same ids, in another work pool.
+    """
     tags = FlowRunFilterTags(all_=[f"playbook_run:{run_id}"])
-    return await prefect.read_flow_runs(flow_run_filter=FlowRunFilter(tags=tags))
+    pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL]))
+    return await prefect.read_flow_runs(
+        flow_run_filter=FlowRunFilter(tags=tags), work_pool_filter=pool
+    )
 
 
 @pytest.mark.parametrize(
