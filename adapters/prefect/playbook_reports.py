@@ -74,13 +74,17 @@ class PlaybookReports:
         self.gateway = gateway
         self.known = asyncio.Event()
         """Set while the gateway knows what this worker has."""
+        self._was_known = False
         self._seen: object = None
         self._report: Report | None = None
         self._app_secrets: dict[str, list[str]] | None = None
         self._telling = asyncio.Lock()
 
     async def run(self) -> None:
-        """Run until cancelled: what goes wrong in a round is logged, and tried again."""
+        """Run until cancelled: what goes wrong in a round is logged, and tried again.
+
+        Raises `GatewayRefused`: it has never taken a report of this worker.
+        """
         outage = Outage("The gateway, which is to know the playbooks here,", logger)
         alive = asyncio.create_task(self._stay_known())
         try:
@@ -88,7 +92,11 @@ class PlaybookReports:
                 try:
                     await self.refresh()
                     outage.ended()
-                except (httpx.HTTPError, GatewayRefused) as error:
+                except GatewayRefused as error:
+                    if not self._was_known:
+                        raise  # it would get no run, and say no more than that
+                    outage.began(error)
+                except httpx.HTTPError as error:
                     outage.began(error)
                 except Exception:
                     logger.exception("The playbooks here were not looked at")
@@ -145,6 +153,7 @@ class PlaybookReports:
             if report is self._report:
                 self.known.clear()
             await self.gateway.found_playbooks(report.message)
+            self._was_known = True
             if report is self._report:  # what was found meanwhile is told by who has found it
                 self.known.set()
 

@@ -60,7 +60,8 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> int:
         """Work until `stop` is set, or until Prefect's worker ends; return an exit code.
 
-        Raises `GatewayRefused`: it does not take the key, or another worker has the name.
+        Raises `GatewayRefused`: it does not take the key or what the worker reports, or another
+        worker has the name.
         """
         os.environ.update(self.mark)
         if not await self._unless(stop, self._begin()):
@@ -96,7 +97,9 @@ class Worker:
         orphaned = asyncio.create_task(self.orphaned.wait())
         ended = asyncio.create_task(program.wait())
         lost = asyncio.create_task(self._hold.wait_lost())
-        await asyncio.wait({stopping, orphaned, lost, ended}, return_when=asyncio.FIRST_COMPLETED)
+        ends = {stopping, orphaned, lost, ended, reporting}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        is_refused = reporting.done()
         for task in (stopping, orphaned, reporting, ready):
             task.cancel()
         if self.orphaned.is_set() or lost.done():  # the gateway would take us for another one
@@ -111,6 +114,8 @@ class Worker:
             lost.result()
         lost.cancel()
         await self._hold.give_back()
+        if is_refused:
+            reporting.result()
         return 0 if stop.is_set() else 1
 
     async def _begin(self) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from adapters.marks import WORKER_VARIABLE, environment_of
 from adapters.prefect import playbook_reports
-from adapters.prefect.gateway_client import GatewayClient
+from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
 from adapters.prefect.playbook_reports import CannotFindPlaybooks, PlaybookReports, Report, find
 from adapters.rest.messages.workers import PlaybookReport
 from adapters.settings import Settings
@@ -40,7 +40,7 @@ class Gateway:
     def __init__(self) -> None:
         self.told: list[dict[str, Any]] = []
         self.renewed: list[str] = []
-        self.away = False
+        self.away = self.refuses = False
         self.forgets = False
 
     async def found_playbooks(self, report: dict[str, Any]) -> None:
@@ -53,6 +53,8 @@ class Gateway:
         return not self.forgets
 
     def _answer(self) -> None:
+        if self.refuses:
+            raise GatewayRefused("The report is too large")
         if self.away:
             raise httpx.ConnectError("away")
 
@@ -114,6 +116,31 @@ async def test_a_report_that_got_lost_is_sent_again(
     gateway.forgets = True  # as one whose database was restored
     await reports.refresh()
     assert len(gateway.told) == sent + 1
+
+
+async def test_a_first_report_that_is_refused_is_an_end(
+    reports: PlaybookReports, gateway: Gateway
+) -> None:
+    gateway.refuses = True
+    with pytest.raises(GatewayRefused, match="The report is too large"):
+        await reports.run()
+
+
+async def test_a_later_report_that_is_refused_is_told_and_tried_again(
+    reports: PlaybookReports, gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    reports.settings.playbook_scan_seconds = 0.01
+    running = asyncio.create_task(reports.run())
+    await reports.known.wait()
+    gateway.refuses = True
+    while "too large" not in caplog.text:
+        await asyncio.sleep(0.01)
+    gateway.refuses = False
+    while "can be used" not in caplog.text:
+        await asyncio.sleep(0.01)
+    assert not running.done()
+    running.cancel()
 
 
 async def test_a_worker_that_names_no_folder_is_like_one_whose_folder_is_empty() -> None:
