@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -14,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import Invalid, TokenNotFound, Unauthenticated
 from adapters.permissions import AUTOMATION
+from adapters.random_text import random_text
 from adapters.store import served_request
 from adapters.store.account_tables import tokens, users
 from adapters.store.database import Database
@@ -27,7 +27,7 @@ TOKEN_BYTES = 32
 
 def new_token() -> str:
     """A token that nobody has yet."""
-    return secrets.token_urlsafe(TOKEN_BYTES)
+    return random_text(TOKEN_BYTES)
 
 
 def digest(token: str) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from adapters.random_text import random_text
 from adapters.supervisor.failure import CannotStart, HomeInUse
 
 SECRET_BYTES = 32  # 256 bits: cannot be guessed, so a plain SHA-256 of it may be stored
@@ -88,17 +88,17 @@ class Home:
     @property
     def operator_token(self) -> str:
         """Token of the automation user ``operator``, for commands that are given this home."""
-        return self._kept(self.operator_token_file, _random)
+        return self._kept(self.operator_token_file, _new_secret)
 
     @property
     def prefect_auth(self) -> str:
         """``user:password`` of our Prefect server, for its UI as well."""
-        return self._kept(self.prefect_auth_file, lambda: f"admin:{_random()}")
+        return self._kept(self.prefect_auth_file, lambda: f"admin:{_new_secret()}")
 
     @property
     def runtime_key(self) -> str:
         """Shared secret of the gateway and its workers."""
-        return self._kept(self.runtime_key_file, _random)
+        return self._kept(self.runtime_key_file, _new_secret)
 
     def write(self, file: Path, text: str) -> None:
         """Write `text` to `file`, at once and readable by the owner only."""
@@ -131,5 +131,5 @@ class Home:
             )
 
 
-def _random() -> str:
-    return secrets.token_urlsafe(SECRET_BYTES)
+def _new_secret() -> str:
+    return random_text(SECRET_BYTES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
@@ -11,6 +10,7 @@ from typing import Self
 
 from sqlalchemy.engine import URL
 
+from adapters.random_text import random_text
 from adapters.settings import PHANTOM_DATABASE, PREFECT_DATABASE, Settings
 from adapters.store.database import database_url
 from adapters.supervisor.account import Account
@@ -136,7 +136,7 @@ def _reached(host: str) -> str:
 
 def make_password() -> str:
     """Return a new password for the first administrator, of 120 bits."""
-    return secrets.token_urlsafe(15)
+    return random_text(15)
 
 
 def _kept_whois_port(home: Home, fresh: int) -> int:
