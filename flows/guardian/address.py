@@ -15,6 +15,7 @@ class Addresses:
     def __init__(self) -> None:
         self._known: dict[tuple[str, int], tuple[str, int]] = {}
         self._lookups: dict[tuple[str, int], _Lookup] = {}
+        self._beginning = threading.Lock()
 
     def connect(self, host: str, port: int, seconds: float) -> socket.socket:
         """A connection to the server.
@@ -23,10 +24,12 @@ class Addresses:
         """
         place = host, port
         known = self._known.get(place)
-        # One look-up at a time: where it hangs, the next question waits for the same.
-        if (lookup := self._lookups.get(place)) is None:
-            lookup = self._lookups[place] = _Lookup(place)
-            lookup.start()
+        # One look-up at a time: where it hangs, the next question waits for the same. Questions
+        # come from several threads.
+        with self._beginning:
+            if (lookup := self._lookups.get(place)) is None:
+                lookup = self._lookups[place] = _Lookup(place)
+                lookup.start()
         lookup.join(seconds if known is None else min(LOOKUP_SECONDS, seconds))
         if not lookup.is_alive():
             self._lookups.pop(place, None)
