@@ -6,12 +6,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, literal, select, text, update
+from sqlalchemy import Uuid, any_, delete, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.store.database import Database
 from adapters.store.playbook_runs import finish
 from adapters.store.tables import playbook_runs as runs
+from adapters.store.worker_tables import worker_names
 
 LEFT_OUT = 1_000_000
 """Ids that are given to nothing: callers may hold ids that were given after the backup, and must
@@ -34,6 +35,12 @@ async def leave_out_ids(database: Database) -> None:
             sequence = f"{table}_id_seq"
             query = text(f"SELECT setval('{sequence}', nextval('{sequence}') + {LEFT_OUT})")
             await connection.execute(query)
+
+
+async def free_worker_names(database: Database) -> None:
+    """Have each name free: whoever had it at the time of the backup has it in another database."""
+    async with database.begin() as connection:
+        await connection.execute(delete(worker_names))
 
 
 async def end_open(database: Database, reason: str) -> Settled:

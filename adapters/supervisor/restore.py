@@ -147,6 +147,7 @@ class _Filling:
         """Have both databases agree about runs whose processes are not there any more."""
         database = await Database.open(server, PHANTOM_DATABASE)
         try:
+            await restored.free_worker_names(database)
             if not self._manifest.stopped:
                 await restored.leave_out_ids(database)
             own_prefect = PREFECT_DATABASE in self._manifest.databases

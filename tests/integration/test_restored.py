@@ -6,8 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.store import playbook_runs, restored
+from adapters.store import playbook_runs, restored, worker_names
 from adapters.store.restored import LEFT_OUT
+from adapters.store.worker_names import Holder
 
 pytestmark = pytest.mark.anyio
 
@@ -59,3 +60,14 @@ async def test_ids_that_may_have_been_given_after_the_backup_are_left_out(shop):
     last = await shop.accept()
     await restored.leave_out_ids(shop.database)
     assert await shop.accept() > last + LEFT_OUT
+
+
+async def test_no_worker_has_its_name_in_a_restored_database(shop):
+    first, second = (
+        Holder(holder=uuid4(), hostname="host", process_id=1, process="machine namespace 1 1")
+        for _ in range(2)
+    )
+    assert await worker_names.take(shop.database, "w", first, uuid4(), dead=None) is None
+    assert await worker_names.take(shop.database, "w", second, uuid4(), dead=None) is not None
+    await restored.free_worker_names(shop.database)
+    assert await worker_names.take(shop.database, "w", second, uuid4(), dead=None) is None
