@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from adapters.store.login_throttle import neighbourhood
 from adapters.store.users import Address, Network
 
-LEAVING = 16
+LEAVING = 4
 """How many may be on their way out before others are taken in: each has a descriptor until then."""
 
 

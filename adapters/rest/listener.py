@@ -26,7 +26,7 @@ from adapters.rest.protocol import Protocol
 
 HANDSHAKE_SECONDS = 30.0
 """How long a client may take to agree on TLS, and to end it."""
-AT_ONCE = 32
+AT_ONCE = 4
 """Connections that are taken before everything else has its turn."""
 PAUSE_SECONDS = 1.0
 """How long none is taken after the system had no descriptor or memory for one."""
