@@ -32,6 +32,9 @@ from flows.execution import run_name, run_tags
 UNAVAILABLE = httpx.codes.SERVICE_UNAVAILABLE
 REST_SECONDS = 5.0
 """How long the runs of a playbook are left in the queue that alone could not be created."""
+PAUSE_SECONDS = 0.02
+"""Between a look at the queue that found nothing to do and the next one: each accepted run asks for
+one, and while Prefect takes no more of them each would cost as much as to accept it."""
 logger = logging.getLogger("prefect_phantom.dispatch")
 
 
@@ -79,6 +82,7 @@ class Dispatcher:
             while True:
                 while await self.dispatch():
                     pass
+                await asyncio.sleep(PAUSE_SECONDS)
                 await self.signal.wait(self.settings.dispatch_seconds)
 
     async def dispatch(self) -> int:
