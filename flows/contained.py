@@ -16,9 +16,10 @@ from contextlib import suppress
 
 from flows import undumpable
 from flows.guardian.process_tree import FLOW_RUN, Tree
-from flows.runtime import RuntimeRefused, RuntimeUnavailable, Superseded, Watch
+from flows.runtime import RuntimeRefused, RuntimeUnavailable, Superseded
 from flows.ticket import VARIABLE, hold, take
 from flows.warm.reaper import become_reaper
+from flows.watch import Watch
 
 ENGINE = (sys.executable, "-P", str(undumpable.__file__), "flows.engine")
 ASK_SECONDS = 2.0

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Self
-from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import httpx
@@ -116,9 +115,9 @@ class Attempt:
             RuntimeUnavailable: no answer within `PATIENCE_SECONDS`.
 
         """
-        client, ticket = _connect(flow_run_id)
+        client, ticket = connect(flow_run_id)
         process = psutil.Process()
-        answer = _call(
+        answer = call(
             client,
             "/runtime/claim",
             ticket,
@@ -230,7 +229,7 @@ class Attempt:
         """
         body = {"leases": [str(lease) for lease in leases]}
         with suppress(RuntimeUnavailable, Superseded, RuntimeRefused):
-            _post(self._client, "/runtime/slots", self.claim.token, body)
+            post(self._client, "/runtime/slots", self.claim.token, body)
 
     def log(self, lines: list[Line]) -> bool:
         """Hand over lines of the run's log. Returns whether they are done with.
@@ -239,7 +238,7 @@ class Attempt:
         is over, or no longer this process's, learns it from its next other call.
         """
         try:
-            _post(self._client, "/runtime/log", self.claim.token, {"lines": lines})
+            post(self._client, "/runtime/log", self.claim.token, {"lines": lines})
         except RuntimeUnavailable:
             return False
         except (Superseded, RuntimeRefused):
@@ -285,41 +284,7 @@ class Attempt:
             # It has the connection of the process that forked it, and would take its answers.
             message = "A process that a playbook has forked cannot act for its run"
             raise RuntimeRefused(message)
-        return _call(self._client, path, self.claim.token, body)
-
-
-class Watch:
-    """A run as seen from outside its process, by whoever started that process."""
-
-    def __init__(self, flow_run_id: str) -> None:
-        self.flow_run_id = flow_run_id
-        self._client, self._ticket = _connect(flow_run_id)
-
-    def is_refused(self) -> bool:
-        """Whether the run may not go on: cancelled, or ended a while ago.
-
-        Without an answer, or with one that is none, it may: the run itself waits for the gateway
-        before it does anything.
-        """
-        try:
-            answer = _post(
-                self._client, "/runtime/refused", self._ticket, {"flow_run_ids": [self.flow_run_id]}
-            )
-        except (RuntimeUnavailable, RuntimeRefused, Superseded):
-            return False
-        return self.flow_run_id in answer.get("stop", ())
-
-    def exited(self, process_id: int, code: int) -> None:
-        """Report that the run's process has ended with this exit code; negative for a signal.
-
-        Raises:
-            RuntimeRefused: the gateway does not take it.
-            RuntimeUnavailable: no answer within `PATIENCE_SECONDS`.
-
-        """
-        path = f"/runtime/workers/{quote(worker_name() or 'none', safe='')}/exited"
-        body = {"flow_run_id": self.flow_run_id, "process_id": process_id, "code": code}
-        _call(self._client, path, self._ticket, body)
+        return call(self._client, path, self.claim.token, body)
 
 
 def ask(path: str, flow_run_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
@@ -332,11 +297,11 @@ def ask(path: str, flow_run_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
         RuntimeUnavailable: no answer within `PATIENCE_SECONDS`.
 
     """
-    client, ticket = _connect(flow_run_id)
-    return _call(client, path, ticket, {"flow_run_id": str(flow_run_id), **body})
+    client, ticket = connect(flow_run_id)
+    return call(client, path, ticket, {"flow_run_id": str(flow_run_id), **body})
 
 
-def _connect(flow_run_id: UUID | str) -> tuple[httpx.Client, str]:
+def connect(flow_run_id: UUID | str) -> tuple[httpx.Client, str]:
     """A client of the runtime API, and this process's ticket, until the run has its own token."""
     url, ticket = os.environ.get("PREFECT_PHANTOM_RUNTIME_URL"), held(flow_run_id)
     if not url or not ticket:
@@ -366,7 +331,8 @@ def _client(url: str) -> httpx.Client:
     return httpx.Client(base_url=url, timeout=30, trust_env=False, verify=certificate_authorities())
 
 
-def _call(client: httpx.Client, path: str, token: str, body: dict[str, Any]) -> dict[str, Any]:
+def call(client: httpx.Client, path: str, token: str, body: dict[str, Any]) -> dict[str, Any]:
+    """`post`, again and again for `PATIENCE_SECONDS` while the gateway is unavailable."""
     for trial in Retrying(
         retry=retry_if_exception_type(RuntimeUnavailable),
         wait=wait_random_exponential(multiplier=0.2, max=5),
@@ -374,11 +340,12 @@ def _call(client: httpx.Client, path: str, token: str, body: dict[str, Any]) -> 
         reraise=True,
     ):
         with trial:
-            return _post(client, path, token, body)
+            return post(client, path, token, body)
     raise AssertionError  # pragma: no cover - Retrying returns or raises
 
 
-def _post(client: httpx.Client, path: str, token: str, body: dict[str, Any]) -> dict[str, Any]:
+def post(client: httpx.Client, path: str, token: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Ask the runtime API once. Raises `Superseded`, `RuntimeRefused` and `RuntimeUnavailable`."""
     try:
         answer = client.post(path, json=plain(body), headers={"authorization": f"Bearer {token}"})
     except httpx.RequestError as error:

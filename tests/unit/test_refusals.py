@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from flows import runtime, slot_leases
+from flows import runtime, slot_leases, watch
 from flows.guardian.guardian import Guardian
 from flows.guardian.lease import Lease, Refused, Unreachable
 from flows.runtime import RuntimeRefused, RuntimeUnavailable
@@ -98,7 +98,7 @@ def test_a_run_asks_again_only_when_it_may_be_answered(code: int, error: type[Ex
     transport = httpx.MockTransport(lambda _: httpx.Response(code, text="<html>"))
     client = httpx.Client(base_url="http://gateway", transport=transport)
     with client, pytest.raises(error):
-        runtime._post(client, "/runtime/claim", "token", {})
+        runtime.post(client, "/runtime/claim", "token", {})
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,9 @@ def test_a_run_that_nobody_has_said_to_end_may_go_on(
 ) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(code, text=text))
     client = httpx.Client(base_url="http://gateway", transport=transport)
-    monkeypatch.setattr(runtime, "_connect", lambda _: (client, "ticket"))
+    monkeypatch.setattr(watch, "connect", lambda _: (client, "ticket"))
     with client:
-        assert not runtime.Watch(str(uuid4())).is_refused()
+        assert not watch.Watch(str(uuid4())).is_refused()
 
 
 @pytest.mark.parametrize(("code", "done"), [(404, True), (503, False)])
