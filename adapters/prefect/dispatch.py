@@ -99,25 +99,29 @@ class Dispatcher:
         # What an earlier attempt may have made is not given back: its outcome is still to be found.
         unmade = {run.id for run in taken if not run.again}
         by_playbook = attrgetter("playbook_id")
+        created: set[int] = set()
         try:
             for playbook_id, group in groupby(sorted(taken, key=by_playbook), key=by_playbook):
-                await self._create_or_rest(playbook_id, list(group), unmade)
+                created |= await self._create_or_rest(playbook_id, list(group), unmade)
         finally:
             if unmade:
                 await dispatch_queue.give_back(self.database, unmade)
-        if any(self._asks(run) for run in taken):
-            # When all are there, so that Prefect gives out the first of them in its order.
-            self.hints.work()
+            if any(self._asks(run) for run in taken if run.id in created):
+                # When all are there, so that Prefect gives out the first of them in its order.
+                self.hints.work()
         return len(taken)
 
     async def _create_or_rest(
         self, playbook_id: int, runs: Sequence[QueuedRun], unmade: set[int]
-    ) -> None:
-        """Create the runs of a playbook. If only they fail, they rest, and hold up no others."""
+    ) -> set[int]:
+        """Create the runs of a playbook. If only they fail, they rest, and hold up no others.
+
+        Returns the ids of those that are in Prefect now.
+        """
         try:
             playbook = await playbooks.read(self.database, playbook_id)
             with spans.dispatching(runs) as traceparents:
-                await self._create(playbook, runs, unmade, traceparents)
+                created = await self._create(playbook, runs, unmade, traceparents)
         except Exception as error:
             # While Prefect is away nothing leaves the queue, where a cancel is final at once.
             self._reachable = not is_outage(error)
@@ -125,8 +129,9 @@ class Dispatcher:
                 raise
             logger.exception("Runs of playbook %s are tried again in a while", playbook_id)
             self._rest(playbook_id)
-        else:
-            self._reachable = True
+            return set()
+        self._reachable = True
+        return created
 
     def _asks(self, run: QueuedRun) -> bool:
         """Whether Prefect is to be asked for it, as rules may be that came after it was taken."""
@@ -141,15 +146,15 @@ class Dispatcher:
         runs: Sequence[QueuedRun],
         unmade: set[int],
         traceparents: Mapping[int, str],
-    ) -> None:
+    ) -> set[int]:
         ids = [run.id for run in runs]
         if playbook.may_come_back:
             self._rest(playbook.id)
-            return
+            return set()
         if not playbook.startable:
             await dispatch_queue.refuse(self.database, ids, playbook.error)
             unmade.difference_update(ids)
-            return
+            return set()
         deployment_id = await self.deployments.registered(playbook)
         # The client's own list of routes lacks this one.
         path: Any = f"/deployments/{deployment_id}/create_flow_run/bulk"
@@ -194,6 +199,7 @@ class Dispatcher:
                 if not self._asks(run):
                     self.hints.offer({**body, **offered}, run.work_pool, lacking)
         self.reconcile.notify()
+        return set(created)
 
     async def _create_one(
         self, deployment_id: UUID, run: QueuedRun, body: dict[str, Any]

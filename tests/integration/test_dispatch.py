@@ -68,12 +68,13 @@ async def answers_500_when_done(request, way):
 
 @pytest.fixture(scope="module")
 async def request_(database) -> RunRequest:
-    """A run of local/hunt; there is a local/other, too."""
+    """A run of local/hunt; there are a local/other and a local/broken, too."""
     name = uuid4().hex
     found = [
         FoundPlaybook(repository=name, name=each, folder="/p", entrypoint="hunt.py:hunt")
-        for each in ("hunt", "other")
+        for each in ("hunt", "other", "broken")
     ]
+    found[-1] = replace(found[-1], entrypoint="broken.py:broken", error="It does not import")
     await save_found(database, found)
     new = ContainerFields(name="c", label="events")
     container_id, _ = await new_containers.create(database, new)
@@ -321,6 +322,34 @@ async def test_a_run_is_not_offered_when_a_rule_came_after_it_was_taken(
     await accept()
     assert await dispatcher.dispatch() == 1
     assert "offer" in await anext(listener)
+
+
+async def test_runs_that_prefect_refuses_send_no_worker_to_look_for_them(
+    dispatcher, line, accept, read
+):
+    async def refuses(request, _):
+        return httpx.Response(422, request=request)
+
+    listener = dispatcher.hints.listen("one", 0)
+    assert await anext(listener) == {"work": True}
+    line.fault = refuses
+    failing = await accept()
+    assert await dispatcher.dispatch() == 1
+    assert queued(await read(failing))
+    assert await anext(listener) == {}
+    line.fault = None
+    await accept("other")
+    assert await dispatcher.dispatch() == 1
+    assert await anext(listener) == {"work": True}
+
+
+async def test_runs_of_a_broken_playbook_send_no_worker_to_look_for_them(dispatcher, accept, read):
+    listener = dispatcher.hints.listen("one", 0)
+    assert await anext(listener) == {"work": True}
+    run_id = await accept("broken")
+    assert await dispatcher.dispatch() == 1
+    assert (await read(run_id)).status == "failed"
+    assert await anext(listener) == {}
 
 
 def offered_to(pool, take):
