@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from typing import Any
 from uuid import UUID
@@ -46,18 +44,13 @@ class Deployments:
                 await self.register(playbook)
         await for_each_container.register(self.client, self.settings.work_pool)
 
-    def version(self, playbook: Playbook) -> str:
-        """What is to be registered of a playbook, as a digest."""
-        fields = json.dumps(self._fields(playbook), sort_keys=True)
-        return hashlib.sha256(fields.encode()).hexdigest()
-
     async def registered(self, playbook: Playbook) -> UUID:
         """Id of the deployment, which is made or updated first if it says other than the row.
 
         For before a run is created: its code may be elsewhere than what is registered says.
         """
         told = (playbook.registered_digest, playbook.registered_isolation)
-        if playbook.deployment_id and told == (self.version(playbook), playbook.isolation):
+        if playbook.deployment_id and told == (playbook.deployment_digest, playbook.isolation):
             return playbook.deployment_id
         return await self.register(playbook)
 
@@ -67,7 +60,7 @@ class Deployments:
         Schedules, parameters, tags and job variables that people set in Prefect stay. So does the
         isolation that they chose there, until the playbook says another one than it did.
         """
-        fields, digest = self._fields(playbook), self.version(playbook)
+        fields, digest = self._fields(playbook), playbook.deployment_digest
         isolation = {"isolation": playbook.isolation}
         said_anew = playbook.isolation != playbook.registered_isolation
         existing = await self._find(playbook)

@@ -185,7 +185,6 @@ class Dispatcher:
                 created[run.id] = flow_run_id
                 await dispatch_queue.record(self.database, {run.id: flow_run_id})
         lacking = await playbook_reports.lacking(self.database, playbook.id)
-        version = self.deployments.version(playbook)
         for run, body in zip(runs, bodies, strict=True):
             if run.id in created:
                 logger.info(
@@ -195,7 +194,7 @@ class Dispatcher:
                     | {"flow_run_id": created[run.id]},
                 )
                 offered = {"id": str(created[run.id]), "deployment_id": str(deployment_id)}
-                offered["version"] = version
+                offered["version"] = playbook.deployment_digest
                 if not self._asks(run):
                     self.hints.offer({**body, **offered}, run.work_pool, lacking)
         self.reconcile.notify()

@@ -35,18 +35,26 @@ async def _report(request: Request) -> Response:
 
 
 async def _lacking(request: Request) -> Response:
-    """Which of the deployments a worker must leave to others, since it has other code of them.
+    """Which of the deployments a worker must leave: to others, since it has other code of them.
 
-    And which version of each is registered: what it has read of an older one is not to be used.
+    Or for later, since Prefect does not say yet where their code is now. And which version of each
+    is registered: what the worker has read of an older one is not to be used.
     """
     message = await read(request, Deployments)
     database, ids = request.app.state.database, message.deployment_ids
-    lacked = await playbook_reports.lacked(database, request.path_params["name"], ids)
-    versions = await playbooks.registered_versions(database, ids)
+    lacked = set(await playbook_reports.lacked(database, request.path_params["name"], ids))
+    deployed = await playbooks.read_deployed(database, ids)
+    lacked.update(
+        each.deployment_id
+        for each in deployed
+        if each.deployment_id
+        and each.startable
+        and each.registered_digest != each.deployment_digest
+    )
     return answer(
         {
             "deployment_ids": [str(each) for each in lacked],
-            "versions": {str(each): version for each, version in versions.items()},
+            "versions": {str(each.deployment_id): each.registered_digest for each in deployed},
         }
     )
 

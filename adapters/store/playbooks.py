@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -85,6 +87,12 @@ class Playbook:
     def startable(self) -> bool:
         """Whether its runs can be carried out."""
         return not self.error or self.earlier_code
+
+    @property
+    def deployment_digest(self) -> str:
+        """What its deployment in Prefect is to say; `registered_digest` is what it does say."""
+        said = (self.folder, self.entrypoint, self.description, self.parameter_schema)
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     @property
     def may_come_back(self) -> bool:
@@ -267,15 +275,11 @@ async def record_deployment(
         )
 
 
-async def registered_versions(
-    database: Database, deployment_ids: Sequence[UUID]
-) -> dict[UUID, str]:
-    """Which version is registered in Prefect, of those deployments that are ours."""
-    query = select(playbooks.c.deployment_id, playbooks.c.registered_digest).where(
-        playbooks.c.deployment_id.in_(deployment_ids)
-    )
+async def read_deployed(database: Database, deployment_ids: Sequence[UUID]) -> list[Playbook]:
+    """The playbooks of those deployments that are ours."""
+    query = select(*_columns).where(playbooks.c.deployment_id.in_(deployment_ids))
     async with database.read() as connection:
-        return {row.deployment_id: row.registered_digest for row in await connection.execute(query)}
+        return [_playbook(row) for row in await connection.execute(query)]
 
 
 @asynccontextmanager

@@ -190,7 +190,7 @@ async def hunt(database: Database, report) -> playbooks.Playbook:
     await report("two", "d2", playbook("hunt"))
     (row,) = await playbooks.read_all(database)
     await playbooks.record_deployment(
-        database, row.id, uuid4(), digest="registered", isolation="fork"
+        database, row.id, uuid4(), digest=row.deployment_digest, isolation="fork"
     )
     return await playbooks.read(database, row.id)
 
@@ -221,6 +221,42 @@ async def test_a_worker_is_told_which_runs_to_leave_to_others(
     assert await lacking("two") == []
     assert await lacking("never heard of, such as Prefect's own") == []
     assert await playbook_reports.lacking(database, hunt.id) == {"one"}
+
+
+@pytest.mark.parametrize("change", [{"folder": "/srv/moved"}, {"entrypoint": "moved.py:hunt"}])
+async def test_runs_wait_until_prefect_knows_where_their_code_is(
+    ask: Ask, database: Database, hunt: playbooks.Playbook, report, change: dict[str, str]
+) -> None:
+    await report("two", "d3", playbook("hunt", **change))
+
+    async def left() -> list[str]:
+        ids = [str(hunt.deployment_id)]
+        answer = await ask("workers/two/lacking", KEY, {"deployment_ids": ids})
+        told: list[str] = answer.json()["deployment_ids"]
+        return told
+
+    assert await left() == [str(hunt.deployment_id)]
+    moved = await playbooks.read(database, hunt.id)
+    assert hunt.deployment_id is not None
+    await playbooks.record_deployment(
+        database, hunt.id, hunt.deployment_id, digest=moved.deployment_digest, isolation="fork"
+    )
+    assert await left() == []
+
+
+async def test_runs_of_what_no_longer_imports_wait_for_no_registration(
+    ask: Ask, database: Database, hunt: playbooks.Playbook, report
+) -> None:
+    broken = playbook("hunt", entrypoint="hunt.py", error="It does not import")
+    await report("two", "d3", broken)
+    assert hunt.deployment_id is not None
+    await playbooks.record_deployment(
+        database, hunt.id, hunt.deployment_id, digest="older", isolation="fork"
+    )
+    answer = await ask(
+        "workers/another/lacking", KEY, {"deployment_ids": [str(hunt.deployment_id)]}
+    )
+    assert answer.json()["deployment_ids"] == []
 
 
 async def test_a_worker_that_begins_leaves_runs_to_others_until_it_has_reported(

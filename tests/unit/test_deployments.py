@@ -42,7 +42,7 @@ async def test_what_prefect_knows_is_not_registered_again(
     registered: tuple[Deployments, list[Playbook]],
 ) -> None:
     deployments, made = registered
-    known = replace(HUNT, registered_digest=deployments.version(HUNT))
+    known = replace(HUNT, registered_digest=HUNT.deployment_digest)
     assert await deployments.registered(known) == HUNT.deployment_id
     # Its labels and the digest of its contents are nothing that Prefect has.
     assert await deployments.registered(replace(known, labels=["x"], digest="e"))
@@ -63,6 +63,6 @@ async def test_what_has_changed_since_is_registered_first(
     registered: tuple[Deployments, list[Playbook]], change: dict[str, Any]
 ) -> None:
     deployments, made = registered
-    known = replace(HUNT, registered_digest=deployments.version(HUNT))
+    known = replace(HUNT, registered_digest=HUNT.deployment_digest)
     assert await deployments.registered(replace(known, **change)) != HUNT.deployment_id
     assert len(made) == 1
