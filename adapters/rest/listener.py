@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import functools
 import logging
 import socket
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from adapters.rest.accepted import Accepted
 from adapters.rest.address import parse
 from adapters.rest.connections import Connections, Place
 from adapters.rest.loop_turns import LoopTurns
@@ -83,6 +83,7 @@ class Listener(uvicorn.Server):
         self._turns = turns or LoopTurns()
         self._taken_seconds = taken_seconds
         self._tls: dict[str, Any] = {}
+        self._accepted: set[Accepted] = set()
         self._opening: set[asyncio.Task[Any]] = set()
         self._told = 0.0
 
@@ -112,6 +113,8 @@ class Listener(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, and end those that there are."""
+        for accepted in list(self._accepted):
+            accepted.close()
         for opening in self._opening:
             opening.cancel()
         await super().shutdown(sockets)
@@ -128,18 +131,19 @@ class Listener(uvicorn.Server):
         elif place.is_exempt:
             self._open(accepted, place)
         else:
-            place.close = functools.partial(self._leave, accepted, place)
-            self._turns.call(place.neighbourhood, functools.partial(self._open, accepted, place))
+            # To agree on TLS is what costs most: who says nothing does not even begin with it.
+            silent_seconds = HANDSHAKE_SECONDS if self._tls else None
+            Accepted(
+                accepted,
+                place,
+                self._turns,
+                self._open,
+                among=self._accepted,
+                silent_seconds=silent_seconds,
+            )
 
-    def _leave(self, accepted: socket.socket, place: Place) -> None:
-        """End a connection that nobody has begun to serve."""
-        place.leave()
-        accepted.close()
-
-    def _open(self, accepted: socket.socket, place: Place) -> bool:
-        """Begin to serve it, unless it gave way meanwhile."""
-        if accepted.fileno() < 0:
-            return False
+    def _open(self, accepted: socket.socket, place: Place) -> None:
+        """Begin to serve it."""
         loop = asyncio.get_running_loop()
         protocol = Protocol(self.config, self.server_state, {}, loop, place=place)
         opening = loop.create_task(
@@ -150,13 +154,13 @@ class Listener(uvicorn.Server):
         def opened(_: asyncio.Task[Any]) -> None:
             self._opening.discard(opening)
             if opening.cancelled() or (error := opening.exception()) is not None:
-                self._leave(accepted, place)
+                place.leave()
+                accepted.close()
                 if not (opening.cancelled() or isinstance(error, OSError)):
                     logger.error("A connection failed", exc_info=error)
 
         self._opening.add(opening)
         opening.add_done_callback(opened)
-        return True
 
     def _tell(self) -> None:
         if self.connections.closed and (now := asyncio.get_running_loop().time()) >= self._told:

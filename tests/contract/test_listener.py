@@ -123,27 +123,58 @@ async def test_who_is_being_served_is_not_closed_for_those_who_wait():
         assert len(server.connections) <= MOST + LEAVING
 
 
-@pytest.mark.attack("a TLS connection that says nothing", "closed after 30 s; counts before that")
-async def test_a_handshake_that_does_not_come_is_not_waited_for(tmp_path, monkeypatch):
+@pytest.fixture
+def by_tls(tmp_path) -> tuple[dict[str, str], ssl.SSLContext]:
+    """How a listener serves by TLS, and how a client trusts it."""
     authority = trustme.CA()
     issued = authority.issue_cert("gateway")
     issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
-    files = {"certificate": str(tmp_path / "both.pem")}
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return {"certificate": str(tmp_path / "both.pem")}, context
+
+
+@pytest.mark.attack("a TLS connection that says nothing", "closed after 30 s; counts before that")
+@pytest.mark.parametrize("sent", [b"", b"\x16"], ids=["none", "a byte"])
+async def test_a_handshake_that_does_not_come_is_not_waited_for(by_tls, monkeypatch, sent):
+    files, context = by_tls
     monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", SOON)
     async with listening(**files) as (_, connect):
-        silent, _ = await connect()
+        silent, _ = await connect(sent)
         assert await ends(silent) == b""
     monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", 10 * LONG)
     async with listening(**files) as (server, connect):
-        held = [await connect() for _ in range(2 * MOST)]
+        held = [await connect(sent) for _ in range(2 * MOST)]
         first, _ = held[0]
         assert await ends(first) == b""
-        context = ssl.create_default_context()
-        authority.configure_trust(context)
         reader, _ = await connect(GET, ssl=context, server_hostname="gateway")
         async with asyncio.timeout(LONG):
             assert (await reader.readuntil(b"ok")).startswith(OK)
         assert len(server.connections) <= MOST + LEAVING
+
+
+async def test_tls_is_begun_when_the_client_has_said_something(by_tls):
+    files, context = by_tls
+    async with listening(**files) as (server, connect):
+        reader, writer = await connect()
+        while not server._accepted:
+            await asyncio.sleep(0.001)
+        assert not server._opening
+        await writer.start_tls(context, server_hostname="gateway")
+        assert not server._accepted
+        writer.write(GET)
+        async with asyncio.timeout(LONG):
+            assert (await reader.readuntil(b"ok")).startswith(OK)
+
+
+async def test_what_has_said_nothing_is_closed_at_a_stop(by_tls):
+    files, _ = by_tls
+    async with listening(**files) as (server, connect):
+        silent, _ = await connect()
+        while not server._accepted:
+            await asyncio.sleep(0.001)
+    assert await ends(silent) == b""
+    assert not len(server.connections)
 
 
 @pytest.mark.attack("a refused body that goes on and on", "not taken further than 4 MB")
