@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets as random
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -12,9 +13,22 @@ from adapters.errors import PrefectUnavailable, SecretsMoved
 from adapters.rest.asset_destination import is_destination, moved_settings
 from adapters.rest.asset_settings import Wanted, move_declared
 from adapters.store.assets import OpenAsset
+from adapters.store.database import ASKING_SECONDS
 
 LONGEST_PART = 40
 """Characters of an asset's name, and of a setting's, in the name of a block."""
+KEEPING_SECONDS = ASKING_SECONDS - 20.0
+"""How long all calls of Prefect for one request may take; each has its own limit, too."""
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    """Raise `PrefectUnavailable` before PostgreSQL ends the transaction that waits for this."""
+    try:
+        async with asyncio.timeout(KEEPING_SECONDS):
+            yield
+    except TimeoutError:
+        raise PrefectUnavailable from None
 
 
 @asynccontextmanager
@@ -30,6 +44,7 @@ async def taken_back(keeper: AssetKeeper) -> AsyncIterator[list[str]]:
         raise
 
 
+@_in_time()
 async def keep(keeper: AssetKeeper, asset: OpenAsset, wanted: Wanted, made: list[str]) -> None:
     """Write what is wanted. The row comes first, so that what it refuses never gets to Prefect.
 
@@ -80,6 +95,7 @@ def _moved(asset: OpenAsset, wanted: Wanted) -> Iterator[str]:
     yield from (f"secrets.{name}" for name in wanted.secrets if is_destination(name))
 
 
+@_in_time()
 async def forget(keeper: AssetKeeper, asset: OpenAsset) -> None:
     """Delete what Prefect keeps of the asset. Raises `PrefectUnavailable`."""
     for block in asset.secrets.values():

@@ -75,7 +75,7 @@ async def create(
 
     It is there when the block ends. Raises `AssetExists`, and `EntryNotFound` for the id of no app.
     """
-    async with database.begin() as connection:
+    async with database.begin(asks_others=True) as connection:
         values = await _with_app(connection, values)
         try:
             query = insert(assets).values(name=name, **values).returning(*KNOWN)
@@ -94,7 +94,7 @@ async def change(
 
     Raises `EntryNotFound` for the asset and for the id of no app, and `AssetExists`.
     """
-    async with database.begin() as connection:
+    async with database.begin(asks_others=True) as connection:
         values = await _with_app(connection, values)
         former = select(assets.c.app).where(assets.c.id == asset_id).with_for_update()
         former_app: str | None = await connection.scalar(former)

@@ -32,6 +32,8 @@ MIGRATION_SECONDS = 120
 """How long it is tried to get the tables, which others use meanwhile."""
 LOCK_MILLISECONDS = 500
 STATEMENT_TIMEOUT_MILLISECONDS = 30_000
+ASKING_SECONDS = 120
+"""How long a transaction stands still at most in which another server is asked."""
 WAIT_SECONDS = 30.0
 """How long a statement waits for a connection to be free."""
 LIST_SECONDS = 5
@@ -174,9 +176,15 @@ class Database:
         return database
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction: committed at the end of the block, rolled back on an exception."""
+    async def begin(self, *, asks_others: bool = False) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed at the end of the block, rolled back on an exception.
+
+        `asks_others` says that another server is asked between its statements, which may take
+        `ASKING_SECONDS`; PostgreSQL soon ends any other that stands still.
+        """
         async with _connected(self.engine) as connection, connection.begin():
+            if asks_others:
+                await connection.execute(_ASKING)
             yield connection
             await note(connection)
 
@@ -304,6 +312,9 @@ async def _read_json(connection: asyncpg.Connection) -> None:
 
 async def _leave(_: asyncpg.Connection) -> None:
     """Let a connection go back to its pool as it is, without a round trip to clean it."""
+
+
+_ASKING = text(f"SET LOCAL idle_in_transaction_session_timeout = '{ASKING_SECONDS}s'")
 
 
 def _is_lock_timeout(error: BaseException) -> bool:

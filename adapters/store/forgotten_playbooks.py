@@ -77,7 +77,7 @@ async def forget(
         PlaybookNotFound: no playbook has this id.
         Invalid: its file is there, or may come back in a moment.
     """
-    async with database.begin() as connection:
+    async with database.begin(asks_others=True) as connection:
         await connection.execute(ALONE)
         playbook = await _read(connection, playbook_id)
         if playbook.deployment_id is not None:

@@ -285,11 +285,9 @@ async def read_deployed(database: Database, deployment_ids: Sequence[UUID]) -> l
 @asynccontextmanager
 async def settling(database: Database) -> AsyncIterator[bool]:
     """Whether this gateway is the one that pauses and resumes deployments, as long as it does."""
-    # Prefect is asked meanwhile, and nothing is locked but this.
-    patience = text("SET LOCAL idle_in_transaction_session_timeout = '2min'")
     query = text("SELECT pg_try_advisory_xact_lock(:lock)")
-    async with database.begin() as connection:
-        await connection.execute(patience)
+    # Prefect is asked meanwhile, and nothing is locked but this.
+    async with database.begin(asks_others=True) as connection:
         yield bool((await connection.execute(query, {"lock": SETTLING_LOCK})).scalar())
 
 

@@ -171,8 +171,8 @@ def build(
     keeper: Keeper,
     deployments: KeptDeployments,
 ) -> Callable[..., ASGIApp]:
-    """Makes an application with other settings, and perhaps with names of its own."""
-    return lambda settings, names=None: create_application(
+    """Makes an application with other settings, perhaps with names or connections of its own."""
+    return lambda settings, names=None, database=database: create_application(
         database=database,
         settings=settings,
         dispatch=dispatch,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from typing import Any
@@ -9,6 +10,9 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+
+from adapters.rest import asset_keeping
+from adapters.store.database import SERVER_SETTINGS, Database
 
 pytestmark = pytest.mark.anyio
 
@@ -254,3 +258,56 @@ async def test_a_limit_that_makes_no_sense_is_refused(client, made, limit):
     assert response.json()["message"] == (
         f"action_limit must be an integer from 1 to 1000, or null, not {json.dumps(limit)}"
     )
+
+
+@pytest.fixture
+async def slow_prefect(database, keeper, monkeypatch):
+    """Connections that end at once when they stand still, and Prefect that takes longer."""
+    monkeypatch.setitem(SERVER_SETTINGS, "idle_in_transaction_session_timeout", "20")
+    hasty = Database(database.url)
+
+    def slow(call):
+        async def answer(*given: object) -> None:
+            async with database.read() as connection:
+                await connection.execute(text("SELECT pg_sleep(0.1)"))
+            await call(*given)
+
+        return answer
+
+    for name in ("save_secret", "delete_secret", "save_limit", "delete_limit"):
+        monkeypatch.setattr(keeper, name, slow(getattr(keeper, name)))
+    yield hasty
+    await hasty.close()
+
+
+async def test_an_asset_is_written_however_slow_prefect_is(
+    new, keeper, build, connect, settings, slow_prefect
+):
+    async with connect(build(settings, database=slow_prefect)) as client:
+        response = await client.post("/rest/asset", json=new)
+        assert response.status_code == 200, response.text
+        path = f"/rest/asset/{response.json()['id']}"
+        response = await client.post(path, json={"secrets": {"password": "new"}})
+        assert response.status_code == 200, response.text
+        blocks = (await client.get(path)).json()["secret_blocks"]
+        assert keeper.secrets[blocks["password"]] == "new"
+        response = await client.post(path, json={"delete": True})
+        assert response.status_code == 200, response.text
+        assert (await client.get(path)).status_code == 404
+
+
+async def test_prefect_is_waited_for_no_longer_than_the_transaction_lasts(
+    client, made, read, keeper, monkeypatch
+):
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    before = await read(made)
+    monkeypatch.setattr(asset_keeping, "KEEPING_SECONDS", 0.01)
+    monkeypatch.setattr(keeper, "save_secret", never)
+    monkeypatch.setattr(keeper, "delete_secret", never)
+    path = f"/rest/asset/{made}"
+    for body in ({"secrets": {"password": "new"}, "description": "new"}, {"delete": True}):
+        response = await client.post(path, json=body)
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+        assert await read(made) == before

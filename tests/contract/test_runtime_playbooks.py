@@ -15,8 +15,8 @@ from sqlalchemy import text
 from adapters.errors import AppsUnknown
 from adapters.prefect import apps
 from adapters.repositories import Repositories
-from adapters.store import dispatch_status, playbook_reports, playbooks
-from adapters.store.database import Database
+from adapters.store import dispatch_status, forgotten_playbooks, playbook_reports, playbooks
+from adapters.store.database import SERVER_SETTINGS, Database
 from tests.runtime_key import KEY
 
 pytestmark = pytest.mark.anyio
@@ -502,6 +502,23 @@ async def test_a_file_that_comes_back_too_late_is_that_of_a_new_playbook(
     await coming[0]
     shown = (await client.get(path)).json()
     assert (shown["gone"], shown["deployment_id"]) == (False, None)
+
+
+async def test_a_playbook_is_forgotten_however_slow_prefect_is(
+    database: Database, gone_hunt: tuple[int, int], deployments, monkeypatch
+) -> None:
+    monkeypatch.setitem(SERVER_SETTINGS, "idle_in_transaction_session_timeout", "20")
+    hasty = Database(database.url)
+
+    async def delete(deployment_id: UUID) -> None:
+        async with database.read() as connection:
+            await connection.execute(text("SELECT pg_sleep(0.1)"))
+        await deployments.delete(deployment_id)
+
+    playbook_id, _ = gone_hunt
+    gone = await forgotten_playbooks.forget(hasty, playbook_id, delete)
+    await hasty.close()
+    assert gone.deployment_id not in deployments.known
 
 
 async def test_without_prefect_nothing_is_forgotten(
