@@ -15,6 +15,7 @@ from flows.container import Artifact
 from flows.definition import Definition
 from flows.failure import WrongInputs, WrongOutputs
 from flows.plain import plain
+from flows.redaction import Redaction
 from flows.run import PlaybookRun
 from flows.time_limit import time_limit
 
@@ -91,8 +92,12 @@ def checked_outputs(definition: Definition, returned: object) -> object:
         raise WrongOutputs(_sentence("outputs", definition, error)) from None
 
 
-def recorded_outputs(definition: Definition, outputs: object) -> dict[str, Any] | None:
+def recorded_outputs(
+    definition: Definition, outputs: object, redaction: Redaction
+) -> dict[str, Any] | None:
     """What is kept of them with the run: a model's fields, or a dictionary; else nothing.
+
+    Without secrets, and measured then: what stands for one may be longer.
 
     Raises:
         WrongOutputs: it is too large.
@@ -103,6 +108,7 @@ def recorded_outputs(definition: Definition, outputs: object) -> dict[str, Any] 
         kept = plain(outputs.model_dump(mode="json"))
     elif isinstance(outputs, dict):
         kept = plain(outputs)
+    kept = redaction.value(kept)
     if (size := len(json.dumps(kept))) > LARGEST_OUTPUTS_BYTES:
         most = LARGEST_OUTPUTS_BYTES // 1024 // 1024
         message = (

@@ -22,6 +22,7 @@ from flows.failure import WrongInputs
 from flows.log import RunLog
 from flows.log_format import about_process
 from flows.plain import as_text
+from flows.record import LONGEST_MESSAGE
 from flows.redacted_failure import raising_redacted
 from flows.result import Status
 from flows.run import PlaybookRun, current_or_none, in_hand
@@ -180,7 +181,7 @@ def _carried_out(definition: Definition, attempt: Attempt, secrets: BlockSecrets
             run = replace(run, inputs=checked_inputs(definition, claim.inputs))
             with in_hand(run):
                 outputs = checked_outputs(definition, call(definition, run))
-            recorded = recorded_outputs(definition, outputs)
+            recorded = recorded_outputs(definition, outputs, secrets.redaction())
     except Exception as error:
         if not isinstance(error, Superseded):
             log.add_exception(error)
@@ -204,9 +205,8 @@ def _end(
     log: RunLog,
     outputs: dict[str, Any] | None = None,
 ) -> None:
-    redaction = run.secrets.redaction()
-    message = redaction.text(message)
-    attempt.end(status, message, log.rest(), outputs=redaction.value(outputs))
+    message = run.secrets.redaction().text(message)[:LONGEST_MESSAGE]
+    attempt.end(status, message, log.rest(), outputs=outputs)
     show_summary(run, status, message)
 
 

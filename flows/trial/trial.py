@@ -131,7 +131,7 @@ class Trial:
                 run = replace(run, inputs=checked_inputs(definition, inputs))
                 with in_hand(run):
                     outputs = checked_outputs(definition, call(definition, run))
-                    recorded_outputs(definition, outputs)
+                    recorded_outputs(definition, outputs, run.secrets.redaction())
             except Exception as raised:  # noqa: BLE001 - however it ends, that is the result
                 error = raised
         return TrialRun(

@@ -203,12 +203,14 @@ def test_what_a_run_sends_at_most_is_not_too_large():
     # Control characters take the most bytes of all.
     messages = ["\1" * (log.MOST_CHARACTERS // log.MOST_LINES)] * log.MOST_LINES
     messages += ["\1" * log.LONGEST_LINE] * 2
-    time = datetime.now(UTC).isoformat()
+    time, message = datetime.now(UTC).isoformat(), "\1" * record.LONGEST_MESSAGE
     lines = [
         {"place": place, "time": time, "message_type": 1, "message": message}
         for place, message in enumerate(messages)
     ]
-    end = httpx.Request("POST", "http://x", json={"status": "failed", "message": "", "log": lines})
+    end = httpx.Request(
+        "POST", "http://x", json={"status": "failed", "message": message, "log": lines}
+    )
     kept = LARGEST_BYTES - flows.body.LARGEST_OUTPUTS_BYTES
     assert int(end.headers["content-length"]) < kept
     assert record.LARGEST_BYTES < LARGEST_BYTES < record.LARGEST_BYTES + 2**20 + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,10 +11,12 @@ import pytest
 from pydantic import SecretStr
 
 from flows import execution, playbook
+from flows.body import LARGEST_OUTPUTS_BYTES
 from flows.container import Container
 from flows.definition import Definition
-from flows.failure import ActionFailure
+from flows.failure import ActionFailure, WrongOutputs
 from flows.playbook import definition_of
+from flows.record import LONGEST_MESSAGE
 from flows.runtime import Attempt, Claim
 
 SECRET = "correct horse battery staple"
@@ -110,3 +113,22 @@ def test_an_exception_without_a_secret_is_told_as_it_is(recorder: Recorder) -> N
 def test_no_secret_stands_in_what_a_playbook_gives_back(recorder: Recorder) -> None:
     carried_out(lambda _: {"said": f"by {SECRET}"})
     assert (recorder.ended[0], recorder.ended[3]) == ("success", {"said": "by ********"})
+
+
+def test_of_a_long_reason_the_beginning_is_told(recorder: Recorder) -> None:
+    def fails(_: Any) -> None:
+        raise LookupError("m" * 1_000_000)
+
+    with pytest.raises(LookupError):
+        carried_out(fails)
+    assert recorder.ended[1] == f"LookupError: {'m' * 1_000_000}"[:LONGEST_MESSAGE]
+
+
+def test_what_a_playbook_gives_back_is_measured_without_secrets(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "SECRET", "1234")  # shorter than what stands for it
+    outputs = {"said": "1234 " * (LARGEST_OUTPUTS_BYTES // 6)}
+    with pytest.raises(WrongOutputs, match=r"are 6\.0 MB as JSON; a run keeps at most 4 MB"):
+        carried_out(lambda _: outputs)
+    assert (recorder.ended[0], recorder.ended[3]) == ("failed", None)

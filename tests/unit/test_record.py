@@ -11,9 +11,14 @@ from flows import record
 from flows.record import recordable
 
 
-def result(size: int, message: str = "found") -> dict[str, Any]:
+def result(size: int, message: str = "found", **parameter: str) -> dict[str, Any]:
     data = [{"text": "x" * size}]
-    return {"parameter": {}, "status": "success", "message": message, "data": data, "summary": {}}
+    said = {"parameter": parameter, "status": "success", "message": message}
+    return {**said, "data": data, "summary": {}}
+
+
+def app_run(*results: dict[str, Any]) -> dict[str, Any]:
+    return {"id": 1, "status": "success", "message": "1 of 1", "results": list(results)}
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +47,38 @@ def test_whatever_comes_the_record_stays_within_its_limit() -> None:
     assert len(json.dumps(kept)) <= record.LARGEST_BYTES
     assert kept[0]["results"][0]["message"].startswith("m" * 200 + " (its data, ")
     assert kept[1]["results"][2]["message"] == "m" * 100 + "... (too large to be recorded)"
+
+
+def test_parameters_that_stand_once_for_each_asset_are_recorded_with_the_first() -> None:
+    sent = {"file": "f" * 3_000}
+    kept = recordable([app_run(result(1_000, **sent)) for _ in range(5)])
+    assert len(json.dumps(kept)) <= record.LARGEST_BYTES
+    assert kept[0]["results"] == [result(1_000, **sent)]
+    parameters = [each["results"][0]["parameter"] for each in kept[1:]]
+    assert {} in parameters
+    for each in kept[1:]:
+        (one,) = each["results"]
+        assert one["data"] == result(1_000)["data"]
+        note = "found (its parameters, 0 MB, are too large to be recorded)"
+        assert one["message"] == ("found" if one["parameter"] else note)
+
+
+@pytest.mark.parametrize(
+    "app_runs",
+    [
+        [app_run(*[result(0, "m" * 70) for _ in range(100)]) for _ in range(3)],
+        [app_run(result(0, "m" * 20_000, file="f" * 20_000))],
+        [app_run(*[result(300, host="h" * 150) for _ in range(50)]) for _ in range(3)],
+        [app_run(*[result(1, "\1" * 300, host="h" * 300) for _ in range(50)]) for _ in range(3)],
+    ],
+    ids=["many results", "one large", "many small", "many that are escaped"],
+)
+def test_no_set_of_parameters_on_however_many_assets_is_too_large(
+    app_runs: list[dict[str, Any]],
+) -> None:
+    kept = recordable(app_runs)
+    assert len(json.dumps(kept)) <= record.LARGEST_BYTES
+    assert [each["status"] for each in kept] == ["success"] * len(app_runs)
+    for each, whole in zip(kept, app_runs, strict=True):
+        fewer = len(each["results"]) < len(whole["results"])
+        assert each["message"].endswith(record.TOO_MANY) == fewer

@@ -16,7 +16,7 @@ from adapters.rest.messages.message import RuntimeMessage, as_text
 
 Status = Literal["success", "failed"]
 LARGEST_BYTES = 17 * 1024 * 1024
-"""Just more than a run sends: of its results 16 MiB, or its log and what it gives back."""
+"""More than a run sends: 16 MiB of results, or its log with what it gives back, both bounded."""
 LONGEST_LINE = 10_000
 """Characters of a line of a run's log."""
 MOST_LINES = 10_001
