@@ -90,9 +90,9 @@ chaos: setup ## faults in the real parts at random times; ARGUMENTS=--help says 
 fuzz: setup ## requests that nobody would think of; a short form is in make test
 	FUZZ_REQUESTS=$${FUZZ_REQUESTS:-100000} $(BIN)/python -m pytest tests/fuzz -s $(ARGUMENTS)
 
-# TOKEN and LOGIN may come from the environment, where no other user of the machine reads them.
+# TOKEN and LOGIN come from the environment, which no other user of the machine reads.
 conformance: setup ## the contract, asked of the server at URL with TOKEN on PLAYBOOK; without URL of our own
-	@PHANTOM_TOKEN="$(TOKEN)" PHANTOM_LOGIN="$(LOGIN)" $(BIN)/python -m pytest tests/conformance \
+	@PHANTOM_TOKEN="$$TOKEN" PHANTOM_LOGIN="$$LOGIN" $(BIN)/python -m pytest tests/conformance \
 	  $(if $(URL),--url "$(URL)") $(if $(PLAYBOOK),--playbook "$(PLAYBOOK)") $(ARGUMENTS)
 
 coverage: setup ## docs/coverage.md, docs/attacks.md and docs/apps.md, from the code

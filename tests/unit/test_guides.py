@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -175,3 +176,16 @@ def test_no_command_that_is_shown_has_a_secret_among_its_arguments() -> None:
     lines = [(file.name, line) for file in files for line in file.read_text().splitlines()]
     found = [each for each in (*shell_lines(), *lines) if SECRET_ARGUMENT.search(each[1])]
     assert found == []
+
+
+@pytest.mark.attack(
+    "reading the token of `make conformance` among arguments while it runs", "it is in none"
+)
+@pytest.mark.parametrize("name", ["TOKEN", "LOGIN"])
+def test_make_puts_no_secret_into_the_commands_that_it_starts(name: str) -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "conformance"], cwd=ROOT, capture_output=True, text=True, check=True,
+        env=os.environ | {name: "s3cret", "MAKEFLAGS": ""},
+    )  # fmt: skip
+    assert "tests/conformance" in done.stdout
+    assert "s3cret" not in done.stdout
