@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
 from typing import TypeAlias
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ import trustme
 from adapters.rest import listener, protocol
 from adapters.rest.connections import LEAVING, Connections
 from adapters.rest.listener import Listener
+from tests.conftest import require
 
 pytestmark = pytest.mark.anyio
 
@@ -242,17 +244,21 @@ def other_host():
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("only root makes hosts, with iproute2")
     name = f"host{uuid4().hex[:8]}"
-    link, address = f"l{name[4:]}", "198.18.7.1"
+    link = f"l{name[4:]}"
+    # Others may make hosts at the same time.
+    networks = list(ip_network("198.18.0.0/15").subnets(new_prefix=30))
+    address, other = map(str, networks[int(name[4:], 16) % len(networks)].hosts())
 
     def ip(*words: str) -> None:
         subprocess.run(["ip", *words], check=True)
 
-    ip("netns", "add", name)
+    require("ip", "netns", "add", name)
     try:
-        ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name)
+        pair = ("type", "veth", "peer", "name", "eth0", "netns", name)
+        require("ip", "link", "add", link, *pair)
         ip("addr", "add", f"{address}/30", "dev", link)
         ip("link", "set", link, "up")
-        ip("-n", name, "addr", "add", "198.18.7.2/30", "dev", "eth0")
+        ip("-n", name, "addr", "add", f"{other}/30", "dev", "eth0")
         ip("-n", name, "link", "set", "eth0", "up")
         yield name, address, lambda: ip("link", "set", link, "down")
     finally:

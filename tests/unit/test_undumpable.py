@@ -19,7 +19,7 @@ from adapters.prefect.process_worker import TicketConfiguration
 from adapters.private_program import secrets_apart
 from flows.contained import ENGINE
 from flows.undumpable import is_hidden
-from tests.conftest import unprivileged
+from tests.conftest import require, unprivileged
 
 WAITS = """
 import json, os, sys
@@ -123,6 +123,7 @@ def test_where_proc_hides_processes_only_those_that_are_sought_stay_open(tmp_pat
     # Root's group is spared by default.
     remount = 'mount -o remount,hidepid=2,gid=65533 /proc; exec "$@"'
     apart = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-ec", remount, "sh"]
+    require(*apart, "true")
     done = subprocess.run(
         [*apart, *unprivileged(), sys.executable, "-c", script],
         capture_output=True,
