@@ -13,7 +13,6 @@ from prefect.client.schemas.objects import Flow, FlowRun, WorkPool, WorkQueue
 from prefect.client.schemas.responses import DeploymentResponse
 from pydantic import ValidationError
 
-from adapters.prefect.templates import TemplateFailed
 from adapters.prefect.work_pool import PhantomJobConfiguration, configure
 
 WORKING_DIRECTORY = "prefect.deployments.steps.set_working_directory"
@@ -23,6 +22,10 @@ NAME_SECONDS = 600.0
 """How long flows and work queues are, of which a run's events say the name, and nothing depends."""
 
 ReadNamed: TypeAlias = Callable[[UUID], Awaitable[Flow | WorkQueue]]
+
+
+class CannotRun(Exception):
+    """A flow run cannot be carried out as it is, however often it is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,11 @@ class KnownDeployments:
         """What a deployment says, at the least in the `version` that the gateway has registered.
 
         Raises:
-            TemplateFailed: its code cannot be run from a template.
+            CannotRun: its code cannot be run from a template.
         """
         if deployment_id is None:
             message = "The flow run belongs to no deployment"
-            raise TemplateFailed(message)
+            raise CannotRun(message)
         if version is not None:
             self.expect({deployment_id: version})
         now = asyncio.get_running_loop().time()
@@ -85,7 +88,7 @@ class KnownDeployments:
                 "A pool of type phantom runs code that lies on the worker's disk: only the "
                 "pull step set_working_directory is known; use a pool of type process"
             )
-            raise TemplateFailed(message)
+            raise CannotRun(message)
         related = [
             await self._name("flow", deployment.flow_id, self._client.read_flow),
             _related("deployment", deployment, deployment.id),
@@ -122,7 +125,7 @@ class KnownDeployments:
         """What a run is started with: the pool's settings, the deployment's, and its own.
 
         Raises:
-            TemplateFailed: as for `read`, or they say something that cannot be.
+            CannotRun: as for `read`, or they say something that cannot be.
         """
         known = await self.read(flow_run.deployment_id)
         if not flow_run.job_variables:
@@ -138,7 +141,7 @@ class KnownDeployments:
             return await configure(template, *job_variables, client=self._client)
         except ValidationError as error:
             message = f"The job variables do not fit: {error}"
-            raise TemplateFailed(message) from error
+            raise CannotRun(message) from error
 
 
 def _related(

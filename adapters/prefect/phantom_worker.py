@@ -24,9 +24,10 @@ from prefect.workers.base import BaseWorker, BaseWorkerResult
 
 from adapters.outage import Outage
 from adapters.prefect import states
+from adapters.prefect.failed_tries import FailedTries
 from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
 from adapters.prefect.guardian import Guardian
-from adapters.prefect.known_deployments import KnownDeployments
+from adapters.prefect.known_deployments import CannotRun, KnownDeployments
 from adapters.prefect.preparation import Preparation, WaitingProcess, dismiss
 from adapters.prefect.reused_process import ReusedRun
 from adapters.prefect.reused_processes import ReusedProcesses
@@ -96,6 +97,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         # By flow run, as the job variables of its deployment have it.
         self._grace_seconds: dict[UUID, float] = {}
         self._turns = Turns()
+        self._failed_tries = FailedTries()
         self._tasks: set[asyncio.Task[object]] = set()
         self._polling = asyncio.Lock()
         self._asking = False
@@ -216,13 +218,15 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
             try:
                 prepared = await preparing
                 process = await self._begin(flow_run, prepared)
-            except TemplateFailed as error:
-                await states.crash(self.client, flow_run.id, str(error))
+            except (CannotRun, TemplateFailed) as error:
+                logger.warning("Flow run %s did not begin: %s", flow_run.id, error)
+                await self._failed_tries.add(self.client, flow_run.id, error)
                 return
             except Exception as error:
                 logger.exception("Flow run %s did not begin", flow_run.id)
-                await states.put_back(self.client, flow_run.id, error)
+                await self._failed_tries.add(self.client, flow_run.id, error)
                 return
+            self._failed_tries.forget(flow_run.id)
             grace_seconds = prepared.configuration.grace_seconds
             self._grace_seconds[flow_run.id] = grace_seconds
             self._processes[flow_run.id] = process
@@ -250,7 +254,7 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
     async def _prepare(
         self, flow_run: FlowRun, configuration: PhantomJobConfiguration | None = None
     ) -> Preparation:
-        """Everything that a run begins with but the claim. Raises `TemplateFailed`."""
+        """Everything that a run begins with but the claim. Raises `CannotRun`, `TemplateFailed`."""
         known = await self._deployments.read(flow_run.deployment_id)
         configuration = configuration or await self._deployments.configuration(flow_run)
         code = await asyncio.to_thread(Code.of, known.entrypoint, known.folder)

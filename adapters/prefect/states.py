@@ -23,11 +23,11 @@ async def claim(client: PrefectClient, flow_run: FlowRun) -> bool:
     return claimed.status is SetStateStatus.ACCEPT
 
 
-async def put_back(client: PrefectClient, flow_run_id: UUID, error: Exception) -> None:
+async def put_back(client: PrefectClient, flow_run_id: UUID, message: str) -> None:
     """Have it taken again in a while: nothing has begun, and another try may do better."""
     later: State[None] = Scheduled(
         scheduled_time=datetime.now(UTC) + timedelta(seconds=AGAIN_SECONDS),
-        message=f"It did not begin: {type(error).__name__}: {error}",
+        message=message,
     )
     await client.set_flow_run_state(flow_run_id, later, force=True)
 

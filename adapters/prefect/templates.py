@@ -26,7 +26,7 @@ logger = logging.getLogger("prefect_phantom.templates")
 
 
 class TemplateFailed(Exception):
-    """A template process cannot be had: the playbook does not import, or the process died."""
+    """The playbook does not import, or its template process died: another try may do better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ class Templates:
         self._channels: dict[Place, tuple[Code, Channel | None]] = {}
         # One for each playbook: one that takes long to import must not hold up the others.
         self._making: defaultdict[Place, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # Which code did not import last, when, and why.
+        self._failed: dict[Place, tuple[Code, float, str]] = {}
 
     @property
     def process_id(self) -> int | None:
@@ -86,7 +88,8 @@ class Templates:
                     await template.pass_on({"isolation": isolation}, theirs)
                 else:
                     await self._first.pass_on(code, {"isolation": isolation}, theirs)
-                return RunProcess((await channel.read())["process_id"]), channel
+                process = RunProcess((await channel.read())["process_id"])
+                await _imported(channel, process.process_id)
             except BaseException as error:
                 channel.close()
                 if not isinstance(error, (ConnectionError, asyncio.IncompleteReadError)):
@@ -95,6 +98,8 @@ class Templates:
                 if last:
                     message = f"The template process of {code.entrypoint} died"
                     raise TemplateFailed(message) from error
+            else:
+                return process, channel
         raise AssertionError
 
     async def close(self) -> None:
@@ -104,14 +109,24 @@ class Templates:
         await self._first.close()
 
     async def _channel(self, code: Code) -> Channel | None:
+        clock = asyncio.get_running_loop().time
+        asked = clock()
         async with self._making[code.place]:
             known = self._channels.get(code.place)
             if known is not None and known[0] == code:
                 return known[1]
+            failed, when, reason = self._failed.pop(code.place, (None, 0.0, ""))
+            if failed == code and when >= asked:  # those who wait for one import have its outcome
+                self._failed[code.place] = (code, when, reason)
+                raise TemplateFailed(reason)
             self._forget(code.place)
             while len(self._channels) >= MOST:
                 self._forget(next(iter(self._channels)))
-            channel = await self._make(code)
+            try:
+                channel = await self._make(code)
+            except TemplateFailed as error:
+                self._failed[code.place] = (code, clock(), str(error))
+                raise
             self._channels[code.place] = (code, channel)
             return channel
 
@@ -119,22 +134,11 @@ class Templates:
         ours, theirs = socket.socketpair()
         await self._first.pass_on(code, {}, theirs)
         channel = await Channel.open(ours)
-        process_id = (await channel.read())["process_id"]
         try:
-            async with asyncio.timeout(START_SECONDS):
-                answer = await channel.read()
-        except TimeoutError as error:
-            os.kill(process_id, signal.SIGKILL)
+            answer = await _imported(channel, (await channel.read())["process_id"])
+        except BaseException:
             channel.close()
-            message = f"Importing it took longer than {START_SECONDS} s"
-            raise TemplateFailed(message) from error
-        except asyncio.IncompleteReadError as error:
-            channel.close()
-            message = "Importing it ended the process"
-            raise TemplateFailed(message) from error
-        if "error" in answer:
-            channel.close()
-            raise TemplateFailed(f"It does not import: {answer['error']}")
+            raise
         if answer["threads"]:
             logger.warning(
                 "Importing %s starts threads (%s), so each of its runs imports it again",
@@ -148,6 +152,23 @@ class Templates:
         _, channel = self._channels.pop(place, (None, None))
         if channel is not None:
             channel.close()
+
+
+async def _imported(channel: Channel, process_id: int) -> dict[str, Any]:
+    """What a process says once it has imported the playbook. Raises `TemplateFailed`."""
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            answer = await channel.read()
+    except TimeoutError as error:
+        os.kill(process_id, signal.SIGKILL)
+        message = f"Importing it took longer than {START_SECONDS} s"
+        raise TemplateFailed(message) from error
+    except (ConnectionError, asyncio.IncompleteReadError) as error:
+        message = "Importing it ended the process"
+        raise TemplateFailed(message) from error
+    if "error" in answer:
+        raise TemplateFailed(f"It does not import: {answer['error']}")
+    return answer
 
 
 class _First:

@@ -38,7 +38,9 @@ from flows.warm.reused import serve
 from flows.warm.run import execute, leave
 from flows.warm.warmth import warm_up
 
-Load = Callable[[], prefect.Flow[..., Any]]
+Flow = prefect.Flow[..., Any]
+Load = Callable[[], Flow]
+Work = Callable[[Flow, socket.socket], int]
 
 
 def main() -> None:
@@ -58,7 +60,7 @@ def main() -> None:
         channel = socket.socket(fileno=descriptors[0])
         load = functools.partial(_load, request["entrypoint"], request["folder"])
         if "isolation" in request:
-            _fork(functools.partial(WORK[request["isolation"]], load), channel, connection)
+            _fork(WORK[request["isolation"]], load, channel, connection)
         elif os.fork() == 0:
             connection.close()
             _serve_playbook(channel, load)
@@ -71,12 +73,7 @@ def _serve_playbook(channel: socket.socket, load: Load) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     # First of all, so that an import that never ends can be ended.
     channel.sendall(pack({"process_id": os.getpid()}))
-    try:
-        flow = load()
-    except BaseException as error:  # noqa: BLE001 - whatever an import does, the worker is told
-        reason = "".join(traceback.format_exception_only(error)).strip()
-        channel.sendall(pack({"error": reason}))
-        leave(1)
+    flow = _loaded(load, channel)
     # A thread would not be in a forked process, and a lock that it held would never be released:
     # the worker asks for such a playbook's runs elsewhere.
     channel.sendall(pack({"ready": True, "threads": _threads()}))
@@ -84,10 +81,20 @@ def _serve_playbook(channel: socket.socket, load: Load) -> None:
     while (message := receive(channel)) is not None:
         request, descriptors = message
         with socket.socket(fileno=descriptors[0]) as runs:
-            _fork(functools.partial(WORK[request["isolation"]], lambda: flow), runs, channel)
+            _fork(WORK[request["isolation"]], lambda: flow, runs, channel)
 
 
-def _load(entrypoint: str, folder: str | None) -> prefect.Flow[..., Any]:
+def _loaded(load: Load, channel: socket.socket) -> Flow:
+    """The playbook; a process that cannot import it says so to the worker, and ends."""
+    try:
+        return load()
+    except BaseException as error:  # noqa: BLE001 - whatever an import does, the worker is told
+        reason = "".join(traceback.format_exception_only(error)).strip()
+        channel.sendall(pack({"error": reason}))
+        leave(1)
+
+
+def _load(entrypoint: str, folder: str | None) -> Flow:
     if folder:
         os.chdir(folder)
     return load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
@@ -98,22 +105,20 @@ def _threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread is not main_thread]
 
 
-def _fork(
-    work: Callable[[socket.socket], int], channel: socket.socket, unneeded: socket.socket
-) -> None:
+def _fork(work: Work, load: Load, channel: socket.socket, unneeded: socket.socket) -> None:
     """Fork a process for `work`, a child of the worker, which tells it its id over `channel`."""
     between = os.fork()
     if between == 0:
         parent = os.getpid()
         if os.fork() == 0:
             unneeded.close()
-            _lead(work, channel, parent)
+            _lead(work, load, channel, parent)
         leave(0)
     with contextlib.suppress(ChildProcessError):  # where nobody collects children, the wait is all
         os.waitpid(between, 0)
 
 
-def _lead(work: Callable[[socket.socket], int], channel: socket.socket, parent: int) -> NoReturn:
+def _lead(work: Work, load: Load, channel: socket.socket, parent: int) -> NoReturn:
     """Do `work` as the leader of a session, and end with the code that it returns."""
     code = 1
     try:
@@ -123,7 +128,9 @@ def _lead(work: Callable[[socket.socket], int], channel: socket.socket, parent: 
         _wait_for(parent)
         # It says so itself: a template that died before it has would leave both sides waiting.
         channel.sendall(pack({"process_id": os.getpid()}))
-        code = work(channel)
+        flow = _loaded(load, channel)
+        channel.sendall(pack({"ready": True}))
+        code = work(flow, channel)
     except BaseException:  # noqa: BLE001 - the last frame of this process
         traceback.print_exc()
     finally:
@@ -139,19 +146,18 @@ def _wait_for(parent: int) -> None:
         os.close(descriptor)
 
 
-def _carry_out_one(load: Load, channel: socket.socket) -> int:
-    flow = load()
+def _carry_out_one(flow: Flow, channel: socket.socket) -> int:
     message = receive(channel)
     channel.close()
     return 0 if message is None else execute(flow, message[0])  # None: the run is another worker's
 
 
-def _serve_runs(load: Load, channel: socket.socket) -> int:
-    serve(load(), channel)
+def _serve_runs(flow: Flow, channel: socket.socket) -> int:
+    serve(flow, channel)
     return 0
 
 
-WORK: dict[Isolation, Callable[[Load, socket.socket], int]] = {
+WORK: dict[Isolation, Work] = {
     "fork": _carry_out_one,
     "reused": _serve_runs,
 }

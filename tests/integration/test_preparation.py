@@ -34,10 +34,20 @@ os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGKILL)
 def nothing():
     pass
 """
+THREADED = """
+import threading
+import prefect
+
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+
+@prefect.flow
+def nothing():
+    pass
+"""
 BEGIN = """
-import asyncio, os, psutil, signal, sys
+import asyncio, os, pathlib, psutil, signal, sys
 from adapters.prefect.preparation import Preparation, WaitingProcess, dismiss
-from adapters.prefect.templates import Code, Templates
+from adapters.prefect.templates import Code, TemplateFailed, Templates
 from adapters.prefect.work_pool import PhantomJobConfiguration
 from flows.warm.reaper import become_reaper
 
@@ -93,6 +103,21 @@ CASES = {
 """,
         "0",
     ),
+    "its playbook, which starts threads, does not import any more": (
+        """
+    file = pathlib.Path(sys.argv[1].replace("nothing.py:nothing", "threaded.py"))
+    CODE = Code(f"{file}:nothing", None, 0.0)
+    process, channel = await templates.fork(CODE, "fork")
+    WaitingProcess(process, channel).dismiss()
+    await process.wait()
+    file.write_text("import nothing_of_this_name")
+    try:
+        await templates.fork(CODE, "fork")
+    except TemplateFailed as error:
+        print(str(error)[:18], "nothing_of_this_name" in str(error))
+""",
+        "It does not import True",
+    ),
     "its run is refused at any moment of its making": (
         """
     kept = []  # so that no process ends because its channel is forgotten
@@ -114,6 +139,7 @@ CASES = {
 def test_a_process_without_a_run_ends(case: str, tmp_path: Path) -> None:
     (tmp_path / "nothing.py").write_text(PLAYBOOK)
     (tmp_path / "mortal.py").write_text(MORTAL)
+    (tmp_path / "threaded.py").write_text(THREADED)
     body, expected = CASES[case]
     program = f"{BEGIN}{body}\nasyncio.run(main())"
     done = subprocess.run(

@@ -16,8 +16,10 @@ from prefect.client.schemas.responses import (
     StateAcceptDetails,
 )
 
-from adapters.prefect import phantom_worker
+from adapters.prefect import failed_tries, phantom_worker
+from adapters.prefect.failed_tries import FailedTries
 from adapters.prefect.guardian import Guardian
+from adapters.prefect.known_deployments import CannotRun
 from adapters.prefect.phantom_worker import PhantomWorker
 from adapters.prefect.templates import TemplateFailed
 from adapters.prefect.turns import Turns
@@ -94,32 +96,55 @@ class Prefect:
         )
 
 
-@pytest.mark.parametrize(
-    ("error", "name", "message"),
-    [
-        (httpx.ReadError("reset"), "Scheduled", "It did not begin: ReadError: reset"),
-        (FileNotFoundError("gone"), "Scheduled", "It did not begin: FileNotFoundError: gone"),
-        (TemplateFailed("It does not import"), "Crashed", "It does not import"),
-    ],
-    ids=lambda each: each if isinstance(each, str) else type(each).__name__,
-)
-async def test_a_run_that_could_not_begin_says_so_and_is_tried_again(
-    worker, error, name, message, monkeypatch
-):
-    flow_run = FlowRun(id=uuid4(), flow_id=uuid4())
+@pytest.fixture
+def prefect(worker, monkeypatch) -> Prefect:
+    """Has the worker carry out flow runs, none of which may begin for `error`."""
     worker._client = prefect = Prefect()
     worker._tasks, worker._processes, worker._grace_seconds = set(), {}, {}
+    worker._failed_tries = FailedTries()
     worker._guardian = Guardian(url="", key="", worker="one")
     monkeypatch.setattr(worker, "_end_orphans", lambda: None)
+    return prefect
 
+
+async def try_to_begin(worker, flow_run: FlowRun, error: Exception, monkeypatch) -> None:
     async def prepare(_: FlowRun) -> None:
         raise error
 
     monkeypatch.setattr(worker, "_prepare", prepare)
     worker._turns.taken.add(flow_run.id)
     await worker._carry_out(flow_run)
+    assert flow_run.id not in worker._turns.taken
+    await asyncio.gather(*worker._tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "message"),
+    [
+        (httpx.ReadError("reset"), "Scheduled", "It did not begin: ReadError: reset"),
+        (FileNotFoundError("gone"), "Scheduled", "It did not begin: FileNotFoundError: gone"),
+        (TemplateFailed("Half"), "Scheduled", "It did not begin: Half"),
+        (CannotRun("No deployment"), "Crashed", "No deployment"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else type(each).__name__,
+)
+async def test_a_run_that_could_not_begin_says_so_and_is_tried_again(
+    worker, prefect, error, name, message, monkeypatch
+):
+    await try_to_begin(worker, FlowRun(id=uuid4(), flow_id=uuid4()), error, monkeypatch)
     pending, then = prefect.states
     assert pending.is_pending()
     assert (then.name, then.message) == (name, message)
-    assert flow_run.id not in worker._turns.taken
-    await asyncio.gather(*worker._tasks, return_exceptions=True)
+
+
+async def test_a_run_whose_playbook_does_not_import_for_a_minute_ends(worker, prefect, monkeypatch):
+    flow_run, other = (FlowRun(id=uuid4(), flow_id=uuid4()) for _ in range(2))
+    error = TemplateFailed("It does not import")
+    await try_to_begin(worker, flow_run, error, monkeypatch)
+    monkeypatch.setattr(failed_tries, "BROKEN_SECONDS", 0.0)  # that time is over
+    await try_to_begin(worker, flow_run, error, monkeypatch)
+    assert [each.name for each in prefect.states[1::2]] == ["Scheduled", "Crashed"]
+    monkeypatch.setattr(failed_tries, "BROKEN_SECONDS", 60.0)
+    for each in (flow_run, other):  # from the first look on, each time that it is started
+        await try_to_begin(worker, each, error, monkeypatch)
+    assert [each.name for each in prefect.states[5::2]] == ["Scheduled", "Scheduled"]
