@@ -6,6 +6,7 @@ import asyncio
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
 
 from adapters.prefect import states
 from adapters.prefect.known_deployments import CannotRun
@@ -27,17 +28,17 @@ class FailedTries:
         """It has begun, or will not be tried again."""
         self._first.pop(flow_run_id, None)
 
-    async def add(self, client: PrefectClient, flow_run_id: UUID, error: Exception) -> None:
+    async def add(self, client: PrefectClient, flow_run: FlowRun, error: Exception) -> None:
         """A claimed flow run could not begin: say so in Prefect, for another try or as its end."""
         now = asyncio.get_running_loop().time()
-        seconds = now - self._first.setdefault(flow_run_id, now)
+        seconds = now - self._first.setdefault(flow_run.id, now)
         broken = isinstance(error, TemplateFailed) and seconds >= BROKEN_SECONDS
         if broken or isinstance(error, CannotRun):
-            self.forget(flow_run_id)
-            await states.crash(client, flow_run_id, str(error))
+            self.forget(flow_run.id)
+            await states.crash(client, flow_run, str(error))
             return
         if len(self._first) > MOST_REMEMBERED:  # others have begun the oldest
             self.forget(next(iter(self._first)))
         known = isinstance(error, TemplateFailed)
         reason = str(error) if known else f"{type(error).__name__}: {error}"
-        await states.put_back(client, flow_run_id, f"It did not begin: {reason}")
+        await states.put_back(client, flow_run, f"It did not begin: {reason}")

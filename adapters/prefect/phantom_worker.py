@@ -220,11 +220,11 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
                 process = await self._begin(flow_run, prepared)
             except (CannotRun, TemplateFailed) as error:
                 logger.warning("Flow run %s did not begin: %s", flow_run.id, error)
-                await self._failed_tries.add(self.client, flow_run.id, error)
+                await self._failed_tries.add(self.client, flow_run, error)
                 return
             except Exception as error:
                 logger.exception("Flow run %s did not begin", flow_run.id)
-                await self._failed_tries.add(self.client, flow_run.id, error)
+                await self._failed_tries.add(self.client, flow_run, error)
                 return
             self._failed_tries.forget(flow_run.id)
             grace_seconds = prepared.configuration.grace_seconds

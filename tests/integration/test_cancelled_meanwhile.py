@@ -9,10 +9,11 @@ from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Cancelling, Crashed, Pending, Running, Scheduled
 
 from adapters.hints import Hints
+from adapters.prefect import states
 from adapters.prefect.judgement import Restart, SetState, Verdict
 from adapters.prefect.reconcile import Reconciler
 from adapters.settings import Settings
@@ -114,3 +115,61 @@ async def test_a_process_that_is_turned_away_overrules_no_cancel(
     ((state, force),) = told
     await prefect.set_flow_run_state(*state, **force)
     assert (await prefect.read_flow_run(flow_run_id)).state_name == "Cancelling"
+
+
+@pytest.fixture
+async def claimed(prefect: PrefectClient, deployment_id: UUID) -> FlowRun:
+    """A flow run that a worker has claimed, and then found that it cannot begin."""
+    flow_run = await prefect.create_flow_run_from_deployment(deployment_id)
+    assert await states.claim(prefect, flow_run)
+    return flow_run
+
+
+GIVEN_UP = {states.put_back: "Scheduled", states.crash: "Crashed"}
+GIVE_UP = pytest.mark.parametrize("give_up", GIVEN_UP, ids=lambda each: each.__name__)
+
+
+@GIVE_UP
+async def test_a_worker_that_cannot_begin_a_run_overrules_no_cancel(
+    prefect: PrefectClient, claimed: FlowRun, give_up
+) -> None:
+    await prefect.set_flow_run_state(claimed.id, Cancelling())
+    await give_up(prefect, claimed, "It does not import")
+    assert (await prefect.read_flow_run(claimed.id)).state_name == "Cancelled"
+
+
+@GIVE_UP
+async def test_a_cancel_in_the_very_moment_is_not_overruled_either(
+    prefect: PrefectClient, claimed: FlowRun, give_up, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = prefect.read_flow_run
+
+    async def read_and_cancel(flow_run_id: UUID) -> FlowRun:
+        flow_run = await read(flow_run_id)
+        await prefect.set_flow_run_state(flow_run_id, Cancelling())
+        return flow_run
+
+    monkeypatch.setattr(prefect, "read_flow_run", read_and_cancel)
+    await give_up(prefect, claimed, "It does not import")
+    assert (await read(claimed.id)).state_name == "Cancelled"
+
+
+@GIVE_UP
+async def test_a_run_that_another_worker_has_meanwhile_is_left_to_it(
+    prefect: PrefectClient, claimed: FlowRun, give_up
+) -> None:
+    await prefect.set_flow_run_state(claimed.id, Scheduled(), force=True)
+    other = await prefect.read_flow_run(claimed.id)
+    assert await states.claim(prefect, other)
+    await give_up(prefect, claimed, "It does not import")
+    assert (await prefect.read_flow_run(claimed.id)).state_name == "Pending"
+    await give_up(prefect, other, "It does not import")
+    assert (await prefect.read_flow_run(claimed.id)).state_name == GIVEN_UP[give_up]
+
+
+@GIVE_UP
+async def test_a_run_that_was_deleted_meanwhile_is_no_error(
+    prefect: PrefectClient, claimed: FlowRun, give_up
+) -> None:
+    await prefect.delete_flow_run(claimed.id)
+    await give_up(prefect, claimed, "It does not import")
