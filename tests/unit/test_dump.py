@@ -45,6 +45,24 @@ def test_the_password_is_in_neither_environment_nor_arguments(
     assert "cret" not in "".join(lines[:-2])
 
 
+READS_AGAIN = """#!/bin/sh
+printf '%s\n' "$(cat "$PGPASSFILE")"
+for _ in $(seq 500); do [ -s "$PGPASSFILE" ] || break; sleep 0.01; done
+cat "$PGPASSFILE"
+"""
+
+
+@pytest.mark.attack(
+    "a process that reads the file with the password during a backup, as the same user",
+    "it is empty once pg_dump has connected",
+)
+def test_the_password_is_gone_once_the_program_has_connected(tmp_path: Path) -> None:
+    written = io.BytesIO()
+    server = "postgresql://me:secret@db/"
+    dump(program(tmp_path, "pg_dump", READS_AGAIN), server, "phantom", "snapshot", written)
+    assert written.getvalue() == b"*:*:*:*:secret\n"
+
+
 def test_a_database_is_filled_with_the_password_in_no_environment_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
