@@ -6,15 +6,16 @@ not known before, and last the digests of all of it. So it passes through a pipe
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import os
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 from adapters.supervisor.failure import BackupFailed
 from adapters.supervisor.home import PRIVATE_FILE
@@ -26,6 +27,8 @@ DIGESTS = "sha256sums"
 PIECE_BYTES = 8 * 1024 * 1024
 PIPE = Path("-")
 """Instead of a file: standard output, or standard input."""
+Failing: TypeAlias = Callable[[], AbstractContextManager[None]]
+"""Makes of an `OSError` in its block a sentence that says what cannot be written."""
 
 
 class Writing:
@@ -79,37 +82,62 @@ class _Pieces(io.RawIOBase):
         return len(piece)
 
 
+class _Destination(io.RawIOBase):
+    """A stream that is written to. Raises `BackupFailed`, as only a failure of its own is told."""
+
+    def __init__(self, stream: IO[bytes], failing: Failing) -> None:
+        self._stream, self._failing = stream, failing
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any, /) -> int:  # noqa: ANN401 - whatever has bytes
+        with self._failing():
+            return self._stream.write(content)
+
+
 @contextmanager
 def create(file: Path) -> Iterator[Writing]:
     """Write a new archive, which is there as a whole or not at all. Raises `BackupFailed`."""
     if file == PIPE:
+        failing = functools.partial(
+            _failing, "Standard output cannot be written to", ": the backup is not whole"
+        )
         try:
-            with _written(sys.stdout.buffer) as writing:
+            with _written(sys.stdout.buffer, failing) as writing:
                 yield writing
-            sys.stdout.buffer.flush()
-        except OSError as error:
+            with failing():
+                sys.stdout.buffer.flush()
+        except BackupFailed:
             _leave_unwritten(sys.stdout.fileno())
-            raise BackupFailed(
-                f"Standard output cannot be written to ({error.strerror or error}): the backup is"
-                " not whole"
-            ) from error
+            raise
         return
     if file.exists():
         raise BackupFailed(f"{file} is there already: choose another name")
     draft = file.with_name(f".{file.name}.draft")
     draft.unlink(missing_ok=True)
-    try:
+    failing = functools.partial(_failing, f"{file} cannot be written")
+    with failing():
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-        with os.fdopen(descriptor, "wb") as opened:
-            with _written(opened) as writing:
+    try:
+        # Nothing is kept back: what is written at its end is written by `_Destination`, too.
+        with os.fdopen(descriptor, "wb", buffering=0) as opened:
+            with _written(opened, failing) as writing:
                 yield writing
-            opened.flush()
-            os.fsync(opened.fileno())
-        draft.rename(file)
-    except OSError as error:
-        raise BackupFailed(f"{file} cannot be written ({error.strerror or error})") from error
+            with failing():
+                os.fsync(opened.fileno())
+        with failing():
+            draft.rename(file)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _failing(sentence: str, end: str = "") -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BackupFailed(f"{sentence} ({error.strerror or error}){end}") from error
 
 
 def _leave_unwritten(descriptor: int) -> None:
@@ -120,8 +148,9 @@ def _leave_unwritten(descriptor: int) -> None:
 
 
 @contextmanager
-def _written(stream: IO[bytes]) -> Iterator[Writing]:
-    with tarfile.open(fileobj=stream, mode="w|") as archive:
+def _written(stream: IO[bytes], failing: Failing) -> Iterator[Writing]:
+    destination = io.BufferedWriter(_Destination(stream, failing))
+    with destination, tarfile.open(fileobj=destination, mode="w|") as archive:
         writing = Writing(archive)
         yield writing
         writing.finish()

@@ -121,7 +121,16 @@ def _write_files(home: Home, archive: Writing) -> None:
     )
     for file in (*kept, *_files_of_prefect(home)):
         with suppress(FileNotFoundError):  # there are homes without it; Prefect's come and go
-            archive.add(f"{HOME}{file.relative_to(home.path)}", file.read_bytes())
+            archive.add(f"{HOME}{file.relative_to(home.path)}", _content(file))
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise BackupFailed(f"{file} cannot be read ({error.strerror})") from error
 
 
 def _files_of_prefect(home: Home) -> Iterator[Path]:
@@ -133,6 +142,6 @@ def _files_of_prefect(home: Home) -> Iterator[Path]:
 def _settings(home: Home) -> dict[str, str]:
     """What the home was last started with, for whoever sets the restored one up."""
     with suppress(FileNotFoundError):  # `up` was never started on it
-        settings: dict[str, str] = json.loads(home.settings_file.read_text(encoding="utf-8"))
+        settings: dict[str, str] = json.loads(_content(home.settings_file))
         return settings
     return {}

@@ -29,16 +29,18 @@ CHUNK_BYTES = 1024 * 1024
 
 def dump(binaries: Path, server: str, name: str, snapshot: str, to: IO[bytes]) -> None:
     """Write the database `name` as it was in `snapshot`. Raises `BackupFailed`."""
-    command = [str(binaries / "pg_dump"), "--format=custom", f"--snapshot={snapshot}"]
+    options = ["--format=custom", f"--snapshot={snapshot}", "--no-owner", "--no-privileges"]
+    command = [str(binaries / "pg_dump"), *options]
     with tempfile.TemporaryFile() as words, _password(server) as password:
-        process = subprocess.Popen(  # noqa: S603 - no shell; the words are ours
-            [*command, "--no-owner", "--no-privileges"],
-            env=_environment(server, name, password),
-            pass_fds=password,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=words,
-        )
+        with _starting(command):
+            process = subprocess.Popen(  # noqa: S603 - no shell; the words are ours
+                command,
+                env=_environment(server, name, password),
+                pass_fds=password,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=words,
+            )
         with process:
             read = cast("IO[bytes]", process.stdout)
             to.write(read.read(1))
@@ -51,21 +53,31 @@ def dump(binaries: Path, server: str, name: str, snapshot: str, to: IO[bytes]) -
 def load(binaries: Path, server: str, name: str, source: IO[bytes]) -> None:
     """Fill the empty database `name` from what `dump` has written. Raises `BackupFailed`."""
     options = ["--no-owner", "--no-privileges", "--single-transaction", f"--dbname={name}"]
+    command = [str(binaries / "pg_restore"), *options]
     with tempfile.TemporaryFile() as words, _password(server) as password:
-        process = subprocess.Popen(  # noqa: S603 - no shell; the words are ours
-            [str(binaries / "pg_restore"), *options],
-            env=_environment(server, name, password),
-            pass_fds=password,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=words,
-        )
+        with _starting(command):
+            process = subprocess.Popen(  # noqa: S603 - no shell; the words are ours
+                command,
+                env=_environment(server, name, password),
+                pass_fds=password,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=words,
+            )
         try:
             with process:
                 shutil.copyfileobj(source, cast("IO[bytes]", process.stdin), CHUNK_BYTES)
         except BrokenPipeError:
             process.wait()  # it says below why it takes no more
         _require_success(process, words, f"The database {name} cannot be written")
+
+
+@contextmanager
+def _starting(command: Sequence[str]) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BackupFailed(f"{command[0]} cannot be started ({error.strerror})") from error
 
 
 @contextmanager
