@@ -24,7 +24,7 @@ class Repositories:
 def read_ids(file: Path) -> Mapping[str, object]:
     """The ids in a JSON file ``{"repository/name": id}``. Raises ValueError with a sentence."""
     try:
-        ids = json.loads(file.expanduser().read_text(encoding="utf-8"))
+        ids = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         message = f"{file} cannot be read ({error.strerror})"
         raise ValueError(message) from error

@@ -198,6 +198,12 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
 
+    @field_validator("certificate", "certificate_key", "playbook_ids")
+    @classmethod
+    def _expanded(cls, value: Path | None) -> Path | None:
+        # No shell has read what stands in an env file.
+        return value and value.expanduser()
+
     @functools.cached_property
     def known_repositories(self) -> Repositories:
         """What the gateway is told of repositories. Reads the file `playbook_ids`, once.

@@ -121,3 +121,13 @@ def test_folders_of_apps_are_the_same_wherever_a_run_works(
     installation = installed(tmp_path, {"PREFECT_PHANTOM_APPS": "desk:/opt/apps"})
     environment = worker_environment(installation)
     assert environment["PREFECT_PHANTOM_APPS"] == f"{tmp_path / 'desk'}:/opt/apps"
+
+
+@pytest.mark.parametrize("name", ["PLAYBOOK_IDS", "CERTIFICATE", "CERTIFICATE_KEY"])
+def test_files_in_the_folder_of_the_user_are_the_same_for_the_gateway(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(f"PREFECT_PHANTOM_{name}", "~/file")  # as an env file gives it
+    environment = gateway_environment(installed(tmp_path, {}))
+    assert environment[f"PREFECT_PHANTOM_{name}"] == str(tmp_path / "file")
