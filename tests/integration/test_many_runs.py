@@ -195,6 +195,7 @@ ROUND = {
     "runs of a worker that has gone": partial(
         leases.end_held_by, worker="gone", machine="m", reason="", final=True
     ),
+    "pauses that no run has waited through": work_queues.forget_old,
     "keys that are old": idempotency_keys.delete_old,
     "measures": measures.read,
     "runs that a playbook's cancel is for": partial(playbook_runs.open_runs, playbook_id=1),
@@ -208,6 +209,15 @@ async def test_what_is_asked_all_the_time_reads_no_run_that_is_over(many, ask):
     before = await _read_runs(database)
     await ask(database)
     assert await _read_runs(database) - before < 2 * PAGE
+    await database.close()
+
+
+async def test_after_missed_events_no_more_than_the_newest_runs_are_read(many, monkeypatch):
+    monkeypatch.setattr(unsettled_runs, "NEWEST", 10 * PAGE)
+    database = Database(many.url, pool_size=1)
+    before = await _read_runs(database)
+    await unsettled_runs.read_ended_lately(database, after=0, limit=200)
+    assert await _read_runs(database) - before < 12 * PAGE
     await database.close()
 
 
