@@ -134,8 +134,9 @@ class _Filling:
                     self._made.append(name)
                     continue
                 await _refuse_full(server, name)
-                self._found.append(name)
             for name in self._manifest.databases:
+                if name not in self._made:
+                    self._found.append(name)
                 with self._archive.dump(f"{name}.dump") as entry:
                     await asyncio.to_thread(load, own_binaries(), server, name, entry)
             self._archive.require_whole()

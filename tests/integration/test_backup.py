@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import anyio
 import asyncpg
@@ -20,7 +21,7 @@ from sqlalchemy import func, select
 from adapters.settings import PHANTOM_DATABASE, Settings
 from adapters.store import new_containers
 from adapters.store.containers import ContainerFields
-from adapters.store.database import Database, database_url, dsn
+from adapters.store.database import Database, create_database, database_url, dsn
 from adapters.store.found_playbooks import FoundPlaybook, save_found
 from adapters.store.tables import playbook_runs as runs
 from adapters.supervisor.alone import postgres_alone
@@ -28,7 +29,7 @@ from adapters.supervisor.archive import create
 from adapters.supervisor.backup import back_up
 from adapters.supervisor.failure import BackupFailed, CannotStart, HomeInUse
 from adapters.supervisor.home import Home
-from adapters.supervisor.restore import restore
+from adapters.supervisor.restore import _Filling, restore
 from tests.integration.shop import Shop
 from tests.system import OWN_ENVIRONMENT, PROGRAM
 
@@ -275,3 +276,17 @@ async def test_a_home_of_another_major_version_is_refused_and_carried_over(folde
     assert (new.postgres / "data" / "PG_VERSION").read_text() != binaries.parent.name
     async with opened(new) as database:
         assert (await read(database, ids))["queued"][0] == "running"
+
+
+async def test_a_database_that_nothing_was_written_to_is_not_said_to_hold_a_part(own_postgres_url):
+    for name in ("empty", "full"):
+        await create_database(own_postgres_url, name)
+    connection = await asyncpg.connect(dsn(database_url(own_postgres_url, "full")))
+    await connection.execute("CREATE TABLE something ()")
+    await connection.close()
+    archive = SimpleNamespace(manifest=SimpleNamespace(databases=["empty", "full"]))
+    filling = _Filling(archive, None)
+    with pytest.raises(BackupFailed, match="database full on that server is not") as raised:
+        async with filling.undone_on_failure(own_postgres_url):
+            await filling.fill(own_postgres_url)
+    assert "may hold a part" not in str(raised.value)
