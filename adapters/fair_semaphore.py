@@ -100,9 +100,7 @@ class FairSemaphore:
         if not self._held_among[key[0]]:
             del self._held_among[key[0]]
         while may_have := [each for each in self._waiting if self._may_hold_more(each)]:
-            following = min(
-                may_have, key=lambda each: (self._held_among[each[0]], self._held[each])
-            )
+            following = min(may_have, key=self._holds)
             turns = self._waiting.pop(following)
             turn = turns.popleft()
             if turns:

@@ -102,5 +102,5 @@ def is_away(error: BaseException) -> bool:
 
     A connection of asyncpg's own that was lost is closed, and says no more than that.
     """
-    asked = type(error) is Unavailable  # others are told of by a kind below it
+    asked = type(error) is Unavailable  # a subclass says what else is away
     return asked or isinstance(error, asyncpg.InterfaceError) or is_outage(error)
