@@ -97,6 +97,8 @@ def _refusal(error: PhantomError) -> Response:
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(Unavailable.RETRY_AFTER_SECONDS)
+    if type(error) is Unavailable:  # the database itself, and not a kind below it
+        headers["Prefect-Phantom-Outage"] = "database"
     if isinstance(error, NoneWorked):
         return answer(error.results, status_of(error))
     return failure(str(error), status_of(error), headers, error.fields)

@@ -15,6 +15,8 @@ from .address import Addresses
 LEASE_SECONDS = 60.0
 """How long the gateway lets a run go on without hearing of it."""
 ANSWER_SECONDS = 5.0
+OUTAGE = ("Prefect-Phantom-Outage", "database")
+"""The header by which a gateway says that the database does not answer: proxies say 503 too."""
 REFUSALS = frozenset(range(400, 500)) - {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
@@ -27,7 +29,7 @@ class Refused(Exception):
 
 
 class Lost(Exception):
-    """The gateway answers that the database does not."""
+    """The gateway itself answers that the database does not."""
 
 
 class Lease:
@@ -106,7 +108,7 @@ class Lease:
             connection.request("POST", path, json.dumps(body), self._headers)
             answer = connection.getresponse()
             text = answer.read().decode(errors="replace")
-            if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            if answer.getheader(OUTAGE[0]) == OUTAGE[1]:
                 raise Lost(text)
             if answer.status in REFUSALS:
                 raise Refused(text)

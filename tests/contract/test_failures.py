@@ -108,6 +108,7 @@ async def test_without_a_database_nothing_is_accepted(
         ):
             assert response.status_code == 503
             assert response.headers["retry-after"] == "5"
+            assert response.headers["prefect-phantom-outage"] == "database"
             assert response.json() == {
                 "failed": True,
                 "message": "The database does not answer; nothing was accepted, try again later",

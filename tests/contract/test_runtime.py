@@ -160,6 +160,7 @@ async def test_a_process_that_is_too_early_is_told_to_come_again(ask, hand_over,
     await change(message["playbook_run_id"], flow_run_id=None)
     answer = await ask("claim", KEY, message)
     assert answer.status_code == 503
+    assert "prefect-phantom-outage" not in answer.headers
     assert "still being handed over" in answer.json()["message"]
 
 

@@ -55,6 +55,7 @@ class Gateway:
     def __init__(self) -> None:
         self.stop: list[str] = []
         self.status = 200
+        self.headers: dict[str, str] = {}
         self.lease: dict[str, Any] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.heard = threading.Condition()
@@ -71,6 +72,8 @@ class Gateway:
                     {"stop": gateway.stop, "ended": [], "lease": gateway.lease}
                 ).encode()
                 self.send_response(gateway.status)
+                for header in gateway.headers.items():
+                    self.send_header(*header)
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
@@ -259,8 +262,18 @@ def test_a_lease_is_renewed_at_the_address_that_was_known_while_the_look_up_of_n
     assert is_alive(run[0])
 
 
-def test_while_the_database_does_not_answer_no_lease_is_lost(gateway, guard, run):
+@pytest.mark.attack(
+    "a proxy that has lost its way to the gateways and answers 503 by itself",
+    "the run ends before another gateway may end its lease",
+)
+def test_a_proxy_that_answers_by_itself_that_nobody_is_there_keeps_no_lease(gateway, guard, run):
     gateway.status = 503
+    guard(RENEW_SECONDS=0.05, RETRY_SECONDS=0.05, LEASE_SECONDS=6.0)
+    gone(*run)
+
+
+def test_while_the_database_does_not_answer_no_lease_is_lost(gateway, guard, run):
+    gateway.status, gateway.headers = 503, {"Prefect-Phantom-Outage": "database"}
     guard(RENEW_SECONDS=0.05, LEASE_SECONDS=5.4)
     # Many times as long as the run would have had without the answer.
     gateway.wait(lambda *_: len(gateway.asked) > 20)

@@ -24,6 +24,7 @@ from adapters.lease_server.process import LeaseProcess
 from adapters.lease_server.server import MOST_CONNECTIONS
 from adapters.settings import Settings
 from adapters.stop_signals import STOP_SIGNALS
+from adapters.store.database import database_url
 from flows.guardian.lease import Lease, Lost, Unreachable
 from tests.runtime_key import KEY
 
@@ -202,12 +203,12 @@ async def test_a_killed_one_is_replaced_at_the_same_address(process, shop):
     assert child().pid != first.pid
 
 
-async def test_without_a_database_a_guardian_hears_that_and_no_run_is_lost(database):
-    nowhere = type("", (), {"url": database.url.set(database="none_of_this_name")})
+async def test_without_a_database_a_guardian_hears_that_and_no_run_is_lost(tmp_path):
+    url = database_url(f"postgresql://postgres@/?host={tmp_path}", "phantom")
+    nowhere = type("", (), {"url": url})
     async with running(nowhere, chosen()) as process:
-        lease = Lease(f"http://127.0.0.1:{process.address['port']}", KEY, "w1")
-        with pytest.raises((Lost, Unreachable)):
-            await asyncio.to_thread(lease.renew, [])
+        with pytest.raises(Lost):
+            await asyncio.to_thread(renew, process.address["port"], "w1", [])
 
 
 async def test_it_ends_with_its_gateway_whatever_that_died_of(database):
