@@ -29,8 +29,8 @@ class Addresses:
         with self._beginning:
             if (lookup := self._lookups.get(place)) is None:
                 lookup = self._lookups[place] = _Lookup(place)
-                lookup.start()
-        lookup.join(seconds if known is None else min(LOOKUP_SECONDS, seconds))
+                lookup.begin()
+        lookup.wait(seconds if known is None else min(LOOKUP_SECONDS, seconds))
         if not lookup.is_alive():
             self._lookups.pop(place, None)
             if lookup.addresses:
@@ -63,6 +63,18 @@ class _Lookup(threading.Thread):
         self._place = place
         self.addresses: list[tuple[str, int]] = []
         self.error: OSError | None = None
+
+    def begin(self) -> None:
+        """Start, or have failed where the system has no thread for it."""
+        try:
+            self.start()
+        except RuntimeError as error:
+            self.error = OSError(str(error))
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, for so long at most."""
+        if self.ident is not None:
+            self.join(seconds)
 
     def run(self) -> None:
         try:

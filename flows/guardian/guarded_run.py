@@ -52,10 +52,16 @@ class GuardedRun:
         return self._ending is None and clock() >= self.end
 
     def begin_end(self) -> None:
-        """End its processes, in a thread of its own, unless that is being done."""
+        """End its processes, in a thread of its own, unless that is being done.
+
+        Where the system has no thread for that they have no grace, so that no other run waits.
+        """
         if self._ending is None:
             self._ending = threading.Thread(target=self.tree.end, args=(self.grace,))
-            self._ending.start()
+            try:
+                self._ending.start()
+            except RuntimeError:
+                self.tree.end(0.0)
 
     def is_ending(self) -> bool:
         """Whether its processes are being ended, or have been."""
@@ -67,5 +73,5 @@ class GuardedRun:
 
     def wait_ended(self) -> None:
         """Wait until it was ended here."""
-        if self._ending is not None:
+        if self._ending is not None and self._ending.is_alive():
             self._ending.join()

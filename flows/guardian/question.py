@@ -25,8 +25,12 @@ class Question(Generic[Answer]):
         self._answer: list[Answer] = []
         self._error: Lost | Refused | Unreachable | None = None
         self._answered = threading.Event()
-        # Nobody waits at the end for one that hangs in the system's look-up of names.
-        threading.Thread(target=self._run, daemon=True).start()
+        try:
+            # Nobody waits at the end for one that hangs in the system's look-up of names.
+            threading.Thread(target=self._run, daemon=True).start()
+        except RuntimeError as error:  # a run may have taken all that the system has
+            self._error = Unreachable(str(error))
+            self._end()
 
     @property
     def deadline(self) -> float:
@@ -46,7 +50,7 @@ class Question(Generic[Answer]):
 
         Raises:
             Lost, Refused: as the call has.
-            Unreachable: as the call has, or it was given up.
+            Unreachable: as the call has, or it was given up, or there was no thread for it.
         """
         if self._error is not None:
             raise self._error
@@ -61,5 +65,8 @@ class Question(Generic[Answer]):
         except (Lost, Refused, Unreachable) as error:
             self._error = error
         finally:
-            self._answered.set()
-            os.eventfd_write(self._told, 1)
+            self._end()
+
+    def _end(self) -> None:
+        self._answered.set()
+        os.eventfd_write(self._told, 1)

@@ -49,6 +49,19 @@ socket.getaddrinfo = hang
 """
 
 
+# No thread can be started: the first time, or as often as is said.
+NO_THREADS = """
+import threading
+start, refused = threading.Thread.start, iter(range(%d))
+def refuse(thread):
+    if next(refused, None) is not None:
+        raise RuntimeError("can't start new thread")
+    start(thread)
+threading.Thread.start = refuse
+"""
+ALWAYS = 10**9
+
+
 class Gateway:
     """Answers renewals, and notes what it was asked."""
 
@@ -278,6 +291,30 @@ def test_while_the_database_does_not_answer_no_lease_is_lost(gateway, guard, run
     # Many times as long as the run would have had without the answer.
     gateway.wait(lambda *_: len(gateway.asked) > 20)
     assert is_alive(run[0])
+
+
+@pytest.mark.attack(
+    "a playbook that takes every process and thread there may be",
+    "its lease is renewed as soon as there is a thread again, and nothing dies of it",
+)
+def test_a_guardian_that_had_no_thread_to_ask_in_asks_again(gateway, guard, run):
+    guarded = guard(before=NO_THREADS % 3, RENEW_SECONDS=0.05, RETRY_SECONDS=0.05)
+    gateway.wait(lambda *_: len(gateway.asked) > 5)
+    assert is_alive(run[0])
+    assert guarded.process.poll() is None
+
+
+def test_a_run_ends_before_its_lease_is_over_although_there_is_no_thread(guard, run):
+    guarded = guard(before=NO_THREADS % ALWAYS, RETRY_SECONDS=0.05, LEASE_SECONDS=6.0)
+    gone(*run)
+    guarded.connection.close()
+    assert guarded.process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_a_run_whose_owner_is_gone_ends_although_there_is_no_thread(guard, owner, run):
+    guard(before=NO_THREADS % ALWAYS)
+    owner.kill()
+    gone(*run)
 
 
 def test_a_run_that_has_ended_is_forgotten(gateway, guard, run):

@@ -44,6 +44,22 @@ def interrupted() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
+def test_a_look_up_without_a_thread_is_made_again(
+    server: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    addresses = Addresses()
+    with monkeypatch.context() as without_threads:
+        without_threads.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(OSError, match="thread"):
+            addresses.connect("127.0.0.1", server, 30)
+    addresses.connect("127.0.0.1", server, 30).close()
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    addresses.connect("127.0.0.1", server, 30).close()  # where it was before
+
+
 @pytest.mark.usefixtures("interrupted")
 def test_those_who_ask_at_once_share_a_look_up(server: int) -> None:
     with ThreadPoolExecutor(AT_ONCE) as threads:
