@@ -69,9 +69,9 @@ class Guardian:
                     await self._converse(answers)
             except Exception:  # such as no memory at the moment: runs must not be left without it
                 logger.exception("The guardian of this worker's runs cannot be started yet")
-                await asyncio.sleep(RESTART_SECONDS)
             else:
                 logger.error("The guardian of this worker's runs has ended; another one is started")
+            await asyncio.sleep(RESTART_SECONDS)
 
     async def _converse(self, answers: asyncio.StreamReader) -> None:
         """Ask for signs of life until there is none."""
