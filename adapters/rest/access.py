@@ -64,8 +64,12 @@ class Access:
             ABOUT.reset(before)
 
 
-@functools.lru_cache(maxsize=REMEMBERED)
 def _shown(text: str) -> str:
     """`text` cut, and quoted, since it may hold line breaks to forge lines."""
-    quoted = quote(text[: LONGEST + 1])
+    return _quoted(text[: LONGEST + 1])  # what is remembered is no longer than that
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _quoted(text: str) -> str:
+    quoted = quote(text)
     return quoted if len(quoted) <= LONGEST else f"{quoted[:LONGEST]}..."

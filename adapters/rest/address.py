@@ -9,6 +9,9 @@ from starlette.types import Scope
 
 from adapters.store.users import Address
 
+LONGEST = 100
+"""Characters of an address, with its zone."""
+
 
 def address_of(scope: Scope) -> Address | None:
     """The caller's address, as a trusted proxy says it (see `Proxies`); None when nobody can say.
@@ -19,9 +22,13 @@ def address_of(scope: Scope) -> Address | None:
     return None if client is None else parse(client[0])
 
 
-@functools.lru_cache(maxsize=4096)
 def parse(text: str) -> Address | None:
     """The address that `text` is, if it is one."""
+    return _parsed(text) if len(text) <= LONGEST else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(text: str) -> Address | None:
     try:
         address = ip_address(text)
     except ValueError:

@@ -23,6 +23,8 @@ HOST = re.compile(
 
 REMEMBERED = 1024
 """How many names are judged once only."""
+LONGEST = len(".:65535") + 253
+"""Characters of a name, with a port; a longer one is nobody's."""
 
 
 class Hosts:
@@ -45,7 +47,7 @@ class Hosts:
         await self.app(scope, receive, send)
 
     def _require(self, host: str) -> None:
-        if not self._is_ours(host):
+        if len(host) > LONGEST or not self._is_ours(host):
             raise UnknownHost(host)
 
     def _is_one_of_ours(self, host: str) -> bool:
