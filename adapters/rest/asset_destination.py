@@ -52,7 +52,9 @@ BETWEEN = re.compile(r"[\s,;|=<>\"'()]+")
 """What may stand between several addresses, or before one."""
 HOST = re.compile(r"(?:[\w-]+\.)+(?:[^\W\d_]{2,}|xn--[\w-]+)\.?")
 """A name of more than one label, the last of letters: no number, and no version."""
-HOST_AND_PORT = re.compile(r"[\w.-]*[^\W\d][\w.-]*:[0-9]{1,5}")
+ANY_HOST = re.compile(r"[\w.-]+")
+LETTER = re.compile(r"[^\W\d]")
+PORT = re.compile(r"[0-9]{1,5}")
 RUN_TOGETHER = re.compile(
     r"(?:host|hostname|servers?|[^c]url|uri|proxy|endpoint|address|domain|ssl|tls)$"
     r"|^(?:verify|ssl|tls|host|server|proxy|insecure)[a-z]"
@@ -145,9 +147,11 @@ def _is_host(text: str) -> bool:
     if "//" in text or "\\\\" in text:
         return True
     authority = re.split(r"[/?#\\]", text, maxsplit=1)[0].rpartition("@")[2]
-    if HOST_AND_PORT.fullmatch(authority):
+    host, _, port = authority.rpartition(":")
+    # One pattern for all of it would look at a long text again from each of its letters.
+    if PORT.fullmatch(port) and ANY_HOST.fullmatch(host) and LETTER.search(host):
         return True
-    bare = authority.lstrip("[").partition("]")[0], authority.rpartition(":")[0], authority
+    bare = authority.lstrip("[").partition("]")[0], host, authority
     return any(map(HOST.fullmatch, authority.split(":"))) or any(map(_is_number, bare))
 
 

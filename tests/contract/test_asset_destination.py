@@ -145,3 +145,12 @@ async def test_any_other_change_keeps_them(client, made, body):
 )
 def test_what_decides_where_secrets_go(before, after, moved):
     assert list(moved_settings(before, after)) == moved
+
+
+@pytest.mark.attack(
+    "a text of 900,000 characters for a setting", "looked at in a time that grows as it does"
+)
+@pytest.mark.parametrize("text", ["a", "a.", "a-", "1", "é", ":", "a:", "@", "[", "1.", "xn--"])
+@pytest.mark.timeout(60)  # and not for hours, in which nobody else is served
+def test_a_long_text_is_no_address_and_soon_looked_at(text: str) -> None:
+    assert list(moved_settings({}, {"a": text * (900_000 // len(text)) + "!"})) == []
