@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from socket import inet_aton
+from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from socket import AF_INET6, inet_aton, inet_pton
 
 from adapters.secret_names import words_of
 
@@ -139,6 +140,8 @@ def _networks(value: object) -> list[IPv4Network | IPv6Network]:
 
 def _looks_so(value: object) -> bool:
     """Whether there is an address in it, whatever its name is."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _is_number(str(value))
     return isinstance(value, str) and any(map(_is_host, BETWEEN.split(value)))
 
 
@@ -151,19 +154,21 @@ def _is_host(text: str) -> bool:
     # One pattern for all of it would look at a long text again from each of its letters.
     if PORT.fullmatch(port) and ANY_HOST.fullmatch(host) and LETTER.search(host):
         return True
-    bare = authority.lstrip("[").partition("]")[0], host, authority
+    bare = {authority.lstrip("[").partition("]")[0], host, authority}
     return any(map(HOST.fullmatch, authority.split(":"))) or any(map(_is_number, bare))
 
 
 def _is_number(host: str) -> bool:
     """Whether it is an address of IPv4 or IPv6, in one of the forms that systems resolve."""
+    address = host.partition("%")[0]
+    with suppress(OSError, ValueError):
+        inet_pton(AF_INET6, address)
+        return True
     try:
-        ip_address(host.partition("%")[0])
-    except ValueError:
-        try:
-            inet_aton(host)
-        except (OSError, ValueError):
-            return False
-        # 10 and 1.5 are numbers before they are addresses.
-        return host.count(".") > 1 or host.lower().startswith("0x")
-    return True
+        octets = inet_aton(address)
+    except (OSError, ValueError):
+        return False
+    # 10, 65535 and 1.5 are numbers before they are addresses; 3405804034 and 203.29186 are not.
+    dots = address.count(".")
+    large = octets[0] > 0 and (dots == 0 or any(octets[1:3]))
+    return large or dots > 1 or address.lower().startswith("0x")
