@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+from adapters.stop_signals import STOP_SIGNALS
 
 
 def leave_first_process() -> None:
@@ -18,10 +18,10 @@ def leave_first_process() -> None:
     """
     if os.getpid() != 1:
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     child = os.fork()
     if child:
-        for number in PASSED_ON:
+        for number in STOP_SIGNALS:
             signal.signal(number, lambda number, _: os.kill(child, number))
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if not child:

@@ -43,6 +43,14 @@ SECRETS = frozenset(
     }
 )
 """Variables that stand in the environment of no process while it runs."""
+INHERITED = frozenset(
+    {
+        *("HOME", "LANG", "LC_ALL", "PATH", "TZ", "PYTHONDONTWRITEBYTECODE"),
+        # By these `up` knows what belongs to a part, and the log what it writes.
+        *("PREFECT_PHANTOM_HOME", "PREFECT_PHANTOM_PART", "PREFECT_PHANTOM_LOG_FORMAT"),
+    }
+)
+"""What a process of the gateway's sees of the environment: no secret."""
 OF_POSTGRESQL = frozenset({"PGPASSWORD"})
 """Its client looks for them whenever it connects, so that they stay where they were told."""
 

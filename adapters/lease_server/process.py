@@ -14,18 +14,10 @@ from contextlib import suppress
 
 from sqlalchemy import URL
 
-from adapters.private_program import command, secrets_apart
+from adapters.private_program import INHERITED, command, secrets_apart
 from adapters.settings import Settings
 from flows.ticket import RUNTIME_KEY_VARIABLE
 
-INHERITED = frozenset(
-    {
-        *("HOME", "LANG", "LC_ALL", "PATH", "TZ", "PYTHONDONTWRITEBYTECODE"),
-        # By these `up` knows what belongs to a part, and the log what it writes.
-        *("PREFECT_PHANTOM_HOME", "PREFECT_PHANTOM_PART", "PREFECT_PHANTOM_LOG_FORMAT"),
-    }
-)
-"""What it sees of the environment, beside what PostgreSQL's client reads there (``PG*``)."""
 STOP_SECONDS = 3.0
 logger = logging.getLogger("prefect_phantom.leases")
 
@@ -62,7 +54,7 @@ class LeaseProcess:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if name in INHERITED or name.startswith("PG")
+            if name in INHERITED or name.startswith("PG")  # which PostgreSQL's client reads
         }
         theirs, ours = os.pipe()
         with os.fdopen(ours, "wb", buffering=0) as orders:

@@ -14,21 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TypeVar, cast
 
 from adapters.errors import BadBody, BodyNotRead
-from adapters.private_program import command
+from adapters.private_program import INHERITED, command
 from adapters.rest.json_reader import SIZE_BYTES, Outcome
 
 ANSWER_SECONDS = 15.0
 """A process that takes longer than this is killed, so that nobody waits for it for ever."""
 LARGEST_BYTES = 8 * 1024 * 1024
 """After more than this another process is begun."""
-INHERITED = frozenset(
-    {
-        *("HOME", "LANG", "LC_ALL", "PATH", "TZ", "PYTHONDONTWRITEBYTECODE"),
-        # By these `up` knows what belongs to a part.
-        *("PREFECT_PHANTOM_HOME", "PREFECT_PHANTOM_PART"),
-    }
-)
-"""What it sees of the environment: no secret."""
 Answer = TypeVar("Answer")
 
 
