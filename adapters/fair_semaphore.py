@@ -19,11 +19,13 @@ class FairSemaphore:
     """A semaphore whose places go to the key that holds the fewest of them, then in turn.
 
     A key is whoever shares a turn: a user, or an address before it is known who calls. Alone it may
-    hold all places, or `most_each` where others would have to wait for its good will. At most
-    `most_waiting` requests wait, for so many `seconds`; when there are more, the key with the most
-    of them is refused. Keys `among` which somebody may have many, such as the addresses of one
-    network, share a wider turn: it comes to whichever of these holds the fewest, and is refused as
-    a whole. A place that was held rests until it was held for no more than its `share` of the time.
+    hold all places, or `most_each` where others would have to wait for its good will. Keys `among`
+    which somebody may have many, such as the addresses of one network, share a wider turn: places
+    go to the wider turn that holds the fewest, and within it to the key that does. At most
+    `most_waiting` requests wait, for so many `seconds`; when there are more, one is refused: of the
+    wider turn that waits with the most, and within it of the key that does.
+
+    A place that was held rests until it was held for no more than its `share` of the time.
     """
 
     def __init__(

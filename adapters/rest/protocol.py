@@ -25,7 +25,7 @@ from adapters.rest.responses import failure
 
 REQUEST_SECONDS = 30.0
 """How long a client may take for a request, from its first byte or the connection's begin on, and
-for each `STEADY_BYTES` of its body."""
+for each `STEADY_BYTES` of its body. It is refused `LATE_SECONDS` after that."""
 STEADY_BYTES = 1024 * 1024
 UNREAD_BYTES = 4 * 1024 * 1024
 """What is taken of a body after its request was answered; a client that sends on may not read the

@@ -35,10 +35,10 @@ async def _report(request: Request) -> Response:
 
 
 async def _lacking(request: Request) -> Response:
-    """Which of the deployments a worker must leave: to others, since it has other code of them.
+    """Which deployments a worker must leave, and which version of each is registered in Prefect.
 
-    Or for later, since Prefect does not say yet where their code is now. And which version of each
-    is registered: what the worker has read of an older one is not to be used.
+    It leaves them to others where it has other code of them, and for later where Prefect does not
+    say yet where their code is now. What it has read of another version is not to be used.
     """
     message = await read(request, Deployments)
     database, ids = request.app.state.database, message.deployment_ids
