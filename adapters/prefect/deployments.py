@@ -13,6 +13,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.workers.process import ProcessWorker
 
 from adapters.prefect import for_each_container
+from adapters.prefect.containment import Containment
 from adapters.prefect.phantom_worker import PhantomWorker
 from adapters.prefect.work_pool import completed
 from adapters.settings import Settings
@@ -35,22 +36,35 @@ class Deployments:
         self.database = database
         self.client = client
         self.settings = settings
+        self._containment = Containment(logger)
 
     async def register_all(self) -> None:
-        """Register every playbook that imports and has changed, or that Prefect has lost."""
+        """Register every playbook that imports and has changed, or that Prefect has lost.
+
+        One that Prefect refuses stops no other.
+        """
         await self._ensure_work_pools()
         for playbook in await playbooks.read_all(self.database):
             if playbook.startable:
-                await self.register(playbook)
-        await for_each_container.register(self.client, self.settings.work_pool)
+                await self._register_or_log(playbook)
+        with self._containment.of(for_each_container, "Runs for each container do not start"):
+            await for_each_container.register(self.client, self.settings.work_pool)
+
+    async def register_changed(self) -> None:
+        """Register every playbook of which Prefect was told something else, or nothing, last.
+
+        It may have been refused, or another gateway have told of an older one.
+        """
+        for playbook in await playbooks.read_all(self.database):
+            if playbook.startable and not _is_registered(playbook):
+                await self._register_or_log(playbook)
 
     async def registered(self, playbook: Playbook) -> UUID:
         """Id of the deployment, which is made or updated first if it says other than the row.
 
         For before a run is created: its code may be elsewhere than what is registered says.
         """
-        told = (playbook.registered_digest, playbook.registered_isolation)
-        if playbook.deployment_id and told == (playbook.deployment_digest, playbook.isolation):
+        if playbook.deployment_id and _is_registered(playbook):
             return playbook.deployment_id
         return await self.register(playbook)
 
@@ -86,6 +100,11 @@ class Deployments:
         )
         logger.info("Registered %s/%s in Prefect", playbook.repository, playbook.name)
         return deployment_id
+
+    async def _register_or_log(self, playbook: Playbook) -> None:
+        named = f"{playbook.repository}/{playbook.name}"
+        with self._containment.of(playbook.id, f"{named} is not registered in Prefect"):
+            await self.register(playbook)
 
     def _fields(self, playbook: Playbook) -> dict[str, Any]:
         steps = [
@@ -147,3 +166,12 @@ class Deployments:
         if present.type == PhantomWorker.type and full != present.base_job_template:
             await self.client.update_work_pool(name, WorkPoolUpdate(base_job_template=full))
             logger.info("Added the settings that work pool %s lacked", name)
+
+
+def _is_registered(playbook: Playbook) -> bool:
+    """Whether Prefect was told last what the row says."""
+    told = (playbook.registered_digest, playbook.registered_isolation)
+    return playbook.deployment_id is not None and told == (
+        playbook.deployment_digest,
+        playbook.isolation,
+    )

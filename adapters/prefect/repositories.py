@@ -44,7 +44,7 @@ class Repositories:
             await self.reported.wait(LOOK_SECONDS)
 
     async def refresh(self) -> None:
-        """Have the right report hold, and register what has changed since this was last done."""
+        """Have the right report hold, and register what Prefect was not told of."""
         worker = await playbook_reports.settle(self.database, self.settings.known_repositories)
         if worker is not None:
             logger.info("The playbooks are now those that worker %s has found", worker)
@@ -53,3 +53,5 @@ class Repositories:
             self.dispatch.notify()
             await self.deployments.register_all()
             self._registered = version
+        else:
+            await self.deployments.register_changed()

@@ -8,8 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
@@ -50,13 +52,27 @@ class Loop:
         self.settings = Settings(work_pool="nobody-works-here")
         self.repository = uuid4().hex
         self.contents = 0
+        self.description = "Look"
+        self.signal = Signal()
+        self.repositories = Repositories(
+            database=database,
+            settings=self.settings,
+            deployments=Deployments(database=database, client=client, settings=self.settings),
+            reported=self.signal,
+            dispatch=self.signal,
+        )
 
     async def found(self, *names: str) -> None:
         """A worker has these, and the gateway has looked at that; a gone one is so for a while."""
         self.contents += 1
         rows = [
             FoundPlaybook(
-                self.repository, name, "/p", f"{name}.py:{name}", description="Look", digest="d"
+                self.repository,
+                name,
+                "/p",
+                f"{name}.py:{name}",
+                description=self.description,
+                digest="d",
             )
             for name in names
         ]
@@ -73,24 +89,14 @@ class Loop:
 
     async def look(self) -> None:
         """One round."""
-        signal = Signal()
-        deployments = Deployments(
-            database=self.database, client=self.client, settings=self.settings
-        )
-        await Repositories(
-            database=self.database,
-            settings=self.settings,
-            deployments=deployments,
-            reported=signal,
-            dispatch=signal,
-        ).refresh()
-        gone = GonePlaybooks(database=self.database, client=self.client, reconcile=signal)
+        await self.repositories.refresh()
+        gone = GonePlaybooks(database=self.database, client=self.client, reconcile=self.signal)
         await gone.settle()
         await Reconciler(
             database=self.database,
             client=self.client,
             settings=self.settings,
-            signal=signal,
+            signal=self.signal,
             hints=Hints(lambda _: None),
         ).sweep()
 
@@ -139,6 +145,42 @@ async def container(database: Database) -> int:
     new = ContainerFields(name="c", label="events")
     container_id, _ = await new_containers.create(database, new)
     return container_id
+
+
+async def test_a_playbook_that_prefect_refuses_keeps_no_other_from_being_registered(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = (await loop.row("hunt")).deployment_id
+    update_deployment = loop.client.update_deployment
+
+    async def update_one(deployment_id: UUID, deployment: Any) -> None:
+        if deployment_id == refused:
+            request = httpx.Request("PATCH", "http://prefect/api")
+            httpx.Response(422, request=request).raise_for_status()
+        await update_deployment(deployment_id, deployment)
+
+    monkeypatch.setattr(loop.client, "update_deployment", update_one)
+    loop.description = "Look twice"
+    await loop.found("hunt", "other")
+    await loop.look()
+    assert (await loop.deployment("other")).description == "Look twice"
+    assert caplog.text.count("hunt is not registered in Prefect") == 1
+    monkeypatch.undo()
+    await loop.look()  # nothing was reported meanwhile
+    assert (await loop.deployment("hunt")).description == "Look twice"
+
+
+async def test_what_another_gateway_has_told_of_an_older_one_is_told_anew(loop: Loop) -> None:
+    other = await loop.row("other")
+    deployment = await loop.deployment("other")
+    await loop.client.update_deployment(deployment.id, DeploymentUpdate(entrypoint="old.py:other"))
+    await playbooks.record_deployment(
+        loop.database, other.id, deployment.id, digest="another formula", isolation=other.isolation
+    )
+    await loop.look()
+    row = await loop.row("other")
+    assert row.registered_digest == row.deployment_digest
+    assert (await loop.deployment("other")).entrypoint == "other.py:other"
 
 
 async def test_a_playbook_that_is_gone_is_paused_with_its_schedules_and_says_so(
