@@ -25,11 +25,11 @@ class Containment:
         self._told: dict[object, tuple[str, float]] = {}
 
     @contextmanager
-    def of(self, thing: object, failed: str) -> Iterator[None]:
-        """Contain what goes wrong with `thing`; `failed` is the sentence that says so."""
+    def of(self, thing: object, failed: str, errors: type[Exception] = Exception) -> Iterator[None]:
+        """Contain `errors` with `thing`; `failed` is the sentence that says so."""
         try:
             yield
-        except Exception as error:
+        except errors as error:
             if is_outage(error) or is_away(error):
                 raise
             reason, now = f"{type(error).__name__}: {error}", time.monotonic()

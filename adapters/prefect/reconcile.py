@@ -17,6 +17,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
 from adapters.hints import Hints
+from adapters.prefect.containment import Containment
 from adapters.prefect.judgement import (
     End,
     EndCancelled,
@@ -71,6 +72,7 @@ class Reconciler:
         self._missed = False
         self._look_back = 0.0
         self._set_back: Counter[UUID] = Counter()
+        self._containment = Containment(logger)
 
     async def run(self) -> None:
         """Run until cancelled. An error ends this round and is the caller's to report.
@@ -91,7 +93,10 @@ class Reconciler:
                 changed = frozenset(self._changed)
                 await unsettled_runs.unsettle(self.database, changed)
                 self._changed -= changed
-            await self.sweep(which)
+            # Not in a while: others are cancelled and suspended meanwhile, and have ended.
+            failed = "Some runs were not settled, and are tried again"
+            with self._containment.of(which, failed, ExceptionGroup):
+                await self.sweep(which)
             if self._missed and clock() >= self._look_back:
                 self._missed, self._look_back = False, clock() + MISSED_SECONDS
                 try:
@@ -129,7 +134,10 @@ class Reconciler:
             after = page[-1].id
 
     async def sweep(self, which: Which = Which.ALL) -> None:
-        """Look at unsettled runs once. One that Prefect does not let be settled stops no other."""
+        """Look at unsettled runs once. One that Prefect does not let be settled stops no other.
+
+        Raises `ExceptionGroup`, after all were looked at, of what Prefect did not do.
+        """
         failures: list[Exception] = []
         after = 0
         while page := await unsettled_runs.read_page(self.database, which, after=after, limit=PAGE):

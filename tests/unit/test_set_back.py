@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from adapters.prefect.judgement import SetState
 from adapters.prefect.reconcile import MOST_SET_BACK, Reconciler
 from adapters.settings import Settings
 from adapters.signal import Signal
-from adapters.store.unsettled_runs import UnsettledRun
+from adapters.store.unsettled_runs import UnsettledRun, Which
 
 pytestmark = pytest.mark.anyio
 
@@ -124,3 +125,35 @@ async def test_one_that_prefect_does_not_let_be_settled_stops_no_other(monkeypat
     with pytest.raises(ExceptionGroup, match="Prefect does not do what it is told"):
         await reconciling.sweep()
     assert told == [UUID(int=1), UUID(int=2)]
+
+
+async def test_what_prefect_does_not_do_holds_up_nothing_else(
+    monkeypatch, caplog: pytest.LogCaptureFixture
+):
+    swept, looked_back = [], asyncio.Event()
+
+    async def sweep(which):
+        swept.append(which)
+        message = "Prefect does not do what it is told"
+        raise ExceptionGroup(message, [httpx.DecodingError("500")])
+
+    async def look_back():
+        looked_back.set()
+
+    reconciling = reconciler(None)
+    monkeypatch.setattr(reconciling, "sweep", sweep)
+    monkeypatch.setattr(reconciling, "look_back", look_back)
+    reconciling.missed()
+    running = asyncio.create_task(reconciling.run())
+    hearing = asyncio.create_task(looked_back.wait())
+    await asyncio.wait({running, hearing}, return_when=asyncio.FIRST_COMPLETED)
+    assert looked_back.is_set()
+    for number in range(2, 5):
+        reconciling.signal.notify()
+        while len(swept) < number:
+            assert not running.done()
+            await asyncio.sleep(0)
+    running.cancel()
+    assert swept == [Which.ALL, *[Which.CANCELLING] * 3]
+    told = [each.message for each in caplog.records if each.exc_info]
+    assert told == ["Some runs were not settled, and are tried again"] * 2  # once for each of both
