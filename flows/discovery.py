@@ -1,5 +1,6 @@
 """Finding playbooks: ``python -P -m flows.discovery FOLDER ...`` prints one JSON line per playbook.
 
+For a file without any it prints an empty object, so that whoever reads it sees it get on.
 Each file is imported in a process of its own, forked from this one: a playbook that hangs, exits,
 or starts threads on import is reported as broken and stops nothing else. The same holds for the
 worker that calls it, which reads lines instead of importing anybody's code.
@@ -40,6 +41,7 @@ _fork = multiprocessing.get_context("fork")
 def discover(folder: Path, *, repository: str, seconds: float) -> Iterator[dict[str, Any]]:
     """What each file of `folder` holds: a dictionary per playbook, or per file that is broken.
 
+    It is empty for a file, or a flow, that is no playbook.
     Files whose names begin with ``_`` are modules for other files, and are not looked at.
     """
     for file in sorted(folder.glob("*.py")):
@@ -61,7 +63,7 @@ def _in_own_process(file: Path, repository: str, seconds: float) -> list[dict[st
         reason = f"Importing it ended the process with exit code {process.exitcode}"
         return [_broken(file, repository, reason)]
     else:
-        return found
+        return found or [{}]
     finally:
         process.kill()
         process.join()
@@ -161,8 +163,7 @@ def main() -> None:
     places = [(Path(shipped.__path__[0]), SHIPPED), *((f, LOCAL) for f in arguments.folders)]
     for folder, repository in places:
         for found in discover(folder.resolve(), repository=repository, seconds=arguments.seconds):
-            if found:
-                print(json.dumps(found), flush=True)
+            print(json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,9 @@ ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PREFECT_HOME",
 ALIVE_SECONDS = 10.0
 """How often the gateway is told that the playbooks are still here, whatever is looked at."""
 START_SECONDS = 60.0
-"""How long the program that looks at them may take, besides the time limit of each file."""
+"""How long the program that looks at them may say nothing, besides the time limit of a file."""
 APPS_SECONDS = 600.0
+CHUNK = 65_536
 END_SECONDS = 5.0
 NAMED = LARGEST_REPORT // 8
 """Of a report: what is in it beside what playbooks say of themselves, in bytes of JSON."""
@@ -173,9 +174,10 @@ async def find(settings: Settings) -> Report:
             "flows.discovery",
             *(*seconds, *(str(folder) for folder in folders)),
             patience=START_SECONDS + files * settings.playbook_import_seconds,
+            silence=START_SECONDS + settings.playbook_import_seconds,
         ),
     )
-    playbooks = fitted(playbooks)
+    playbooks = fitted([playbook for playbook in playbooks if playbook])
     for playbook in playbooks:
         playbook["digest"] = digests[playbook["folder"] or str(SHIPPED)]
     empty = [str(folder) for folder in folders if not files_of(folder)]
@@ -225,12 +227,16 @@ def fitted(playbooks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 async def _told(
-    module: str, *arguments: str, patience: float, further: Sequence[str] = ()
+    module: str,
+    *arguments: str,
+    patience: float,
+    silence: float | None = None,
+    further: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """The lines of a program that imports what others have written; it sees no secret.
 
-    It ends, with all that it has started, with this process (`flows.caller`) and after `patience`
-    in seconds.
+    It ends, with all that it has started, with this process (`flows.caller`), after `patience` and
+    after `silence`, in seconds.
     """
     alive, ours = os.pipe()
     names = (*ENVIRONMENT, *further)
@@ -248,11 +254,19 @@ async def _told(
         raise
     finally:
         os.close(alive)
+    assert program.stdout is not None  # noqa: S101 - it is a pipe
+    output = bytearray()
     try:
-        async with asyncio.timeout(patience):
-            output, _ = await program.communicate()
+        async with asyncio.timeout(patience) as whole:
+            while chunk := await asyncio.wait_for(program.stdout.read(CHUNK), silence):
+                output += chunk
+            await program.wait()
     except TimeoutError as error:
-        message = f"{module} took longer than {patience:g} s"
+        message = (
+            f"{module} took longer than {patience:g} s"
+            if whole.expired()
+            else f"{module} has said nothing for {silence:g} s"
+        )
         raise CannotFindPlaybooks(message) from error
     finally:
         os.close(ours)

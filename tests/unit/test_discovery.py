@@ -38,7 +38,7 @@ def write(tmp_path):
 @pytest.fixture
 def find(tmp_path):
     def find(seconds: float = SECONDS) -> list[dict]:
-        return list(discover(tmp_path, repository=LOCAL, seconds=seconds))
+        return [each for each in discover(tmp_path, repository=LOCAL, seconds=seconds) if each]
 
     return find
 
@@ -52,7 +52,7 @@ def run(tmp_path):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr.decode()
         lines = [json.loads(line) for line in done.stdout.splitlines()]
-        return [line for line in lines if line["repository"] == LOCAL], done.stderr.decode()
+        return [line for line in lines if line.get("repository") == LOCAL], done.stderr.decode()
 
     return run
 
@@ -209,3 +209,9 @@ def test_labels_that_are_no_texts_do_not_keep_other_playbooks_out(write, run):
             f"@playbook(labels=[{label}])\ndef odd_{number}(run): ...\n",
         )
     assert errors(run()[0])["good"] == ""
+
+
+def test_it_tells_that_it_has_looked_at_a_file_which_holds_no_playbook(write, tmp_path):
+    for name in ("one.py", "two.py"):
+        write(name, "")
+    assert list(discover(tmp_path, repository=LOCAL, seconds=SECONDS)) == [{}, {}]
