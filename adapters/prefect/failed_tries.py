@@ -15,30 +15,43 @@ from adapters.prefect.templates import TemplateFailed
 BROKEN_SECONDS = 60.0
 """For so long a run is tried again whose playbook does not import here: the file may be half saved
 or be moved, an installation be under way, or this machine be too busy."""
+AGAIN_SECONDS = 5.0
+LONGEST_AGAIN_SECONDS = 300.0
+MOST_DOUBLED = 10
 MOST_REMEMBERED = 10_000
 
 
 class FailedTries:
-    """The flow runs that a worker could not begin, and when it first tried."""
+    """The flow runs that a worker could not begin: how often, and since when for their code."""
 
     def __init__(self) -> None:
-        self._first: dict[UUID, float] = {}
+        self._tries: dict[UUID, tuple[int, float | None]] = {}
 
     def forget(self, flow_run_id: UUID) -> None:
         """It has begun, or will not be tried again."""
-        self._first.pop(flow_run_id, None)
+        self._tries.pop(flow_run_id, None)
 
     async def add(self, client: PrefectClient, flow_run: FlowRun, error: Exception) -> None:
-        """A claimed flow run could not begin: say so in Prefect, for another try or as its end."""
+        """A claimed flow run could not begin: say so in Prefect, for another try or as its end.
+
+        One whose code may be whole in a moment is tried again soon, any other the later the oftener
+        it was.
+        """
         now = asyncio.get_running_loop().time()
-        seconds = now - self._first.setdefault(flow_run.id, now)
-        broken = isinstance(error, TemplateFailed) and seconds >= BROKEN_SECONDS
-        if broken or isinstance(error, CannotRun):
+        times, broken = self._tries.get(flow_run.id, (0, None))
+        of_code = isinstance(error, TemplateFailed)
+        if of_code and broken is None:
+            broken = now
+        lasts = of_code and broken is not None and now - broken >= BROKEN_SECONDS
+        if lasts or isinstance(error, CannotRun):
             self.forget(flow_run.id)
             await states.crash(client, flow_run, str(error))
             return
-        if len(self._first) > MOST_REMEMBERED:  # others have begun the oldest
-            self.forget(next(iter(self._first)))
-        known = isinstance(error, TemplateFailed)
-        reason = str(error) if known else f"{type(error).__name__}: {error}"
-        await states.put_back(client, flow_run, f"It did not begin: {reason}")
+        self._tries[flow_run.id] = (times + 1, broken)
+        if len(self._tries) > MOST_REMEMBERED:  # others have begun the oldest
+            self.forget(next(iter(self._tries)))
+        reason = str(error) if of_code else f"{type(error).__name__}: {error}"
+        doubled = AGAIN_SECONDS * 2 ** min(times, MOST_DOUBLED)
+        seconds = AGAIN_SECONDS if of_code else min(doubled, LONGEST_AGAIN_SECONDS)
+        message = f"It did not begin: {reason}"
+        await states.put_back(client, flow_run, message, seconds=seconds)

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.prefect.channel import Channel
 from adapters.prefect.run_process import RunProcess
-from adapters.prefect.templates import Code, TemplateFailed
+from adapters.prefect.templates import Code
 from adapters.prefect.work_pool import PhantomJobConfiguration
 
 
@@ -49,7 +49,7 @@ async def dismiss(preparing: asyncio.Task[Preparation]) -> None:
 
     What is being made is made to its end: the playbook's next run finds its template.
     """
-    with suppress(TemplateFailed):  # nobody is interested any longer
+    with suppress(Exception):  # nobody is interested any longer, or it was told already
         prepared = await preparing
         if prepared.waiting is not None:
             prepared.waiting.dismiss()

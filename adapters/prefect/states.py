@@ -12,8 +12,6 @@ from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed, Pending, Scheduled
 
-AGAIN_SECONDS = 5.0
-"""Until a run is tried again that could not begin."""
 NOT_BEGUN = "It was cancelled before it began"
 
 
@@ -25,9 +23,11 @@ async def claim(client: PrefectClient, flow_run: FlowRun) -> bool:
     return claimed.status is SetStateStatus.ACCEPT
 
 
-async def put_back(client: PrefectClient, flow_run: FlowRun, message: str) -> None:
-    """Have it taken again in a while: nothing has begun, and another try may do better."""
-    time = datetime.now(UTC) + timedelta(seconds=AGAIN_SECONDS)
+async def put_back(
+    client: PrefectClient, flow_run: FlowRun, message: str, *, seconds: float
+) -> None:
+    """Have it taken again after `seconds`: nothing has begun, and another try may do better."""
+    time = datetime.now(UTC) + timedelta(seconds=seconds)
     await _leave(client, flow_run, Scheduled(scheduled_time=time, message=message))
 
 

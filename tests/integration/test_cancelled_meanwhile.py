@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 from uuid import UUID
 
@@ -125,8 +126,8 @@ async def claimed(prefect: PrefectClient, deployment_id: UUID) -> FlowRun:
     return flow_run
 
 
-GIVEN_UP = {states.put_back: "Scheduled", states.crash: "Crashed"}
-GIVE_UP = pytest.mark.parametrize("give_up", GIVEN_UP, ids=lambda each: each.__name__)
+GIVEN_UP = {partial(states.put_back, seconds=5.0): "Scheduled", states.crash: "Crashed"}
+GIVE_UP = pytest.mark.parametrize("give_up", GIVEN_UP, ids=GIVEN_UP.values())
 
 
 @GIVE_UP

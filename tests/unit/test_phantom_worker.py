@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -148,3 +149,37 @@ async def test_a_run_whose_playbook_does_not_import_for_a_minute_ends(worker, pr
     for each in (flow_run, other):  # from the first look on, each time that it is started
         await try_to_begin(worker, each, error, monkeypatch)
     assert [each.name for each in prefect.states[5::2]] == ["Scheduled", "Scheduled"]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (httpx.ReadError("reset"), [5, 10, 20, 40, 80, 160, 300, 300]),
+        (TemplateFailed("Half"), [5] * 8),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+async def test_what_lasts_is_tried_less_and_less_often_and_logged_once_each_time(
+    worker, prefect, error, expected, monkeypatch, caplog
+):
+    flow_run = FlowRun(id=uuid4(), flow_id=uuid4())
+    waits: list[float] = []
+
+    async def put_back(*_: object, seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(failed_tries.states, "put_back", put_back)
+    for _ in expected:
+        await try_to_begin(worker, flow_run, error, monkeypatch)
+    assert waits == expected
+    assert len(caplog.records) == len(prefect.states) == len(expected)  # each was claimed
+
+
+async def test_time_in_which_something_else_was_wrong_is_not_that_of_the_code(
+    worker, prefect, monkeypatch
+):
+    flow_run = FlowRun(id=uuid4(), flow_id=uuid4())
+    monkeypatch.setattr(failed_tries, "BROKEN_SECONDS", sys.float_info.min)
+    for error in (httpx.ReadError("reset"), TemplateFailed("Half"), TemplateFailed("Half")):
+        await try_to_begin(worker, flow_run, error, monkeypatch)
+    assert [each.name for each in prefect.states[1::2]] == ["Scheduled", "Scheduled", "Crashed"]
