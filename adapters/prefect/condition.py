@@ -28,7 +28,9 @@ async def read_condition(client: PrefectClient, work_pool: str) -> PrefectCondit
     except (httpx.HTTPError, ObjectNotFound) as error:
         return PrefectCondition(error=str(error) or type(error).__name__)
     online = [worker.name for worker in workers if worker.status is WorkerStatus.ONLINE]
-    return PrefectCondition(version, online, login=objection_to_login(client))
+    # In a thread, since it may look a name up, which would hold up whoever is served.
+    login = await asyncio.to_thread(objection_to_login, client)
+    return PrefectCondition(version, online, login=login)
 
 
 def objection_to_login(client: PrefectClient) -> str:
