@@ -27,10 +27,10 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Failed
 
-from adapters.prefect.outage import PrefectAway, is_outage
+from adapters.prefect.containment import Containment
+from adapters.prefect.outage import PrefectAway
 from adapters.signal import Signal
 from adapters.store import refused_starts
-from adapters.store.availability import is_away
 from adapters.store.database import Database
 from adapters.store.playbooks import (
     PAUSED,
@@ -60,6 +60,7 @@ class GonePlaybooks:
         self.database = database
         self.client = client
         self.reconcile = reconcile
+        self._containment = Containment(logger)
 
     async def run(self) -> None:
         """Run until cancelled. An error ends this round and is the caller's to report."""
@@ -82,10 +83,12 @@ class GonePlaybooks:
 
     async def _settle(self) -> None:
         for playbook in await read_gone(self.database):
-            if playbook.startable:
-                await self.resume(playbook)
-            elif playbook.gone_time is not None and not playbook.may_come_back:
-                await self.pause(playbook)
+            named = f"{playbook.repository}/{playbook.name}"
+            with self._containment.of(playbook.id, f"{named} is not paused or resumed in Prefect"):
+                if playbook.startable:
+                    await self.resume(playbook)
+                elif playbook.gone_time is not None and not playbook.may_come_back:
+                    await self.pause(playbook)
         await self.refuse_starts()
 
     async def pause(self, playbook: Playbook) -> None:
@@ -145,7 +148,8 @@ class GonePlaybooks:
         known = await refused_starts.known(self.database, [each.id for each in flow_runs])
         for flow_run in flow_runs:
             if flow_run.id not in known and flow_run.deployment_id is not None:
-                await self._refuse_or_log(flow_run, by_deployment[flow_run.deployment_id])
+                with self._containment.of(flow_run.id, f"Flow run {flow_run.id} is not refused"):
+                    await self._refuse(flow_run, by_deployment[flow_run.deployment_id])
 
     async def _begun_in_prefect(
         self, deployment_ids: list[UUID], states: list[StateType], since: datetime | None = None
@@ -161,15 +165,6 @@ class GonePlaybooks:
             limit=PAGE,
         )
 
-    async def _refuse_or_log(self, flow_run: FlowRun, playbook: RefusedStart) -> None:
-        """Refuse one, and no fewer of the others should there be something about it."""
-        try:
-            await self._refuse(flow_run, playbook)
-        except Exception as error:
-            if is_outage(error) or is_away(error):
-                raise
-            logger.exception("Flow run %s could not be refused", flow_run.id)
-
     async def _refuse(self, flow_run: FlowRun, playbook: RefusedStart) -> None:
         """Give a flow run that began in Prefect a row, which ends failed with the reason."""
         # One with a key and the id of a run is that run's, or was made twice for it; one with the
@@ -184,7 +179,7 @@ class GonePlaybooks:
             await self.client.update_flow_run(flow_run.id, tags=tags)
         elif flow_run.state is not None and not flow_run.state.is_final():
             failed: State[None] = Failed(message=visible(playbook.error))
-            await self.client.set_flow_run_state(flow_run.id, failed, force=True)
+            await self.client.set_flow_run_state(flow_run.id, failed)
 
     async def _read(self, deployment_id: UUID) -> DeploymentResponse | None:
         try:

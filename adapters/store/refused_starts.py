@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, literal, select
+from sqlalchemy import Uuid, any_, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.store.database import Database
@@ -31,9 +31,13 @@ class RefusedStart:
 
 async def read_playbooks(database: Database) -> list[RefusedStart]:
     """The playbooks that have been broken or gone for longer than a file takes to be replaced."""
-    query = select(
-        playbooks.c.id, playbooks.c.deployment_id, playbooks.c.error, playbooks.c.update_time
-    ).where(LASTING)
+    # Not the time of its last report: what was started before that one waits for the same reason.
+    since = func.coalesce(
+        func.least(playbooks.c.gone_time, playbooks.c.broken_time), playbooks.c.update_time
+    )
+    query = select(playbooks.c.id, playbooks.c.deployment_id, playbooks.c.error, since).where(
+        LASTING
+    )
     async with database.read() as connection:
         return [RefusedStart(*row) for row in await connection.execute(query)]
 

@@ -224,11 +224,11 @@ async def test_a_pause_that_broke_in_the_middle_forgets_no_schedule(
     loop: Loop, prefect: PrefectClient, scheduled: dict[str, UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def breaks(*_: object, **__: object) -> None:
-        raise ConnectionError
+        raise httpx.ConnectError("gone")
 
     with monkeypatch.context() as patch:
         patch.setattr(prefect, "update_deployment", breaks)
-        with pytest.raises(ConnectionError):
+        with pytest.raises(httpx.ConnectError):
             await loop.found("other")
     assert not any((await active(loop)).values())
     await loop.look()
@@ -389,3 +389,39 @@ async def test_what_is_scheduled_for_later_is_left_alone(
     row, state = await refused(loop, prefect, flow_run.id)
     assert (row, state.type.value) == (None, "SCHEDULED")
     assert await refused_starts.known(loop.database, [flow_run.id]) == set()
+
+
+async def test_a_playbook_that_cannot_be_paused_keeps_no_other_from_it(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = (await loop.row("hunt")).deployment_id
+    pause_deployment = loop.client.pause_deployment
+
+    async def pause_others(deployment_id: UUID) -> None:
+        if deployment_id == refused:
+            request = httpx.Request("POST", "http://prefect/api")
+            httpx.Response(422, request=request).raise_for_status()
+        await pause_deployment(deployment_id)
+
+    monkeypatch.setattr(loop.client, "pause_deployment", pause_others)
+    begun = await loop.client.create_flow_run_from_deployment(
+        (await loop.deployment("other")).id, parameters={"container_id": 0}
+    )
+    await loop.found()
+    assert (await loop.deployment("other")).paused
+    assert (await loop.client.read_flow_run(begun.id)).state_name == "Failed"
+    monkeypatch.undo()
+    await loop.look()
+    assert (await loop.deployment("hunt")).paused
+
+
+async def test_what_was_started_since_a_playbook_broke_is_looked_at_whatever_was_reported_since(
+    loop: Loop,
+) -> None:
+    broke = datetime.now(UTC) - timedelta(minutes=5)
+    async with loop.database.begin() as connection:
+        await connection.execute(
+            update(table).values(error="boom", broken_time=broke, update_time=func.now())
+        )
+    found = await refused_starts.read_playbooks(loop.database)
+    assert [each.since for each in found] == [broke] * 2
