@@ -183,7 +183,7 @@ def _has(source: FromClause, number: int | None) -> list[ColumnElement[bool]]:
 
 
 def _name(resource: Resource, identifier: ColumnElement[int]) -> ColumnElement[str]:
-    theirs = resource.source.alias()
+    theirs = resource.related_row()
     title = func.left(resource.title(theirs), LONGEST_NAME)
     return select(title).where(theirs.c.id == identifier).scalar_subquery()
 

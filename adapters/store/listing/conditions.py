@@ -74,7 +74,7 @@ class Conditions:
             names = ["id", "isnull"]
         is_null = names[-1] == "isnull" and flag(condition.parameter, condition.value)
         inner = replace(condition, value=FALSE if is_null else condition.value, negated=False)
-        theirs = resource.source.alias()
+        theirs = resource.related_row(relations)
         holds = self._resolve(resource, theirs, names, inner, relations - 1)
         found = exists().select_from(theirs).where(relation.link(row, theirs), holds)
         return either([found], negated=is_null != condition.negated)

@@ -12,7 +12,6 @@ import asyncpg
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    FromClause,
     Select,
     any_,
     func,
@@ -69,8 +68,7 @@ class Listing:
         self._resource = resource
         self._resources = resources
         self._turn = turn
-        # By its own name, which some expressions that are written as text rely on.
-        self._row: FromClause = resource.source.alias(resource.alias)
+        self._row = resource.row
 
     async def read(self, request: ListRequest) -> Page:
         """The page that is asked for; the first one is always there, if need be empty.
@@ -142,7 +140,7 @@ class Listing:
         for name, field in self._resource.fields.items():
             if field.to is not None:
                 target = self._resources[field.to.resource]
-                theirs = target.source.alias()
+                theirs = target.related_row()
                 title = select(target.title(theirs)).where(field.to.link(self._row, theirs))
                 yield title.scalar_subquery().label(f"_pretty_{name}")
         for name, value in self._resource.pretty.items():

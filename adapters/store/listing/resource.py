@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,12 @@ from adapters.errors import NotFound
 from adapters.store.listing.field import Expression, Field, Kind, Relation, integer, text
 
 Columns = Callable[[FromClause, bool], Sequence[ColumnElement[Any]]]
+
+
+@functools.cache
+def _alias(source: FromClause, name: str) -> FromClause:
+    """`source` by another name, made once: to copy its columns costs more than all of a list."""
+    return source.alias(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +57,15 @@ class Resource:
     columns: Columns | None = None
 
     @property
-    def alias(self) -> str:
-        """What the source is called in a list's statement: a table goes by its own name."""
-        return self.source.name if isinstance(self.source, Table) else self.name
+    def row(self) -> FromClause:
+        """The source in a list's statement: a table goes by its own name."""
+        # Some expressions that are written as text rely on it.
+        name = self.source.name if isinstance(self.source, Table) else self.name
+        return _alias(self.source, name)
+
+    def related_row(self, depth: int = 0) -> FromClause:
+        """The source where it is related to a row. `depth` tells those inside others apart."""
+        return _alias(self.source, f"related_{self.name}_{depth}")
 
     def find(self, name: str) -> Field | None:
         """The field that a caller means: ``container_id`` is another spelling of ``container``."""
