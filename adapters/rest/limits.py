@@ -12,6 +12,8 @@ from adapters.store.login_throttle import neighbourhood
 MOST_HEADERS = 100
 HEAD_BYTES = 32 * 1024
 """Path, query and headers together. Published clients put long filters into the query."""
+PATH_BYTES = 8 * 1024
+"""The path alone, which has ids and names in it: to decode a longer one costs milliseconds."""
 
 
 class Limits:

@@ -20,7 +20,7 @@ from adapters.errors import HeadTooLarge, Invalid, PhantomError, RequestTooSlow
 from adapters.rest.answer_headers import ALWAYS
 from adapters.rest.connections import Place
 from adapters.rest.failures import status_of
-from adapters.rest.limits import HEAD_BYTES
+from adapters.rest.limits import HEAD_BYTES, PATH_BYTES
 from adapters.rest.responses import failure
 
 REQUEST_SECONDS = 30.0
@@ -46,6 +46,7 @@ class Protocol(HttpToolsProtocol):
     _in_head = False
     _in_body = False
     _is_refused = False
+    _refusal: PhantomError | None = None
     _before: RequestResponseCycle | None = None
 
     def __init__(
@@ -90,12 +91,17 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request, which may come before the one before it is answered."""
         super().on_message_begin()
+        self.scope["state"]["is_known"] = self.place.is_known
         self._in_head, self._head_bytes = True, 0
         if self._late is None:
             self._expect()
 
     def on_headers_complete(self) -> None:
         """The head is there."""
+        if len(self.url.partition(b"?")[0]) > PATH_BYTES:
+            # uvicorn would decode it. An error of ours ends the parsing, as one of the client's.
+            self._refusal = HeadTooLarge(f"{PATH_BYTES} bytes of path")
+            raise httptools.HttpParserError(str(self._refusal))
         self._in_head, self._in_body, self._body_bytes = False, True, 0
         self._take_host_of_target()
         self._before = self.cycle
@@ -110,8 +116,8 @@ class Protocol(HttpToolsProtocol):
         super().on_body(body)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP."""
-        self._refuse(Invalid(msg))
+        """Refuse what is no HTTP, or what we do not read further."""
+        self._refuse(self._refusal or Invalid(msg))
 
     def on_message_complete(self) -> None:
         """The request is there."""

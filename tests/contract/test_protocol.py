@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.errors import PhantomError
 from adapters.rest import listener, protocol
 from adapters.rest.connections import Connections
-from adapters.rest.limits import HEAD_BYTES, MOST_HEADERS
+from adapters.rest.limits import HEAD_BYTES, MOST_HEADERS, PATH_BYTES
 from adapters.rest.listener import Listener
 from adapters.rest.protocol import Protocol
 
@@ -241,8 +241,9 @@ async def test_a_head_without_an_end_is_not_kept(connection, piece):
         b"GET / HTTP/1.1\r\nHost: gateway\r\nX-Long: " + b"x" * HEAD_BYTES + b"\r\n",
         b"GET /" + b"x" * HEAD_BYTES + b" HTTP/1.1\r\nHost: gateway\r\n",
         b"GET /?" + b"x" * HEAD_BYTES + b" HTTP/1.1\r\nHost: gateway\r\n",
+        b"GET /" + b"%ff" * (PATH_BYTES // 3 + 1) + b" HTTP/1.1\r\nHost: gateway\r\n",
     ],
-    ids=["headers", "header", "path", "query"],
+    ids=["headers", "header", "path", "query", "path to decode"],
 )
 async def test_a_large_head_is_answered_in_the_failed_envelope(connection, head):
     await connection.send(head + b"\r\n")
@@ -250,6 +251,14 @@ async def test_a_large_head_is_answered_in_the_failed_envelope(connection, head)
     assert status == 431
     assert body["failed"] is True
     assert body["message"].startswith("Path and headers of the request are over the limit of ")
+    assert await connection.end() == b""
+
+
+async def test_what_is_answered_before_a_long_path_is_answered_as_ever(connection):
+    long = b"GET /" + b"x" * PATH_BYTES + b" HTTP/1.1\r\nHost: gateway\r\n\r\n"
+    await connection.send(b"GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n" + long)
+    assert (await connection.answer())[0] == 200
+    assert b"HTTP/1.1 200" not in await connection.end()
 
 
 async def test_a_websocket_is_not_opened(connection):
