@@ -64,7 +64,7 @@ class Accepted:
             self._loop.remove_reader(self._connection)
 
     def _take_turn(self) -> None:
-        self._turns.call(self._place.neighbourhood, self._begin)
+        self._turns.call(self._place.address, self._begin)
 
     def _begin(self) -> bool:
         """Have it served, unless it was closed meanwhile."""

@@ -22,11 +22,11 @@ LEAVING = 4
 class Place:
     """The place of one connection among the others."""
 
-    __slots__ = ("_among", "close", "gives_way", "is_exempt", "is_known", "neighbourhood")
+    __slots__ = ("_among", "address", "close", "gives_way", "is_exempt", "is_known")
 
-    def __init__(self, among: Connections, near: Hashable, *, is_exempt: bool) -> None:
+    def __init__(self, among: Connections, address: Address | None, *, is_exempt: bool) -> None:
         self._among = among
-        self.neighbourhood = near
+        self.address = address
         self.is_exempt = is_exempt
         """Whether its address speaks for many."""
         self.is_known = False
@@ -82,7 +82,7 @@ class Connections:
         is_exempt = self._is_exempt(address)
         if not self._has_room(near, is_exempt=is_exempt):
             return None
-        place = Place(self, near, is_exempt=is_exempt)
+        place = Place(self, address, is_exempt=is_exempt)
         self._all.add(place)
         self._near[near] += 1
         place.wait()
@@ -92,11 +92,13 @@ class Connections:
         """Forget a connection that is no more."""
         if place not in self._all:
             return
+        place.close = _not_open  # or each would keep the other until the next look at all objects
         place.serve()
         self._all.remove(place)
-        self._near[place.neighbourhood] -= 1
-        if not self._near[place.neighbourhood]:
-            del self._near[place.neighbourhood]
+        near = neighbourhood(place.address)
+        self._near[near] -= 1
+        if not self._near[near]:
+            del self._near[near]
         self._leaving -= place.gives_way
 
     def __len__(self) -> int:
@@ -110,7 +112,7 @@ class Connections:
         self.closed += 1
         candidates: Iterator[Place] = itertools.chain(*self.waiting)
         if is_near_full:
-            candidates = (each for each in candidates if each.neighbourhood == near)
+            candidates = (each for each in candidates if neighbourhood(each.address) == near)
         chosen = next(candidates, None)
         if chosen is None:
             return False

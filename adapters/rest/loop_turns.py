@@ -4,37 +4,51 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
 
-AT_ONCE = 4
-"""Turns in one pass of the loop: a millisecond's work."""
+from adapters.store.login_throttle import neighbourhood, network
+from adapters.store.users import Address
+
+AHEAD_SECONDS = 0.01
+"""For how long one who is known goes ahead: after that it is something else that he waits for."""
+LEAST_SECONDS = 0.005
+"""Between one turn and the next while somebody goes ahead all the time."""
+
+Callback: TypeAlias = Callable[[], bool]
 
 
 class LoopTurns:
-    """Few turns in each pass of the event loop, whoever asks.
+    """One turn in each pass of the event loop, and hardly any while somebody else is served.
 
     A loop serves all that has arrived before it looks for more, so a caller would wait behind each
-    of a thousand strangers, at each step. Here those wait, and their addresses take turns. While
-    nobody else is served they have all of the loop's time.
+    of a thousand strangers, at each step. Here those wait, and their addresses take turns: first
+    the networks, then the addresses of each. While nobody is `ahead` of them they have all of the
+    loop's time.
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[Hashable, deque[Callable[[], bool]]] = {}
-        self._left = AT_ONCE
-        self._is_due = False
+        self._waiting: dict[Hashable, dict[Hashable, deque[Callback]]] = {}
+        self._ahead: dict[object, float] = {}
+        self._is_taken = False
+        """Whether somebody had the turn of this pass."""
+        self._next_one: asyncio.Handle | None = None
 
-    def call(self, key: Hashable, callback: Callable[[], bool]) -> None:
-        """Call `callback`, which `key` asks for, when it has its turn: at once if nobody waits.
+    def call(self, address: Address | None, callback: Callback) -> None:
+        """Call `callback`, which `address` asks for, when it has its turn: at once if it is free.
 
         It says whether it was still wanted; if not, the turn is the next one's.
         """
-        if self._left and not self._waiting:
-            self._take(callback)
+        if self._is_taken or self._waiting or self._is_anybody_ahead():
+            near = self._waiting.setdefault(network(address), {})
+            near.setdefault(neighbourhood(address), deque()).append(callback)
+            self._schedule()
         else:
-            self._waiting.setdefault(key, deque()).append(callback)
+            self._take(callback)
 
-    async def wait(self, key: Hashable) -> None:
-        """Return when `key` has its turn."""
+    async def wait(self, address: Address | None) -> None:
+        """Return when `address` has its turn."""
         turn = asyncio.get_running_loop().create_future()
 
         def begin() -> bool:
@@ -43,22 +57,53 @@ class LoopTurns:
             turn.set_result(None)
             return True
 
-        self.call(key, begin)
+        self.call(address, begin)
         await turn
 
-    def _take(self, callback: Callable[[], bool]) -> None:
-        if not self._is_due:
-            self._is_due = True
-            # After what has arrived by now, and what is set going.
-            asyncio.get_running_loop().call_soon(self._next)
-        self._left -= callback()
+    @contextmanager
+    def ahead(self) -> Iterator[None]:
+        """For somebody who is known: while he is served, the others wait, but not for long."""
+        who = object()
+        self._ahead[who] = asyncio.get_running_loop().time() + AHEAD_SECONDS
+        try:
+            yield
+        finally:
+            self._ahead.pop(who, None)
+            if self._waiting and not self._ahead and self._next_one is not None:
+                self._next_one.cancel()
+                self._next_one = None
+                self._schedule()
+
+    def _is_anybody_ahead(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        while self._ahead and next(iter(self._ahead.values())) <= now:
+            del self._ahead[next(iter(self._ahead))]
+        return bool(self._ahead)
+
+    def _schedule(self) -> None:
+        """Have the next turn come after what has arrived by now, and what is set going."""
+        if self._next_one is None:
+            loop = asyncio.get_running_loop()
+            if self._is_anybody_ahead():
+                self._next_one = loop.call_later(LEAST_SECONDS, self._next)
+            else:
+                self._next_one = loop.call_soon(self._next)
+
+    def _take(self, callback: Callback) -> None:
+        self._schedule()
+        self._is_taken = callback()
 
     def _next(self) -> None:
-        self._is_due, self._left = False, AT_ONCE
-        while self._waiting and self._left:
-            key = next(iter(self._waiting))
-            callbacks = self._waiting.pop(key)
+        self._next_one, self._is_taken = None, False
+        while self._waiting and not self._is_taken:
+            among = next(iter(self._waiting))
+            near = self._waiting.pop(among)
+            by = next(iter(near))
+            callbacks = near.pop(by)
             callback = callbacks.popleft()
+            # Behind all others.
             if callbacks:
-                self._waiting[key] = callbacks  # behind all others
+                near[by] = callbacks
+            if near:
+                self._waiting[among] = near
             self._take(callback)

@@ -1,4 +1,4 @@
-"""Answers to senders who are not known: each waits for its turn."""
+"""Requests of senders who are not known: each waits for its turn, once."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.rest.address import address_of
 from adapters.rest.loop_turns import LoopTurns
-from adapters.store.login_throttle import neighbourhood
 
 
 class Strangers:
-    """Has an answer wait for a turn of the address that asked, unless it is known who did.
+    """Serves those first whose connection has brought right credentials, and the others in turn.
 
-    A connection brings its next request after the answer to the one before, so this is how fast a
-    stranger can go on; with new connections it waits for the same turns (`Listener`).
+    Others wait before they are served. What comes over a connection of somebody who is known with
+    other credentials, or none, waits before it is answered. A connection brings its next request
+    after that, so this is how fast a stranger can go on; with new connections it waits for the same
+    turns (`Accepted`).
     """
 
     def __init__(self, app: ASGIApp, turns: LoopTurns) -> None:
@@ -24,11 +25,17 @@ class Strangers:
         """Serve the request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-            return
+        elif scope.get("state", {}).get("is_known"):
+            await self._serve_known(scope, receive, send)
+        else:
+            await self.turns.wait(address_of(scope))
+            await self.app(scope, receive, send)
 
+    async def _serve_known(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def wait(message: Message) -> None:
             if message["type"] == "http.response.start" and "user" not in scope:
-                await self.turns.wait(neighbourhood(address_of(scope)))
+                await self.turns.wait(address_of(scope))
             await send(message)
 
-        await self.app(scope, receive, wait)
+        with self.turns.ahead():
+            await self.app(scope, receive, wait)

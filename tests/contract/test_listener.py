@@ -175,8 +175,9 @@ async def test_what_has_said_nothing_is_closed_at_a_stop(by_tls):
         silent, _ = await connect()
         while not server._accepted:
             await asyncio.sleep(0.001)
-    assert await ends(silent) == b""
-    assert not len(server.connections)
+        server.should_exit = True
+        assert await ends(silent) == b""
+        assert not len(server.connections)
 
 
 @pytest.mark.attack("a refused body that goes on and on", "not taken further than 4 MB")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from ipaddress import ip_address, ip_network
 
 from adapters.rest.connections import LEAVING, Connections, Place
@@ -83,3 +85,23 @@ def test_a_proxy_that_is_trusted_may_have_all_places_but_no_more():
     for name in "abcde":
         watched(connections, closed, name, "10.1.1.1")
     assert closed == ["a"]
+
+
+def test_a_connection_that_is_gone_is_not_kept_by_what_ended_it():
+    class Ending:
+        def __init__(self, place: Place) -> None:
+            self.place = place
+            place.close = self.end
+
+        def end(self) -> None:
+            self.place.leave()
+
+    place = admit(Connections(1, 1))
+    assert place is not None
+    gone = weakref.ref(Ending(place))
+    gc.disable()
+    try:
+        place.close()
+        assert gone() is None
+    finally:
+        gc.enable()

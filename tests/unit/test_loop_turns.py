@@ -1,17 +1,22 @@
-"""Strangers take turns in the event loop, a few in each of its passes."""
+"""Strangers take turns in the event loop, one in each of its passes."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from ipaddress import ip_address
 
 import pytest
 
-from adapters.rest.loop_turns import AT_ONCE, LoopTurns
+from adapters.rest import loop_turns
+from adapters.rest.loop_turns import LoopTurns
 
 pytestmark = pytest.mark.anyio
 
 PASSES = 20
+FIRST, SECOND = "192.0.2.1", "192.0.2.2"
+ELSEWHERE = "198.51.100.1"
+LONG = 60.0
 
 
 class Turns:
@@ -23,12 +28,12 @@ class Turns:
         self.passes: list[int] = []
         self._pass = 0
 
-    def ask(self, *names: str) -> None:
-        for name in names:
-            self.turns.call(name, lambda name=name: self._have(name))
+    def ask(self, *addresses: str) -> None:
+        for address in addresses:
+            self.turns.call(ip_address(address), lambda address=address: self._have(address))
 
-    def _have(self, name: str) -> bool:
-        self.order.append(name)
+    def _have(self, address: str) -> bool:
+        self.order.append(address)
         self.passes.append(self._pass)
         return True
 
@@ -39,58 +44,91 @@ class Turns:
             await asyncio.sleep(0)
 
 
-async def test_few_have_their_turn_in_one_pass():
-    strangers = Turns()
-    strangers.ask(*"a" * 5 * AT_ONCE)
+@pytest.fixture
+def strangers() -> Turns:
+    return Turns()
+
+
+async def test_one_has_his_turn_in_one_pass(strangers: Turns) -> None:
+    strangers.ask(*[FIRST] * 5)
     await strangers.settle()
-    assert list(Counter(strangers.passes).values()) == [AT_ONCE] * 5
+    assert list(Counter(strangers.passes).values()) == [1] * 5
 
 
-async def test_addresses_take_turns():
-    strangers = Turns()
-    strangers.ask(*"-" * AT_ONCE, *"aaaabbc")
+async def test_addresses_take_turns(strangers: Turns) -> None:
+    strangers.ask(FIRST, *[FIRST] * 3, *[SECOND] * 2)
     await strangers.settle()
-    assert "".join(strangers.order[AT_ONCE:]) == "abcabaa"
+    assert strangers.order[1:] == [FIRST, SECOND, FIRST, SECOND, FIRST]
 
 
-async def test_who_asks_alone_does_not_wait():
-    strangers = Turns()
-    strangers.ask("a")
-    assert strangers.order == ["a"]
+async def test_networks_take_turns_however_many_addresses_they_have(strangers: Turns) -> None:
+    many = [f"2001:db8:1:{number}::1" for number in range(10)]
+    strangers.ask(FIRST, *many, "2001:db8:2::1", ELSEWHERE)
+    await strangers.settle()
+    assert strangers.order[1:4] == [many[0], "2001:db8:2::1", ELSEWHERE]
+    assert len(strangers.order) == 13
 
 
-async def test_what_is_no_longer_wanted_takes_no_turn():
-    strangers = Turns()
-    strangers.ask(*"-" * AT_ONCE)
+async def test_who_asks_alone_does_not_wait(strangers: Turns) -> None:
+    strangers.ask(FIRST)
+    assert strangers.order == [FIRST]
+
+
+async def test_what_is_no_longer_wanted_takes_no_turn(strangers: Turns) -> None:
+    strangers.ask(FIRST)
     for _ in range(100):
-        strangers.turns.call("a", lambda: False)
-    strangers.ask("a")
+        strangers.turns.call(ip_address(FIRST), lambda: False)
+    strangers.ask(FIRST)
     await strangers.settle()
     assert strangers.passes[-1] == 1
 
 
-async def test_who_has_given_up_takes_no_turn():
-    strangers = Turns()
-    asyncio.get_running_loop().call_soon(lambda: strangers.ask(*"-" * AT_ONCE))
-    waiting = [asyncio.ensure_future(strangers.turns.wait("a")) for _ in range(AT_ONCE)]
+async def test_who_has_given_up_takes_no_turn(strangers: Turns) -> None:
+    asyncio.get_running_loop().call_soon(lambda: strangers.ask(FIRST))
+    waiting = asyncio.ensure_future(strangers.turns.wait(ip_address(FIRST)))
     await asyncio.sleep(0)
-    for each in waiting:
-        each.cancel()
-    strangers.ask("a")
+    waiting.cancel()
+    strangers.ask(FIRST)
     await strangers.settle()
-    assert all(each.cancelled() for each in waiting)
+    assert waiting.cancelled()
     assert strangers.passes[-1] == 1
 
 
-async def test_a_turn_that_fails_is_not_the_end_of_them():
-    strangers = Turns()
-    strangers.ask(*"-" * AT_ONCE)
+async def test_a_turn_that_fails_is_not_the_end_of_them(strangers: Turns) -> None:
+    strangers.ask(FIRST)
 
     def fail() -> bool:
         raise OSError
 
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-    strangers.turns.call("a", fail)
-    strangers.ask("b")
+    strangers.turns.call(ip_address(FIRST), fail)
+    strangers.ask(SECOND)
     await strangers.settle()
-    assert strangers.order[-1] == "b"
+    assert strangers.order[-1] == SECOND
+
+
+async def test_strangers_wait_while_somebody_is_ahead(
+    strangers: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop_turns, "AHEAD_SECONDS", LONG)
+    monkeypatch.setattr(loop_turns, "LEAST_SECONDS", LONG)
+    with strangers.turns.ahead():
+        with strangers.turns.ahead():
+            strangers.ask(FIRST, SECOND)
+        await strangers.settle()
+        assert strangers.order == []
+    await strangers.settle()
+    assert strangers.order == [FIRST, SECOND]
+
+
+@pytest.mark.parametrize("seconds", ["AHEAD_SECONDS", "LEAST_SECONDS"])
+async def test_they_do_not_wait_for_ever(
+    strangers: Turns, monkeypatch: pytest.MonkeyPatch, seconds: str
+) -> None:
+    monkeypatch.setattr(loop_turns, "AHEAD_SECONDS", LONG)
+    monkeypatch.setattr(loop_turns, "LEAST_SECONDS", LONG)
+    monkeypatch.setattr(loop_turns, seconds, 0.0)
+    with strangers.turns.ahead():
+        strangers.ask(FIRST)
+        await asyncio.wait_for(strangers.turns.wait(ip_address(SECOND)), LONG)
+    assert strangers.order == [FIRST]
