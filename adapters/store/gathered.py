@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from functools import partial
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -30,7 +29,7 @@ class Gathered:
     def __init__(self, read: Read) -> None:
         self._read = read
         self._asked: dict[int, list[Row]] = {}
-        self._under_way: set[asyncio.Task[Mapping[int, asyncpg.Record]]] = set()
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def row(self, identifier: int) -> asyncpg.Record | None:
         """The row, or None without one; raises what `read` raises."""
@@ -44,22 +43,27 @@ class Gathered:
     def _begin(self) -> None:
         while self._asked and len(self._under_way) < AT_ONCE:
             asked = {each: self._asked.pop(each) for each in list(islice(self._asked, MOST))}
-            task = asyncio.create_task(self._read(list(asked)))
+            task = asyncio.create_task(self._answer(asked))
             self._under_way.add(task)
-            task.add_done_callback(partial(self._tell, asked))
+            task.add_done_callback(self._ended)
 
-    def _tell(
-        self, asked: Mapping[int, list[Row]], task: asyncio.Task[Mapping[int, asyncpg.Record]]
-    ) -> None:
+    async def _answer(self, asked: Mapping[int, list[Row]]) -> None:
+        # Here and not when the task has ended: that would be one more turn of the loop.
+        waiting = [(identifier, row) for identifier, rows in asked.items() for row in rows]
+        try:
+            found = await self._read(list(asked))
+        except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+            for _, row in waiting:
+                if not row.done():
+                    row.set_exception(error)
+        else:
+            for identifier, row in waiting:
+                if not row.done():  # who asked may have given up
+                    row.set_result(found.get(identifier))
+        finally:
+            for _, row in waiting:
+                row.cancel()  # the task was cancelled
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         self._begin()
-        for identifier, rows in asked.items():
-            for row in rows:
-                if row.done():
-                    continue  # who asked has given up
-                if task.cancelled():
-                    row.cancel()
-                elif error := task.exception():
-                    row.set_exception(error)
-                else:
-                    row.set_result(task.result().get(identifier))
