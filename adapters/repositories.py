@@ -40,6 +40,6 @@ def read_ids(file: Path) -> Mapping[str, object]:
 def repository_refusals(settings: Settings) -> Iterator[str]:
     """Why a gateway with these settings must not start: what it is told cannot be read."""
     try:
-        settings.known_repositories.ids  # noqa: B018 - it is read now, and then never again
+        _ = settings.known_repositories.ids  # which reads it, now and then never again
     except ValueError as error:
         yield f"PREFECT_PHANTOM_PLAYBOOK_IDS: {error}"
