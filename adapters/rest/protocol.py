@@ -8,6 +8,7 @@ that are complete.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import httptools
@@ -34,6 +35,10 @@ LATE_SECONDS = 1.0
 """How much longer we look for what may have come while something else held us up."""
 ANSWER_SECONDS = 30.0
 """How long a client may take none of the answer before the connection is cut."""
+logger = logging.getLogger("prefect_phantom.http")
+# uvicorn warns of each request that is none, which strangers send as they like: by Prefect's
+# handler such a line costs more than to serve one.
+logger.setLevel(logging.ERROR)
 
 
 class Protocol(HttpToolsProtocol):
@@ -59,6 +64,7 @@ class Protocol(HttpToolsProtocol):
         place: Place,
     ) -> None:
         super().__init__(config, server_state, app_state, loop)
+        self.logger = logger
         self.place = place
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

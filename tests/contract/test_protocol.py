@@ -254,6 +254,19 @@ async def test_a_large_head_is_answered_in_the_failed_envelope(connection, head)
     assert await connection.end() == b""
 
 
+@pytest.mark.attack("requests that are none, over and over", "400, and no line in the log")
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [(b"\x16\x03\x01", 400), (b"GET /" + b"x" * PATH_BYTES + b" HTTP/1.1\r\n\r\n", 431)],
+    ids=["no HTTP", "a long path"],
+)
+async def test_what_cannot_be_read_fills_no_log(connection, sent, status, caplog):
+    await connection.send(sent)
+    assert (await connection.answer())[0] == status
+    assert await connection.end() == b""
+    assert not caplog.records
+
+
 async def test_what_is_answered_before_a_long_path_is_answered_as_ever(connection):
     long = b"GET /" + b"x" * PATH_BYTES + b" HTTP/1.1\r\nHost: gateway\r\n\r\n"
     await connection.send(b"GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n" + long)
