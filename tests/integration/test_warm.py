@@ -57,7 +57,7 @@ def test_a_run_waits_for_a_playbook_that_does_not_import_for_a_moment(
     (system.playbooks / "upgraded.py").write_text(
         "from pathlib import Path\nfrom flows import playbook\n\n"
         f"TRIES = Path({str(tries)!r})\nif TRIES.exists():\n"
-        "    TRIES.open('a').write('one')\n"
+        "    TRIES.open('r+').write('one')\n"  # never made anew by an import that is late
         "    raise ImportError('A package that it needs is being installed')\n\n\n"
         "@playbook\ndef upgraded(run):\n    pass\n"
     )
