@@ -27,7 +27,7 @@ class Newcomer:
 
     def __init__(self, clone: Path) -> None:
         self.clone = clone
-        own = re.compile("HOME|XDG_|PYTHON|VIRTUAL_ENV|PREFECT|CI$")
+        own = re.compile("HOME|XDG_|PYTHON|VIRTUAL_ENV|PREFECT|MAKE|ARGUMENTS$|CI$")
         kept = {name: text for name, text in os.environ.items() if not own.match(name)}
         self.environment = kept | {"PATH": PATH}
 

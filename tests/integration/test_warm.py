@@ -54,20 +54,21 @@ def test_a_run_waits_for_a_playbook_that_does_not_import_for_a_moment(
     system: System, tmp_path: Path
 ) -> None:
     tries = tmp_path / "tries"
-    (system.playbooks / "upgraded.py").write_text(
+    (system.playbooks / "halfway.py").write_text(
         "from pathlib import Path\nfrom flows import playbook\n\n"
         f"TRIES = Path({str(tries)!r})\nif TRIES.exists():\n"
         "    TRIES.open('r+').write('one')\n"  # never made anew by an import that is late
         "    raise ImportError('A package that it needs is being installed')\n\n\n"
-        "@playbook\ndef upgraded(run):\n    pass\n"
+        "@playbook\ndef halfway(run):\n    pass\n"
     )
-    system.known("local/upgraded")
+    system.known("local/halfway")
     tries.touch()
-    run_id = system.start("local/upgraded")
+    run_id = system.start("local/halfway")
     while not tries.read_text():
         time.sleep(0.05)
     tries.unlink()
-    assert system.ended(run_id)["status"] == "success"
+    row = system.ended(run_id)
+    assert row["status"] == "success", row["message"]
 
 
 def test_a_cancel_ends_a_blocked_process_and_a_grandchild_in_a_session_of_its_own(
