@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
@@ -254,11 +254,10 @@ async def _told(
         raise
     finally:
         os.close(alive)
-    assert program.stdout is not None  # noqa: S101 - it is a pipe
-    output = bytearray()
+    said, output = cast("asyncio.StreamReader", program.stdout), bytearray()
     try:
         async with asyncio.timeout(patience) as whole:
-            while chunk := await asyncio.wait_for(program.stdout.read(CHUNK), silence):
+            while chunk := await asyncio.wait_for(said.read(CHUNK), silence):
                 output += chunk
             await program.wait()
     except TimeoutError as error:

@@ -32,15 +32,8 @@ def dump(binaries: Path, server: str, name: str, snapshot: str, to: IO[bytes]) -
     options = ["--format=custom", f"--snapshot={snapshot}", "--no-owner", "--no-privileges"]
     command = [str(binaries / "pg_dump"), *options]
     with tempfile.TemporaryFile() as words, _password(server) as password:
-        with _starting(command):
-            process = subprocess.Popen(  # noqa: S603 - no shell; the words are ours
-                command,
-                env=_environment(server, name, password),
-                pass_fds=password,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=words,
-            )
+        environment = _environment(server, name, password)
+        process = _start(command, environment, password, words, stdout=subprocess.PIPE)
         with process:
             read = cast("IO[bytes]", process.stdout)
             to.write(read.read(1))
@@ -55,15 +48,8 @@ def load(binaries: Path, server: str, name: str, source: IO[bytes]) -> None:
     options = ["--no-owner", "--no-privileges", "--single-transaction", f"--dbname={name}"]
     command = [str(binaries / "pg_restore"), *options]
     with tempfile.TemporaryFile() as words, _password(server) as password:
-        with _starting(command):
-            process = subprocess.Popen(  # noqa: S603 - no shell; the words are ours
-                command,
-                env=_environment(server, name, password),
-                pass_fds=password,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=words,
-            )
+        environment = _environment(server, name, password)
+        process = _start(command, environment, password, words, stdin=subprocess.PIPE)
         try:
             with process:
                 shutil.copyfileobj(source, cast("IO[bytes]", process.stdin), CHUNK_BYTES)
@@ -72,10 +58,20 @@ def load(binaries: Path, server: str, name: str, source: IO[bytes]) -> None:
         _require_success(process, words, f"The database {name} cannot be written")
 
 
-@contextmanager
-def _starting(command: Sequence[str]) -> Iterator[None]:
+def _start(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    password: Sequence[int],
+    words: IO[bytes],
+    *,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.DEVNULL,
+) -> subprocess.Popen[bytes]:
+    """The program under way; what it complains of goes to `words`. Raises `BackupFailed`."""
     try:
-        yield
+        return subprocess.Popen(  # noqa: S603 - no shell; the words are ours
+            command, env=environment, pass_fds=password, stdin=stdin, stdout=stdout, stderr=words
+        )
     except OSError as error:
         raise BackupFailed(f"{command[0]} cannot be started ({error.strerror})") from error
 
