@@ -15,7 +15,7 @@ from typing import TextIO
 
 MOST_TEXTS = 10_000
 """So many texts wait for a reader who is slow; what comes on top is lost."""
-TOGETHER_SECONDS = 0.01
+TOGETHER_SECONDS = 0.05
 """How long a text waits for others."""
 LAST_SECONDS = 1.0
 """How long the end of the process waits for what is still to be written."""
@@ -31,6 +31,7 @@ class Output(io.TextIOBase):
     def __init__(self, stream: TextIO | None) -> None:
         # None: it was closed when the process began, and its number may be another file's by now.
         self._stream = stream
+        self._encoding = stream.encoding if stream else "utf-8"
         self._texts: queue.SimpleQueue[bytes | threading.Event] = queue.SimpleQueue()
         threading.Thread(target=self._write_all, name="output", daemon=True).start()
         atexit.register(self.drain, LAST_SECONDS)
@@ -38,12 +39,12 @@ class Output(io.TextIOBase):
     @property
     def encoding(self) -> str:  # type: ignore[override]
         """That of the stream."""
-        return self._stream.encoding if self._stream else "utf-8"
+        return self._encoding
 
     def write(self, text: str) -> int:
         """Hand over text to be written; returns its length."""
         if self._texts.qsize() < MOST_TEXTS:
-            self._texts.put(text.encode(self.encoding, errors="replace"))
+            self._texts.put(text.encode(self._encoding, errors="replace"))
         return len(text)
 
     def drain(self, seconds: float) -> bool:

@@ -38,7 +38,7 @@ class AnswerHeaders:
                         break
                 else:
                     given.append(NOT_STORED)
-                message = {**message, "headers": given}
+                message["headers"] = given
             await send(message)
 
         await self.app(scope, receive, add)

@@ -41,17 +41,17 @@ class Hosts:
         if scope["type"] == "http":
             for name, value in scope["headers"]:
                 if name == b"host":
-                    self._require(value.decode("latin-1").strip())
+                    self._require(value)
             if "forwarded_host" in scope:  # what a trusted proxy was asked by (see `Proxies`)
-                self._require(scope["forwarded_host"])
+                self._require(scope["forwarded_host"].encode("latin-1", "replace"))
         await self.app(scope, receive, send)
 
-    def _require(self, host: str) -> None:
+    def _require(self, host: bytes) -> None:
         if len(host) > LONGEST or not self._is_ours(host):
-            raise UnknownHost(host)
+            raise UnknownHost(host.decode("latin-1").strip())
 
-    def _is_one_of_ours(self, host: str) -> bool:
-        found = HOST.fullmatch(host)
+    def _is_one_of_ours(self, host: bytes) -> bool:
+        found = HOST.fullmatch(host.decode("latin-1").strip())
         if found is None:
             return False
         name = found["address"] or found["name"].rstrip(".").lower()

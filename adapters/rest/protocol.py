@@ -21,6 +21,7 @@ from adapters.errors import HeadTooLarge, Invalid, PhantomError, RequestTooSlow
 from adapters.rest.answer_headers import ALWAYS
 from adapters.rest.connections import Place
 from adapters.rest.failures import status_of
+from adapters.rest.joining_transport import JoiningTransport
 from adapters.rest.limits import HEAD_BYTES, PATH_BYTES
 from adapters.rest.responses import failure
 
@@ -69,7 +70,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
-        super().connection_made(transport)
+        super().connection_made(JoiningTransport(transport, self.loop))
         self.place.close = transport.abort
         self._expect()
 

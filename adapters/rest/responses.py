@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def compact(content: object) -> str:
     """`content` as JSON text without spaces, in ASCII, so that no client can misread it."""
-    return json.dumps(content, separators=(",", ":"), allow_nan=False, default=_written)
+    return ENCODER.encode(content)
 
 
 def plain(of: DataclassInstance) -> dict[str, object]:
@@ -35,6 +35,9 @@ def _written(value: object) -> object:
         return plain(value)
     message = f"{type(value).__name__} has no form in JSON"
     raise TypeError(message)
+
+
+ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_written)
 
 
 def answer(

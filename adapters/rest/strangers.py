@@ -25,17 +25,19 @@ class Strangers:
         """Serve the request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-        elif scope.get("state", {}).get("is_known"):
-            await self._serve_known(scope, receive, send)
-        else:
+            return
+        if not scope.get("state", {}).get("is_known"):
             await self.turns.wait(address_of(scope))
             await self.app(scope, receive, send)
+            return
 
-    async def _serve_known(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def wait(message: Message) -> None:
             if message["type"] == "http.response.start" and "user" not in scope:
                 await self.turns.wait(address_of(scope))
             await send(message)
 
-        with self.turns.ahead():
+        who = self.turns.go_ahead()
+        try:
             await self.app(scope, receive, wait)
+        finally:
+            self.turns.stay_behind(who)

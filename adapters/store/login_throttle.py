@@ -38,6 +38,11 @@ class LoginThrottle:
         self._failures: dict[Hashable, tuple[int, int]] = {}
         self._right: dict[Hashable, bytes] = {}
 
+    @property
+    def has_failures(self) -> bool:
+        """Whether any are counted; without one nobody is refused."""
+        return bool(self._failures)
+
     @contextmanager
     def attempt(
         self, address: Address | None, who: bytes, password: bytes

@@ -128,7 +128,7 @@ async def installation() -> AsyncIterator[Installation]:
                 raise SystemExit(f"it does not get ready:\n{output.read_text()}") from None
             if process.poll() is not None:
                 raise SystemExit(f"it has ended:\n{output.read_text()}")
-            url = output.read_text().rpartition("ready: http")[2].strip()
+            url = output.read_text().rpartition("ready: http")[2].split()[0]
             started = Installation(folder / "home", f"http{url}", psutil.Process(process.pid))
             async with started.gateway, started.prefect:
                 yield started

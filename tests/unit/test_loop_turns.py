@@ -112,11 +112,12 @@ async def test_strangers_wait_while_somebody_is_ahead(
 ) -> None:
     monkeypatch.setattr(loop_turns, "AHEAD_SECONDS", LONG)
     monkeypatch.setattr(loop_turns, "LEAST_SECONDS", LONG)
-    with strangers.turns.ahead():
-        with strangers.turns.ahead():
-            strangers.ask(FIRST, SECOND)
-        await strangers.settle()
-        assert strangers.order == []
+    first, second = strangers.turns.go_ahead(), strangers.turns.go_ahead()
+    strangers.ask(FIRST, SECOND)
+    strangers.turns.stay_behind(second)
+    await strangers.settle()
+    assert strangers.order == []
+    strangers.turns.stay_behind(first)
     await strangers.settle()
     assert strangers.order == [FIRST, SECOND]
 
@@ -128,7 +129,7 @@ async def test_they_do_not_wait_for_ever(
     monkeypatch.setattr(loop_turns, "AHEAD_SECONDS", LONG)
     monkeypatch.setattr(loop_turns, "LEAST_SECONDS", LONG)
     monkeypatch.setattr(loop_turns, seconds, 0.0)
-    with strangers.turns.ahead():
-        strangers.ask(FIRST)
-        await asyncio.wait_for(strangers.turns.wait(ip_address(SECOND)), LONG)
+    strangers.turns.go_ahead()
+    strangers.ask(FIRST)
+    await asyncio.wait_for(strangers.turns.wait(ip_address(SECOND)), LONG)
     assert strangers.order == [FIRST]
