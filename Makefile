@@ -32,7 +32,7 @@ ifdef PREFECT
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --upgrade-package prefect \
 	  --no-build-isolation --editable . prefect$(if $(filter-out newest,$(PREFECT)),==$(PREFECT))
 endif
-	$(BIN)/python -m compileall -q flows adapters
+	$(BIN)/python -m compileall -q prefect_phantom flows adapters
 	touch $@
 
 # Prefect's workers for containers, for their tests alone: where they are installed, every worker and

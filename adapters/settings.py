@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from adapters.repositories import Repositories, read_ids
+from prefect_phantom.adapters.between.repositories import Repositories, read_ids
 
 PHANTOM_DATABASE = "phantom"
 """Name of our database on the PostgreSQL server."""

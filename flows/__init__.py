@@ -1,42 +1,7 @@
-"""What playbook authors import.
-
-.. code-block:: python
-
-    from flows import ActionResult, Asset, PlaybookRun, action, playbook
-
-
-    @action("whois ip", app="WHOIS", type="investigate")
-    def whois_ip(asset: Asset[Settings], ip: str) -> ActionResult: ...
-
-
-    @playbook(labels=["events"])
-    def look_up(run: PlaybookRun) -> None:
-        whois_ip.map([{"ip": artifact.cef["sourceAddress"]} for artifact in run.artifacts])
-"""
+"""What happens inside a run. Authors of playbooks import `prefect_phantom`."""
 
 from __future__ import annotations
 
-from flows.action import Action, action
-from flows.asset import Asset
-from flows.container import Artifact, Container
-from flows.failure import ActionFailure, AssetMisconfiguration
-from flows.playbook import playbook
-from flows.result import ActionResult, ActionRun, ParameterResult
-from flows.run import PlaybookRun
-from flows.shown import track
+from prefect_phantom.one_name import require
 
-__all__ = [
-    "Action",
-    "ActionFailure",
-    "ActionResult",
-    "ActionRun",
-    "Artifact",
-    "Asset",
-    "AssetMisconfiguration",
-    "Container",
-    "ParameterResult",
-    "PlaybookRun",
-    "action",
-    "playbook",
-    "track",
-]
+require(__name__)

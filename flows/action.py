@@ -10,11 +10,11 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, overloa
 
 import prefect
 
-from flows import action_call
-from flows.asset import Asset
-from flows.parameters import Parameters
-from flows.result import ActionRun, Returned
-from flows.task import make_task
+from prefect_phantom.flows.asset import Asset
+from prefect_phantom.flows.inside import action_call
+from prefect_phantom.flows.inside.parameters import Parameters
+from prefect_phantom.flows.inside.task import make_task
+from prefect_phantom.flows.result import ActionRun, Returned
 
 P = ParamSpec("P")
 ParameterSet = Mapping[str, Any]

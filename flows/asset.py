@@ -10,8 +10,8 @@ from typing import Any, Generic, Protocol, get_args, overload
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from typing_extensions import TypeVar
 
-from flows.failure import AssetMisconfiguration, PrefectUnavailable
-from flows.redaction import Redaction
+from prefect_phantom.flows.failure import AssetMisconfiguration, PrefectUnavailable
+from prefect_phantom.flows.inside.secrets.redaction import Redaction
 
 SettingsT = TypeVar("SettingsT", default=dict[str, Any])
 ModelT = TypeVar("ModelT", bound=BaseModel)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from flows.failure import ActionFailure
-from flows.run import current
-from flows.runtime import RuntimeRefused
+from prefect_phantom.flows.failure import ActionFailure
+from prefect_phantom.flows.inside.runtime.client import RuntimeRefused
+from prefect_phantom.flows.run import current
 
 Cell = str | int | float | bool | None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flows.result import ActionRun
+    from prefect_phantom.flows.result import ActionRun
 
 
 class ActionFailure(Exception):

@@ -11,9 +11,9 @@ from prefect.context import FlowRunContext
 from prefect.utilities.callables import get_call_parameters
 from pydantic import BaseModel, Field
 
-from flows.definition import Definition, Isolation
-from flows.execution import execute
-from flows.run import PlaybookRun, current_or_none
+from prefect_phantom.flows.inside.definition import Definition, Isolation
+from prefect_phantom.flows.inside.execution import execute
+from prefect_phantom.flows.run import PlaybookRun, current_or_none
 
 Scope = Literal["all", "new"] | list[int]
 Returned = TypeVar("Returned")

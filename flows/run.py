@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from typing_extensions import TypeVar
 
-from flows.asset import Asset, AssetRecord, Secrets, secret_values
-from flows.container import Artifact, Container
-from flows.recorder import Recorder
-from flows.redaction import Redaction
-from flows.result import ActionResult, ActionRun
+from prefect_phantom.flows.asset import Asset, AssetRecord, Secrets, secret_values
+from prefect_phantom.flows.container import Artifact, Container
+from prefect_phantom.flows.inside.recorder import Recorder
+from prefect_phantom.flows.inside.secrets.redaction import Redaction
+from prefect_phantom.flows.result import ActionResult, ActionRun
 
 if TYPE_CHECKING:
-    from flows.action import Action
+    from prefect_phantom.flows.action import Action
 
 InputsT = TypeVar("InputsT", default=dict[str, Any])
 Outcome = ActionResult | Exception

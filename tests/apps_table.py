@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flows import apps
+from prefect_phantom import apps
 
 FILE = Path(__file__).parent.parent / "docs" / "apps.md"
 HEAD = """\
@@ -36,8 +36,9 @@ found
 - in a folder that the variable `PREFECT_PHANTOM_APPS` names; several are separated by `:`. Files
   there whose names begin with `_` are modules for the others.
 
-`python -P -m flows.apps` prints a line of JSON for each app that is found, and what is wrong with
-one that does not import. `flows.apps.find("whois ip")` gives the actions of that name.
+`python -P -m prefect_phantom.apps` prints a line of JSON for each app that is found, and what is
+wrong with one that does not import. `prefect_phantom.apps.find("whois ip")` gives the actions of
+that name.
 """
 
 

@@ -18,10 +18,10 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.store.database import Database
-from adapters.supervisor.leftover import DATABASE_PART
-from adapters.supervisor.pipes import Pipes
-from adapters.supervisor.postgres import ATTACHED
+from prefect_phantom.adapters.store.database.database import Database
+from prefect_phantom.adapters.supervisor.home.leftover import DATABASE_PART
+from prefect_phantom.adapters.supervisor.parts.pipes import Pipes
+from prefect_phantom.adapters.supervisor.postgres.postgres import ATTACHED
 
 pytest_plugins = ["tests.system", "tests.target"]
 

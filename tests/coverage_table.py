@@ -8,13 +8,13 @@ from pathlib import Path
 
 from sqlalchemy import BindParameter, Cast
 
-from adapters.rest.application import ROUTES
-from adapters.rest.openapi.document import Call, calls, document
-from adapters.rest.openapi.operation import declared
-from adapters.rest.resources import FieldRoute
-from adapters.store.listing.field import Field, Kind
-from adapters.store.listing.resource import Resource
-from adapters.store.listing.resources import RESOURCES
+from prefect_phantom.adapters.rest.application import ROUTES
+from prefect_phantom.adapters.rest.contract.route import FieldRoute
+from prefect_phantom.adapters.rest.openapi.document import Call, calls, document
+from prefect_phantom.adapters.rest.openapi.operation import declared
+from prefect_phantom.adapters.store.listing.field import Field, Kind
+from prefect_phantom.adapters.store.listing.resource import Resource
+from prefect_phantom.adapters.store.listing.resources import RESOURCES
 
 FILE = Path(__file__).parents[1] / "docs" / "coverage.md"
 KINDS = {

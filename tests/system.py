@@ -24,10 +24,10 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 
-from adapters.client import Phantom
-from adapters.marks import environment_of
-from adapters.settings import Settings
-from adapters.supervisor.pipes import Pipes
+from prefect_phantom.adapters.process.marks import environment_of
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.supervisor.parts.pipes import Pipes
+from prefect_phantom.client import Phantom
 
 PROGRAM = str(Path(sys.executable).with_name("prefect-phantom"))
 HEARING = ["env", "--default-signal=HUP,INT,QUIT,TERM"]
@@ -40,14 +40,14 @@ OWN_ENVIRONMENT = {name: text for name, text in os.environ.items() if "PREFECT" 
 
 LOCAL_PLAYBOOKS = {
     "quick.py": """
-        from flows import PlaybookRun, playbook
+        from prefect_phantom import PlaybookRun, playbook
 
         @playbook
         def quick(run: PlaybookRun) -> None:
             print("scope", [artifact.id for artifact in run.artifacts], run.inputs)
     """,
     "greeting.py": """
-        from flows import ActionResult, PlaybookRun, action, playbook
+        from prefect_phantom import ActionResult, PlaybookRun, action, playbook
 
         @action("echo", app="Local")
         def echo(text: str) -> ActionResult:
@@ -59,7 +59,7 @@ LOCAL_PLAYBOOKS = {
     """,
     "exits.py": """
         import os, sys
-        from flows import PlaybookRun, playbook
+        from prefect_phantom import PlaybookRun, playbook
 
         @playbook
         def exits(run: PlaybookRun) -> None:
@@ -72,7 +72,7 @@ LOCAL_PLAYBOOKS = {
     "broken.py": "import no_such_module\n",
     "dirty.py": """
         import builtins, logging, os, sys, threading, time
-        from flows import PlaybookRun, playbook
+        from prefect_phantom import PlaybookRun, playbook
 
         SEEN = []
 
@@ -104,7 +104,7 @@ LOCAL_PLAYBOOKS = {
     """,
     "threaded.py": """
         import threading
-        from flows import PlaybookRun, playbook
+        from prefect_phantom import PlaybookRun, playbook
 
         STARTED = threading.Event()
         ASKED = threading.Event()
@@ -123,7 +123,7 @@ LOCAL_PLAYBOOKS = {
     "stubborn.py": """
         import ctypes, signal, subprocess, sys, time
         from pathlib import Path
-        from flows import PlaybookRun, playbook
+        from prefect_phantom import PlaybookRun, playbook
 
         CHILD = "import signal as s, time; s.signal(s.SIGTERM, s.SIG_IGN); time.sleep(600)"
 
@@ -142,7 +142,7 @@ LOCAL_PLAYBOOKS = {
     """,
     "restarts.py": """
         import time
-        from flows import PlaybookRun, playbook
+        from prefect_phantom import PlaybookRun, playbook
 
         @playbook(restartable=True)
         def restarts(run: PlaybookRun) -> None:

@@ -6,8 +6,10 @@ from importlib.metadata import version
 
 import cyclopts
 
-from adapters.cli import activation, asset, container, forgetting, playbook, role, run, token, user
-from adapters.cli.arguments import move_secrets
+from prefect_phantom.adapters.cli import asset, container, run
+from prefect_phantom.adapters.cli.accounts import role, token, user
+from prefect_phantom.adapters.cli.arguments import move_secrets
+from prefect_phantom.adapters.cli.playbooks import activation, forgetting, playbook
 
 app = cyclopts.App(
     name="prefect-phantom",
@@ -16,12 +18,20 @@ app = cyclopts.App(
     version=lambda: version("prefect-phantom"),
 )
 # Imported when they are called: their imports would double the time of every other command.
-app.command("adapters.cli.up:up", help="Start all parts on this machine.")
-app.command("adapters.cli.gateway:gateway", help="Serve the REST contract and the runtime API.")
-app.command("adapters.cli.worker:app", name="worker", help="Run playbooks.")
-app.command("adapters.cli.backup:backup", help="Write a home into one file.")
-app.command("adapters.cli.restore:restore", help="Make a home from the file of a backup.")
-app.command("adapters.cli.doctor:doctor", help="Check every part and say what to do.")
+app.command("prefect_phantom.adapters.cli.parts.up:up", help="Start all parts on this machine.")
+app.command(
+    "prefect_phantom.adapters.cli.parts.gateway:gateway",
+    help="Serve the REST contract and the runtime API.",
+)
+app.command("prefect_phantom.adapters.cli.parts.worker:app", name="worker", help="Run playbooks.")
+app.command("prefect_phantom.adapters.cli.parts.backup:backup", help="Write a home into one file.")
+app.command(
+    "prefect_phantom.adapters.cli.parts.restore:restore",
+    help="Make a home from the file of a backup.",
+)
+app.command(
+    "prefect_phantom.adapters.cli.parts.doctor:doctor", help="Check every part and say what to do."
+)
 playbook.app.command(activation.activate)
 playbook.app.command(activation.deactivate)
 playbook.app.command(forgetting.forget)

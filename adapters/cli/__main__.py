@@ -1,7 +1,7 @@
-"""``python -m adapters.cli``."""
+"""``python -m prefect_phantom.adapters.cli``."""
 
 from __future__ import annotations
 
-from adapters.cli import main
+from prefect_phantom.adapters.cli import main
 
 main()

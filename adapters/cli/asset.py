@@ -11,14 +11,14 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from rich.table import Table
 
-from adapters.cli import pairs
-from adapters.cli.connection import DEFAULT, AsJson, Connection, fail
-from adapters.cli.live import follow
-from adapters.cli.pictures import fact_grid, moment
-from adapters.client import Container, Phantom, administration
-from adapters.client.models.asset import Asset
-from adapters.secret_names import is_secret_setting, secret_within
-from adapters.terminal import Console, Text
+from prefect_phantom.adapters.cli import pairs
+from prefect_phantom.adapters.cli.connection import DEFAULT, AsJson, Connection, fail
+from prefect_phantom.adapters.cli.terminal.console import Console, Text
+from prefect_phantom.adapters.cli.terminal.live import follow
+from prefect_phantom.adapters.cli.terminal.pictures import fact_grid, moment
+from prefect_phantom.adapters.secrets.secret_names import is_secret_setting, secret_within
+from prefect_phantom.client import Container, Phantom, administration
+from prefect_phantom.client.models.asset import Asset
 
 app = App(name="asset", help="List assets, make, change, test and delete them.")
 

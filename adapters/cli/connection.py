@@ -14,10 +14,10 @@ from typing import Annotated, NoReturn, TypeAlias
 import httpx
 from cyclopts import Parameter
 
-from adapters.client import Phantom, PhantomClientError
-from adapters.settings import Settings
-from adapters.supervisor.home import Home
-from flows.visible import visible
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.supervisor.home.home import Home
+from prefect_phantom.client import Phantom, PhantomClientError
+from prefect_phantom.flows.inside.display.visible import visible
 
 HOME: Path = Settings.model_fields["home"].default
 

@@ -11,12 +11,12 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from rich.table import Table
 
-from adapters.cli import pairs
-from adapters.cli.connection import DEFAULT, AsJson, Connection, fail
-from adapters.cli.pictures import fact_grid, moment, print_runs
-from adapters.client import Artifact, Container, Note, PlaybookRun
-from adapters.client.pages import PAGE_SIZE
-from adapters.terminal import Console, Text
+from prefect_phantom.adapters.cli import pairs
+from prefect_phantom.adapters.cli.connection import DEFAULT, AsJson, Connection, fail
+from prefect_phantom.adapters.cli.terminal.console import Console, Text
+from prefect_phantom.adapters.cli.terminal.pictures import fact_grid, moment, print_runs
+from prefect_phantom.client import Artifact, Container, Note, PlaybookRun
+from prefect_phantom.client.pages import PAGE_SIZE
 
 app = App(name="container", help="Make containers, and look at them.")
 

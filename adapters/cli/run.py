@@ -10,12 +10,12 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from adapters.cli.connection import DEFAULT, AsJson, Connection
-from adapters.cli.live import follow as follow_run
-from adapters.cli.pictures import log_text, print_runs, run_picture
-from adapters.client import LogLine, LogWritten, PlaybookRun
-from adapters.client.pages import PAGE_SIZE
-from adapters.terminal import Console, Text
+from prefect_phantom.adapters.cli.connection import DEFAULT, AsJson, Connection
+from prefect_phantom.adapters.cli.terminal.console import Console, Text
+from prefect_phantom.adapters.cli.terminal.live import follow as follow_run
+from prefect_phantom.adapters.cli.terminal.pictures import log_text, print_runs, run_picture
+from prefect_phantom.client import LogLine, LogWritten, PlaybookRun
+from prefect_phantom.client.pages import PAGE_SIZE
 
 app = App(name="run", help="Look at playbook runs, follow them, cancel them.")
 

@@ -14,15 +14,15 @@
 
 from __future__ import annotations
 
-from adapters.client.asynchronous import AsyncPhantom
-from adapters.client.errors import (
+from prefect_phantom.client.asynchronous import AsyncPhantom
+from prefect_phantom.client.errors import (
     PhantomClientError,
     PhantomConnectionError,
     PhantomRequestError,
 )
-from adapters.client.events import ActionEnded, ActionStarted, Event, LogWritten, RunChanged
-from adapters.client.health import Health
-from adapters.client.models import (
+from prefect_phantom.client.events import ActionEnded, ActionStarted, Event, LogWritten, RunChanged
+from prefect_phantom.client.health import Health
+from prefect_phantom.client.models import (
     ActionRun,
     AppRun,
     Artifact,
@@ -35,7 +35,8 @@ from adapters.client.models import (
     PlaybookRun,
     Scope,
 )
-from adapters.client.synchronous import Phantom
+from prefect_phantom.client.synchronous import Phantom
+from prefect_phantom.one_name import require
 
 __all__ = [
     "ActionEnded",
@@ -61,3 +62,5 @@ __all__ = [
     "RunChanged",
     "Scope",
 ]
+
+require(__name__)

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from adapters.client.call import REPEAT_SECONDS, Call, Json
+from prefect_phantom.client.call import REPEAT_SECONDS, Call, Json
 
 
 class _Answer(BaseModel):

@@ -11,16 +11,16 @@ from typing import Self
 import httpx
 from tenacity import AsyncRetrying
 
-from adapters.client import call, requests
-from adapters.client.call import AnswerT, Call, Json
-from adapters.client.errors import PhantomConnectionError, PhantomRequestError
-from adapters.client.events import Event
-from adapters.client.health import Health
-from adapters.client.models import ItemT, LogLine, PlaybookRun, Scope
-from adapters.client.options import options
-from adapters.client.pages import PAGE_SIZE, Pages
-from adapters.client.patience import OUTAGE_SECONDS, Patience
-from adapters.client.progress import Progress
+from prefect_phantom.client import call, requests
+from prefect_phantom.client.call import AnswerT, Call, Json
+from prefect_phantom.client.errors import PhantomConnectionError, PhantomRequestError
+from prefect_phantom.client.events import Event
+from prefect_phantom.client.health import Health
+from prefect_phantom.client.models import ItemT, LogLine, PlaybookRun, Scope
+from prefect_phantom.client.options import options
+from prefect_phantom.client.pages import PAGE_SIZE, Pages
+from prefect_phantom.client.patience import OUTAGE_SECONDS, Patience
+from prefect_phantom.client.progress import Progress
 
 
 class AsyncPhantom:

@@ -11,7 +11,7 @@ import httpx
 import tenacity
 from pydantic import ValidationError
 
-from adapters.client.errors import PhantomConnectionError, PhantomRequestError
+from prefect_phantom.client.errors import PhantomConnectionError, PhantomRequestError
 
 AnswerT = TypeVar("AnswerT")
 Json: TypeAlias = Mapping[str, object]

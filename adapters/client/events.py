@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from adapters.client.models import ActionRun, LogLine, PlaybookRun
+from prefect_phantom.client.models import ActionRun, LogLine, PlaybookRun
 
 
 @dataclass(frozen=True, slots=True)

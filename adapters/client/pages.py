@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel
 
-from adapters.client.call import REPEAT_SECONDS, Call
-from adapters.client.models import ItemT
+from prefect_phantom.client.call import REPEAT_SECONDS, Call
+from prefect_phantom.client.models import ItemT
 
 PAGE_SIZE = 100
 """Items of a page. One is read when the first of its items is asked for."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from adapters.client import requests
-from adapters.client.call import Call
-from adapters.client.events import ActionEnded, ActionStarted, Event, LogWritten, RunChanged
-from adapters.client.models import ActionRun, LogLine, PlaybookRun
-from adapters.client.pages import Pages
+from prefect_phantom.client import requests
+from prefect_phantom.client.call import Call
+from prefect_phantom.client.events import ActionEnded, ActionStarted, Event, LogWritten, RunChanged
+from prefect_phantom.client.models import ActionRun, LogLine, PlaybookRun
+from prefect_phantom.client.pages import Pages
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 

@@ -8,12 +8,12 @@ from uuid import uuid4
 import httpx
 from pydantic import BaseModel
 
-from adapters.client.call import REPEAT_SECONDS, Call, Json
-from adapters.client.errors import PhantomRequestError
-from adapters.client.health import Health
-from adapters.client.models import ActionRun, ItemT, LogLine, PlaybookRun, Scope
-from adapters.client.pages import Pages
-from adapters.client.patience import Patience
+from prefect_phantom.client.call import REPEAT_SECONDS, Call, Json
+from prefect_phantom.client.errors import PhantomRequestError
+from prefect_phantom.client.health import Health
+from prefect_phantom.client.models import ActionRun, ItemT, LogLine, PlaybookRun, Scope
+from prefect_phantom.client.pages import Pages
+from prefect_phantom.client.patience import Patience
 
 LOG_PAGE_SIZE = 1000
 """Lines of a page of a log, which are short."""

@@ -40,7 +40,7 @@ raise them without knowing HTTP.
 
 from __future__ import annotations
 
-from adapters.errors.caller import (
+from prefect_phantom.adapters.errors.caller import (
     ForbiddenAddress,
     ForeignFlowRun,
     ForeignOrigin,
@@ -51,7 +51,7 @@ from adapters.errors.caller import (
     Unauthenticated,
     UnknownHost,
 )
-from adapters.errors.path import (
+from prefect_phantom.adapters.errors.path import (
     ArtifactNotFound,
     ContainerNotFound,
     EndpointNotFound,
@@ -64,7 +64,7 @@ from adapters.errors.path import (
     TokenNotFound,
     UserNotFound,
 )
-from adapters.errors.query import (
+from prefect_phantom.adapters.errors.query import (
     BadFilter,
     BadPattern,
     BadQuery,
@@ -73,7 +73,7 @@ from adapters.errors.query import (
     UnknownField,
     UnknownLookup,
 )
-from adapters.errors.request import (
+from prefect_phantom.adapters.errors.request import (
     AssetExists,
     BadBody,
     BadField,
@@ -101,8 +101,8 @@ from adapters.errors.request import (
     UserExists,
     WrongInputs,
 )
-from adapters.errors.root import PhantomError
-from adapters.errors.state import (
+from prefect_phantom.adapters.errors.root import PhantomError
+from prefect_phantom.adapters.errors.state import (
     AlreadyFinished,
     AppsUnknown,
     BodyNotRead,

@@ -6,7 +6,7 @@ import math
 from typing import ClassVar
 from uuid import UUID
 
-from adapters.errors.root import PhantomError, shown
+from prefect_phantom.adapters.errors.root import PhantomError, shown
 
 
 class Unauthenticated(PhantomError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.errors.root import PhantomError, cut
+from prefect_phantom.adapters.errors.root import PhantomError, cut
 
 
 class NotFound(PhantomError):

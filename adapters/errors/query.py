@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from adapters.errors.request import Invalid
-from adapters.errors.root import cut, shown
+from prefect_phantom.adapters.errors.request import Invalid
+from prefect_phantom.adapters.errors.root import cut, shown
 
 
 class NoSuchPage(Invalid):

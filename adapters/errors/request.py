@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from adapters.errors.root import PhantomError, shown
+from prefect_phantom.adapters.errors.root import PhantomError, shown
 
 
 class BodyTooLarge(PhantomError):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
-from adapters.errors.request import Invalid
-from adapters.errors.root import PhantomError, shown
+from prefect_phantom.adapters.errors.request import Invalid
+from prefect_phantom.adapters.errors.root import PhantomError, shown
 
 
 class AlreadyFinished(Invalid):

@@ -1,4 +1,4 @@
-"""Prefect's own command line, as our parts start it: ``python -m adapters.prefect server start``.
+"""Prefect's own command line, as our parts start it: ``server start`` and ``worker start``.
 
 Either ends with whoever started it. The server has a garbage collector that leaves its code alone:
 what importing it makes, some 300,000 objects, is there for good, yet each full collection would
@@ -17,8 +17,8 @@ import sys
 
 from prefect.cli import app
 
-from adapters.parent import Parent
-from flows.undumpable import become_undumpable
+from prefect_phantom.adapters.process.parent import Parent
+from prefect_phantom.flows.process.undumpable import become_undumpable
 
 YOUNG_OBJECTS = 10_000
 """How many objects are made before the young ones are looked at; most are gone by then."""
@@ -34,5 +34,5 @@ if __name__ == "__main__":
     else:
         Parent().stop_after(lambda: os.kill(os.getpid(), signal.SIGKILL))
         if "process" in sys.argv:
-            importlib.import_module("adapters.prefect.process_worker").use()
+            importlib.import_module("prefect_phantom.adapters.worker.process_worker").use()
     app()

@@ -20,8 +20,8 @@ from prefect.events.schemas.automations import (
     SequenceTrigger,
 )
 
-from adapters.announcement import Announcement
-from adapters.settings import Settings
+from prefect_phantom.adapters.between.announcement import Announcement
+from prefect_phantom.adapters.settings import Settings
 
 CONTAINER_CREATED = "phantom.container.created"
 ARTIFACT_CREATED = "phantom.artifact.created"

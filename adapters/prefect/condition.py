@@ -10,9 +10,9 @@ from prefect.client.schemas.objects import WorkerStatus
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 
-from adapters.condition import PrefectCondition
-from adapters.exposure import is_loopback
-from adapters.guessable import objection
+from prefect_phantom.adapters.between.condition import PrefectCondition
+from prefect_phantom.adapters.gateway.exposure import is_loopback
+from prefect_phantom.adapters.secrets.guessable import objection
 
 ANSWER_SECONDS = 5.0
 

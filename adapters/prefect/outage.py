@@ -9,8 +9,8 @@ from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import PrefectException
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from adapters.errors import PrefectUnavailable
-from adapters.outage import Dependency
+from prefect_phantom.adapters.errors import PrefectUnavailable
+from prefect_phantom.adapters.process.outage import Dependency
 
 PREFECT_ERRORS = (httpx.HTTPError, PrefectException)
 """What its client raises."""

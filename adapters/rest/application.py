@@ -11,45 +11,45 @@ from starlette.requests import Request
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.announcement import Announcement
-from adapters.asset_keeper import AssetKeeper
-from adapters.condition import PrefectCondition
-from adapters.deployment_keeper import DeploymentKeeper
-from adapters.errors import EndpointNotFound
-from adapters.permissions import Permission
-from adapters.rest import (
-    audit,
+from prefect_phantom.adapters.between.announcement import Announcement
+from prefect_phantom.adapters.between.asset_keeper import AssetKeeper
+from prefect_phantom.adapters.between.condition import PrefectCondition
+from prefect_phantom.adapters.between.deployment_keeper import DeploymentKeeper
+from prefect_phantom.adapters.between.permissions import Permission
+from prefect_phantom.adapters.between.signal import Signal
+from prefect_phantom.adapters.errors import EndpointNotFound
+from prefect_phantom.adapters.rest.contract import (
     health,
     installation,
-    listed,
     metrics,
-    playbook_run,
     prefect_phantom,
-    search,
+    routes,
 )
-from adapters.rest.access import Access
-from adapters.rest.answer_headers import AnswerHeaders
-from adapters.rest.audited import Audited
-from adapters.rest.authentication import Authentication
-from adapters.rest.failures import Failures
-from adapters.rest.gateway import Gateway, unheard
-from adapters.rest.hosts import Hosts
-from adapters.rest.limits import Limits
-from adapters.rest.loop_turns import LoopTurns
-from adapters.rest.openapi.pages import Pages
-from adapters.rest.origin import Origin
-from adapters.rest.paths import Paths
-from adapters.rest.proxies import Proxies
-from adapters.rest.rates import Rates
-from adapters.rest.resources import EVERYONE, resource
-from adapters.rest.strangers import Strangers
-from adapters.rest.traced import Traced
-from adapters.settings import Settings
-from adapters.signal import Signal
-from adapters.store.credentials import Credentials
-from adapters.store.database import Database
-from adapters.store.login_throttle import LoginThrottle
-from adapters.store.notices import Notices
+from prefect_phantom.adapters.rest.contract.accounts import audit
+from prefect_phantom.adapters.rest.contract.case import search
+from prefect_phantom.adapters.rest.contract.route import EVERYONE, resource
+from prefect_phantom.adapters.rest.contract.runs import playbook_run
+from prefect_phantom.adapters.rest.gateway import Gateway, unheard
+from prefect_phantom.adapters.rest.layers.access import Access
+from prefect_phantom.adapters.rest.layers.answer_headers import AnswerHeaders
+from prefect_phantom.adapters.rest.layers.audited import Audited
+from prefect_phantom.adapters.rest.layers.authentication import Authentication
+from prefect_phantom.adapters.rest.layers.failures import Failures
+from prefect_phantom.adapters.rest.layers.hosts import Hosts
+from prefect_phantom.adapters.rest.layers.origin import Origin
+from prefect_phantom.adapters.rest.layers.paths import Paths
+from prefect_phantom.adapters.rest.layers.proxies import Proxies
+from prefect_phantom.adapters.rest.layers.rates import Rates
+from prefect_phantom.adapters.rest.layers.strangers import Strangers
+from prefect_phantom.adapters.rest.layers.traced import Traced
+from prefect_phantom.adapters.rest.listener.limits import Limits
+from prefect_phantom.adapters.rest.listener.loop_turns import LoopTurns
+from prefect_phantom.adapters.rest.openapi.pages import Pages
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.accounts.credentials import Credentials
+from prefect_phantom.adapters.store.accounts.login_throttle import LoginThrottle
+from prefect_phantom.adapters.store.database.database import Database
+from prefect_phantom.adapters.store.database.notices import Notices
 
 LAYERS: list[Callable[[ASGIApp], ASGIApp]] = [
     Access,
@@ -77,7 +77,7 @@ ROUTES = [
     resource(
         "/rest/playbook_run/{id}", get=(VIEW, playbook_run.show), post=(CANCEL, playbook_run.change)
     ),
-    *listed.ROUTES,
+    *routes.ROUTES,
     resource("/", get=(EVERYONE, health.front)),
     resource("/healthz", get=(EVERYONE, health.alive)),
     resource("/readyz", get=(EVERYONE, health.ready)),

@@ -9,18 +9,18 @@ from uuid import UUID
 
 from starlette.requests import Request
 
-from adapters.announcement import Announcement
-from adapters.asset_keeper import AssetKeeper
-from adapters.condition import PrefectCondition
-from adapters.deployment_keeper import DeploymentKeeper
-from adapters.errors import PermissionMissing
-from adapters.permissions import Permission
-from adapters.rest.rates import Rates
-from adapters.settings import Settings
-from adapters.signal import Signal
-from adapters.store.credentials import Credentials
-from adapters.store.database import Database
-from adapters.store.users import User
+from prefect_phantom.adapters.between.announcement import Announcement
+from prefect_phantom.adapters.between.asset_keeper import AssetKeeper
+from prefect_phantom.adapters.between.condition import PrefectCondition
+from prefect_phantom.adapters.between.deployment_keeper import DeploymentKeeper
+from prefect_phantom.adapters.between.permissions import Permission
+from prefect_phantom.adapters.between.signal import Signal
+from prefect_phantom.adapters.errors import PermissionMissing
+from prefect_phantom.adapters.rest.layers.rates import Rates
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.accounts.credentials import Credentials
+from prefect_phantom.adapters.store.accounts.users import User
+from prefect_phantom.adapters.store.database.database import Database
 
 
 def unheard(announcement: Announcement) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.store.tables import artifacts, assets, containers
+from prefect_phantom.adapters.store.tables.tables import artifacts, assets, containers
 
 CONTAINER_ID = 42
 CONTAINER_IDENTIFIER = "prefect-phantom sample container"

@@ -1,7 +1,7 @@
 """Sample WHOIS responder: answers RFC 3912 queries about documentation addresses and domains.
 
-Run it with ``python -m adapters.sample.whois_server --port N``; it prints ``ready`` when it
-listens, and ends at SIGTERM. Everything in its answers is made up.
+Run it as a module with ``--port N``; it prints ``ready`` when it listens, and ends at SIGTERM.
+Everything in its answers is made up.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import asyncio
 import ipaddress
 from contextlib import suppress
 
-from adapters.parent import Parent
-from adapters.stop_signals import stop_event
+from prefect_phantom.adapters.process.parent import Parent
+from prefect_phantom.adapters.process.stop_signals import stop_event
 
 QUERY_SECONDS = 10.0
 """A client that has not sent its line by then is hung up on."""

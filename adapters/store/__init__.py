@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from adapters.store.database import Database
+from prefect_phantom.adapters.store.database.database import Database
 
 __all__ = ["Database"]

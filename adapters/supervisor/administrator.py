@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Connection, inspect, select
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from adapters.settings import PHANTOM_DATABASE
-from adapters.store.account_tables import users
-from adapters.store.database import database_url
+from prefect_phantom.adapters.settings import PHANTOM_DATABASE
+from prefect_phantom.adapters.store.database.database import database_url
+from prefect_phantom.adapters.store.tables.account_tables import users
 
 ADMINISTRATOR = "admin"
 

@@ -10,14 +10,14 @@ from typing import Self
 
 from sqlalchemy.engine import URL
 
-from adapters.random_text import random_text
-from adapters.settings import PHANTOM_DATABASE, PREFECT_DATABASE, Settings
-from adapters.store.database import database_url
-from adapters.supervisor.account import Account
-from adapters.supervisor.failure import CannotStart
-from adapters.supervisor.home import Home
-from adapters.supervisor.port import free_ports, require_free
-from adapters.supervisor.roles import as_role
+from prefect_phantom.adapters.secrets.random_text import random_text
+from prefect_phantom.adapters.settings import PHANTOM_DATABASE, PREFECT_DATABASE, Settings
+from prefect_phantom.adapters.store.database.database import database_url
+from prefect_phantom.adapters.supervisor.failure import CannotStart
+from prefect_phantom.adapters.supervisor.home.account import Account
+from prefect_phantom.adapters.supervisor.home.home import Home
+from prefect_phantom.adapters.supervisor.port import free_ports, require_free
+from prefect_phantom.adapters.supervisor.postgres.roles import as_role
 
 LOOPBACK = "127.0.0.1"
 

@@ -7,7 +7,7 @@ import random
 import socket
 from contextlib import ExitStack
 
-from adapters.supervisor.failure import CannotStart
+from prefect_phantom.adapters.supervisor.failure import CannotStart
 
 CHOSEN = range(20_000, 32_000)
 """Below those that systems give to outgoing connections, one of which could have taken the port

@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 
-from adapters.supervisor.part import State
-from adapters.terminal import Console, Text
+from prefect_phantom.adapters.cli.terminal.console import Console, Text
+from prefect_phantom.adapters.supervisor.parts.part import State
 
 _STYLES = {
     State.READY: "green",

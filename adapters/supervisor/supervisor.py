@@ -9,33 +9,33 @@ from collections.abc import Callable
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.exposure import password_refusal, password_warning, refusals
-from adapters.parent import Parent
-from adapters.repositories import repository_refusals
-from adapters.settings import PHANTOM_DATABASE, PREFECT_DATABASE, Settings
-from adapters.stop_signals import stop_event
-from adapters.store.database import create_database
-from adapters.supervisor import parts
-from adapters.supervisor.account import Account
-from adapters.supervisor.administrator import has_administrator
-from adapters.supervisor.certificate import make_certificate
-from adapters.supervisor.environment import (
+from prefect_phantom.adapters.between.repositories import repository_refusals
+from prefect_phantom.adapters.gateway.exposure import password_refusal, password_warning, refusals
+from prefect_phantom.adapters.process.parent import Parent
+from prefect_phantom.adapters.process.stop_signals import stop_event
+from prefect_phantom.adapters.settings import PHANTOM_DATABASE, PREFECT_DATABASE, Settings
+from prefect_phantom.adapters.store.database.database import create_database
+from prefect_phantom.adapters.supervisor.administrator import has_administrator
+from prefect_phantom.adapters.supervisor.failure import CannotStart
+from prefect_phantom.adapters.supervisor.home.account import Account
+from prefect_phantom.adapters.supervisor.home.certificate import make_certificate
+from prefect_phantom.adapters.supervisor.home.folders import folder_refusals
+from prefect_phantom.adapters.supervisor.home.home import Home
+from prefect_phantom.adapters.supervisor.home.leftover import end_leftovers
+from prefect_phantom.adapters.supervisor.installation import Installation, Ports, make_password
+from prefect_phantom.adapters.supervisor.logs.logs import Logs
+from prefect_phantom.adapters.supervisor.parts import parts
+from prefect_phantom.adapters.supervisor.parts.environment import (
     kept_settings,
     logs_environment,
     postgres_environment,
     refuse_secrets,
 )
-from adapters.supervisor.failure import CannotStart
-from adapters.supervisor.folders import folder_refusals
-from adapters.supervisor.home import Home
-from adapters.supervisor.installation import Installation, Ports, make_password
-from adapters.supervisor.leftover import end_leftovers
-from adapters.supervisor.logs import Logs
-from adapters.supervisor.part import Definition, Part, Report, State
-from adapters.supervisor.pipes import Pipes
-from adapters.supervisor.postgres import Postgres
-from adapters.supervisor.probe import wait_for_server
-from adapters.supervisor.roles import give_to_its_role
+from prefect_phantom.adapters.supervisor.parts.part import Definition, Part, Report, State
+from prefect_phantom.adapters.supervisor.parts.pipes import Pipes
+from prefect_phantom.adapters.supervisor.parts.probe import wait_for_server
+from prefect_phantom.adapters.supervisor.postgres.postgres import Postgres
+from prefect_phantom.adapters.supervisor.postgres.roles import give_to_its_role
 
 STOP_SECONDS = 10.0
 """All is over within this, and the grace of runs on top."""

@@ -1,4 +1,4 @@
-"""``python -P -m flows.apps``: a line of JSON for each app, and for each that does not import."""
+"""Prints a line of JSON for each app, and for each that does not import."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import json
 import os
 import sys
 
-from flows.apps import describe
-from flows.apps._trial import refusals
-from flows.caller import end_with_caller
+from prefect_phantom.apps import describe
+from prefect_phantom.flows.finding.app_trial import refusals
+from prefect_phantom.flows.process.caller import end_with_caller
 
 SECONDS = 30
 """How long importing one app of others may take."""

@@ -11,7 +11,7 @@ from asyncwhois.parse import TLDBaseKeys
 from pydantic import Field
 from tldextract import TLDExtract
 
-from flows import ActionFailure, ActionResult
+from prefect_phantom import ActionFailure, ActionResult
 
 Facts = dict[str, Any]
 IpAddress = Annotated[str, Field(description="An IPv4 or IPv6 address")]

@@ -10,9 +10,9 @@ import dns.resolver
 import dns.reversename
 from pydantic import Field
 
-from flows import ActionFailure, ActionResult, Asset, action
-from flows.apps._deadline import is_address
-from flows.apps._networks import AddressRefused, NetworkSettings, Reach
+from prefect_phantom import ActionFailure, ActionResult, Asset, action
+from prefect_phantom.apps._web.deadline import is_address
+from prefect_phantom.apps._web.networks import AddressRefused, NetworkSettings, Reach
 
 APP = "DNS"
 LONGEST = 1_000

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import maxminddb
 from pydantic import Field
 
-from flows import ActionFailure, ActionResult, Asset, action
-from flows.apps._settings import AppSettings
+from prefect_phantom import ActionFailure, ActionResult, Asset, action
+from prefect_phantom.apps._web.settings import AppSettings
 
 APP = "GeoIP"
 

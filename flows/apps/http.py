@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import httpx
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
 
-from flows import ActionFailure, ActionResult, Asset, action
-from flows.apps._exchange import Answer, WebSettings, exchange
-from flows.apps._headers import Headers, request_headers
-from flows.apps._path import climbs
+from prefect_phantom import ActionFailure, ActionResult, Asset, action
+from prefect_phantom.apps._web.exchange import Answer, WebSettings, exchange
+from prefect_phantom.apps._web.headers import Headers, request_headers
+from prefect_phantom.apps._web.path import climbs
 
 APP = "HTTP"
 

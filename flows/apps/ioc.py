@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from flows import ActionFailure, ActionResult, action
-from flows.apps._deadline import Deadline
-from flows.apps._killable import WorkFailed, in_time
+from prefect_phantom import ActionFailure, ActionResult, action
+from prefect_phantom.apps._web.deadline import Deadline
+from prefect_phantom.apps._work.killable import WorkFailed, in_time
 
 APP = "IoC"
 SECONDS = 60

@@ -16,7 +16,8 @@ from uuid import uuid4
 
 from pydantic import Field
 
-from flows import ActionFailure, ActionResult, action, case
+from prefect_phantom import ActionFailure, ActionResult, action
+from prefect_phantom.flows import case
 
 ContainerId = Annotated[
     int | None, Field(gt=0, description="The container; by default the run's own")

@@ -8,11 +8,8 @@ from typing import Any
 
 from pydantic import AnyHttpUrl, Field
 
-from flows import ActionFailure, ActionResult, Asset, action
-from flows.apps._deadline import Deadline
-from flows.apps._exchange import Answer, WebSettings, exchange
-from flows.apps._killable import WorkFailed, in_time
-from flows.apps._registration import (
+from prefect_phantom import ActionFailure, ActionResult, Asset, action
+from prefect_phantom.apps._registration import (
     Domain,
     Facts,
     IpAddress,
@@ -21,6 +18,9 @@ from flows.apps._registration import (
     lines,
     registered_domain,
 )
+from prefect_phantom.apps._web.deadline import Deadline
+from prefect_phantom.apps._web.exchange import Answer, WebSettings, exchange
+from prefect_phantom.apps._work.killable import WorkFailed, in_time
 
 APP = "RDAP"
 REDIRECTS = 5

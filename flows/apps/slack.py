@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
 
-from flows import ActionFailure, ActionResult, Asset, AssetMisconfiguration, action
-from flows.apps._exchange import Answer, WebSettings, exchange, web_address
+from prefect_phantom import ActionFailure, ActionResult, Asset, AssetMisconfiguration, action
+from prefect_phantom.apps._web.exchange import Answer, WebSettings, exchange, web_address
 
 APP = "Slack"
 TOKEN_REFUSED = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}

@@ -16,13 +16,13 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 
-from flows import ActionFailure, ActionResult, Asset, action
-from flows.apps._certificates import CertificateSettings, certificates, reason
-from flows.apps._deadline import Deadline
-from flows.apps._headers import Headers, headers_in
-from flows.asset import secret_values
-from flows.redaction import Redaction
-from flows.visible import one_line, visible
+from prefect_phantom import ActionFailure, ActionResult, Asset, action
+from prefect_phantom.apps._web.certificates import CertificateSettings, certificates, reason
+from prefect_phantom.apps._web.deadline import Deadline
+from prefect_phantom.apps._web.headers import Headers, headers_in
+from prefect_phantom.flows.asset import secret_values
+from prefect_phantom.flows.inside.display.visible import one_line, visible
+from prefect_phantom.flows.inside.secrets.redaction import Redaction
 
 APP = "SMTP"
 READY = 220

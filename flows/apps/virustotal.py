@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from pydantic import AnyHttpUrl, Field, SecretStr
 
-from flows import ActionFailure, ActionResult, Asset, action
-from flows.apps._exchange import Answer, WebSettings, exchange
+from prefect_phantom import ActionFailure, ActionResult, Asset, action
+from prefect_phantom.apps._web.exchange import Answer, WebSettings, exchange
 
 APP = "VirusTotal"
 VERDICTS = ("harmless", "malicious", "suspicious", "undetected")

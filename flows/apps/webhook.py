@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from pydantic import Field, SecretStr, field_validator
 
-from flows import ActionFailure, ActionResult, Asset, action
-from flows.apps._exchange import Answer, WebSettings, exchange, web_address
+from prefect_phantom import ActionFailure, ActionResult, Asset, action
+from prefect_phantom.apps._web.exchange import Answer, WebSettings, exchange, web_address
 
 APP = "Webhook"
 PREFIX = "whsec_"

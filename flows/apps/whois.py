@@ -12,11 +12,8 @@ from asyncwhois.parse import IPBaseKeys
 from asyncwhois.query import DomainQuery, NumberQuery, Query
 from pydantic import Field
 
-from flows import ActionFailure, ActionResult, Asset, action
-from flows.apps._deadline import Deadline
-from flows.apps._killable import WorkFailed, in_time
-from flows.apps._networks import NetworkSettings
-from flows.apps._registration import (
+from prefect_phantom import ActionFailure, ActionResult, Asset, action
+from prefect_phantom.apps._registration import (
     Domain,
     IpAddress,
     address,
@@ -24,6 +21,9 @@ from flows.apps._registration import (
     lines,
     registered_domain,
 )
+from prefect_phantom.apps._web.deadline import Deadline
+from prefect_phantom.apps._web.networks import NetworkSettings
+from prefect_phantom.apps._work.killable import WorkFailed, in_time
 
 APP = "WHOIS"
 LARGEST_ANSWER = 256 * 1024

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows import ActionFailure, ActionResult, PlaybookRun, action, playbook
+from prefect_phantom import ActionFailure, ActionResult, PlaybookRun, action, playbook
 
 
 @action("greet", app="Examples")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flows import ActionFailure, PlaybookRun, playbook
-from flows.apps.whois import whois_domain, whois_ip
+from prefect_phantom import ActionFailure, PlaybookRun, playbook
+from prefect_phantom.apps.whois import whois_domain, whois_ip
 
 
 @playbook(labels=["events"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from flows import ActionFailure, PlaybookRun, playbook
-from flows.apps import find
+from prefect_phantom import ActionFailure, PlaybookRun, playbook
+from prefect_phantom.apps import find
 
 ACTION = "test connectivity"
 

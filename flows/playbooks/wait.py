@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from flows import PlaybookRun, playbook
+from prefect_phantom import PlaybookRun, playbook
 
 DEFAULT = 10
 """In seconds."""

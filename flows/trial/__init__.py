@@ -6,8 +6,8 @@ Authors' tests use it too, through the fixtures of `flows.trial.pytest_plugin`.
 
 from __future__ import annotations
 
-from flows.trial.assets import TrialAsset
-from flows.trial.sample import Sample
-from flows.trial.trial import Progress, Trial, TrialRun
+from prefect_phantom.flows.trial.assets import TrialAsset
+from prefect_phantom.flows.trial.sample import Sample
+from prefect_phantom.flows.trial.trial import Progress, Trial, TrialRun
 
 __all__ = ["Progress", "Sample", "Trial", "TrialAsset", "TrialRun"]

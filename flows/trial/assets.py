@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr, TypeAdapter, ValidationError
 
-from flows.asset import AssetRecord
-from flows.redaction import Redaction
+from prefect_phantom.flows.asset import AssetRecord
+from prefect_phantom.flows.inside.secrets.redaction import Redaction
 
 
 class TrialAsset(BaseModel):

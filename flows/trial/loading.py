@@ -9,7 +9,7 @@ from typing import Any
 
 import prefect
 
-from flows.playbook import definition_of
+from prefect_phantom.flows.playbook import definition_of
 
 
 def load(file: Path, name: str | None = None) -> prefect.Flow[..., Any]:

@@ -18,10 +18,10 @@ from typing import Any
 import prefect
 import pytest
 
-from flows.trial.loading import load
-from flows.trial.recording import Recording
-from flows.trial.sample import Sample
-from flows.trial.trial import Trial, TrialRun
+from prefect_phantom.flows.trial.loading import load
+from prefect_phantom.flows.trial.recording import Recording
+from prefect_phantom.flows.trial.sample import Sample
+from prefect_phantom.flows.trial.trial import Trial, TrialRun
 
 LoadPlaybook = Callable[..., prefect.Flow[..., Any]]
 

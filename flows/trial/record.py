@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from flows.asset import AssetName
-from flows.failure import ActionFailure
-from flows.recorder import StartedAction, StartedAppRun
-from flows.trial.assets import TrialAsset, records
+from prefect_phantom.flows.asset import AssetName
+from prefect_phantom.flows.failure import ActionFailure
+from prefect_phantom.flows.inside.recorder import StartedAction, StartedAppRun
+from prefect_phantom.flows.trial.assets import TrialAsset, records
 
 
 @dataclass

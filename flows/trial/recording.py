@@ -7,13 +7,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from flows.action import Action
-from flows.failure import ActionFailure
-from flows.plain import plain
-from flows.result import ActionResult
-from flows.run import Call
-from flows.task import perform
-from flows.trial.trial import Trial
+from prefect_phantom.flows.action import Action
+from prefect_phantom.flows.failure import ActionFailure
+from prefect_phantom.flows.inside.plain import plain
+from prefect_phantom.flows.inside.task import perform
+from prefect_phantom.flows.result import ActionResult
+from prefect_phantom.flows.run import Call
+from prefect_phantom.flows.trial.trial import Trial
 
 
 class Recording:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from flows.container import Artifact, Container
+from prefect_phantom.flows.container import Artifact, Container
 
 
 class _Lenient(BaseModel):

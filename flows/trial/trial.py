@@ -15,19 +15,24 @@ import prefect
 from prefect.context import FlowRunContext
 from prefect.utilities.timeout import timeout
 
-from flows.action import Action
-from flows.body import call, checked_inputs, checked_outputs, recorded_outputs
-from flows.execution import sentence
-from flows.failure import ActionFailure, AssetMisconfiguration
-from flows.log_format import message_of
-from flows.plain import plain
-from flows.playbook import definition_of
-from flows.result import ActionResult, ActionRun, Status, action_result
-from flows.run import Call, Outcome, PlaybookRun, in_hand
-from flows.task import perform
-from flows.trial.assets import EnvironmentSecrets, TrialAsset
-from flows.trial.record import Record
-from flows.trial.sample import Sample
+from prefect_phantom.flows.action import Action
+from prefect_phantom.flows.failure import ActionFailure, AssetMisconfiguration
+from prefect_phantom.flows.inside.body import (
+    call,
+    checked_inputs,
+    checked_outputs,
+    recorded_outputs,
+)
+from prefect_phantom.flows.inside.execution import sentence
+from prefect_phantom.flows.inside.log.log_format import message_of
+from prefect_phantom.flows.inside.plain import plain
+from prefect_phantom.flows.inside.task import perform
+from prefect_phantom.flows.playbook import definition_of
+from prefect_phantom.flows.result import ActionResult, ActionRun, Status, action_result
+from prefect_phantom.flows.run import Call, Outcome, PlaybookRun, in_hand
+from prefect_phantom.flows.trial.assets import EnvironmentSecrets, TrialAsset
+from prefect_phantom.flows.trial.record import Record
+from prefect_phantom.flows.trial.sample import Sample
 
 _NO_RUN: dict[str, Any] = dict.fromkeys(("flow_run", "client", "task_runner", "result_store"))
 Fake = Callable[..., Any]

@@ -27,7 +27,7 @@ from tests.system import PASSWORD, PROGRAM, RUN_SECONDS, STOP_SECONDS, System
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]  # two installations on one machine
 WITNESS = """
 import time
-from flows import PlaybookRun, playbook
+from prefect_phantom import PlaybookRun, playbook
 
 @playbook
 def witness(run: PlaybookRun) -> None:

@@ -36,7 +36,7 @@ def broken(system: System) -> list[str]:
 def mended(system: System) -> Iterator[None]:
     """Every playbook imports, for as long as the test takes."""
     kept = {}
-    template = "from flows import playbook\n\n@playbook\ndef {name}(run):\n    pass\n"
+    template = "from prefect_phantom import playbook\n\n@playbook\ndef {name}(run):\n    pass\n"
     for name in broken(system):
         file = system.playbooks / f"{name}.py"
         kept[file] = file.read_text()

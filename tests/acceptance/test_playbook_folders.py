@@ -19,7 +19,7 @@ from tests.system import PROGRAM, RUN_SECONDS, STOP_SECONDS, System
 IMPORTED = """
 import os
 from pathlib import Path
-from flows import playbook
+from prefect_phantom import playbook
 
 def above(process_id):
     while process_id > 1:
@@ -35,7 +35,7 @@ def imported(run):
 """
 WHICH = """
 from pathlib import Path
-from flows import PlaybookRun, playbook
+from prefect_phantom import PlaybookRun, playbook
 
 @playbook
 def which(run: PlaybookRun) -> None:
@@ -52,8 +52,8 @@ def test_a_playbook_file_is_imported_below_the_worker_and_no_gateway(system: Sys
     (system.playbooks / "imported.py").write_text(IMPORTED)
     system.known("local/imported")
     above = (system.playbooks / "above").read_text().splitlines()
-    assert any("adapters.cli worker" in line for line in above), above
-    assert not any("adapters.cli gateway" in line for line in above), above
+    assert any("prefect_phantom.adapters.cli worker" in line for line in above), above
+    assert not any("prefect_phantom.adapters.cli gateway" in line for line in above), above
 
 
 def _until(condition: Callable[[], object]) -> None:

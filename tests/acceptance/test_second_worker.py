@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from adapters.parent import PIPES
+from prefect_phantom.adapters.process.parent import PIPES
 from tests.system import PROGRAM, RUN_SECONDS, System
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from adapters.stop_signals import STOP_SIGNALS
-from adapters.supervisor.pipes import Pipes
+from prefect_phantom.adapters.process.stop_signals import STOP_SIGNALS
+from prefect_phantom.adapters.supervisor.parts.pipes import Pipes
 from tests.system import HEARING, OWN_ENVIRONMENT, PASSWORD, PROGRAM, RUN_SECONDS, System
 
 STOPS = [

@@ -20,10 +20,10 @@ import httpx
 import psutil
 import pytest
 
-from adapters.marks import environment_of
-from adapters.private_program import SECRETS
-from adapters.stop_signals import STOP_SIGNALS
-from adapters.supervisor.pipes import Pipes
+from prefect_phantom.adapters.process.marks import environment_of
+from prefect_phantom.adapters.process.private_program import SECRETS
+from prefect_phantom.adapters.process.stop_signals import STOP_SIGNALS
+from prefect_phantom.adapters.supervisor.parts.pipes import Pipes
 from tests.system import HEARING
 
 PROGRAM = [str(Path(sys.executable).with_name("prefect-phantom")), "up"]

@@ -20,7 +20,7 @@ import httpx
 import psutil
 import pytest
 
-from adapters.supervisor.pipes import Pipes
+from prefect_phantom.adapters.supervisor.parts.pipes import Pipes
 from tests.conftest import reachable_interpreter, unprivileged
 from tests.system import OWN_ENVIRONMENT, PASSWORD, PROGRAM, RUN_SECONDS, STOP_SECONDS, System
 
@@ -28,7 +28,7 @@ USER, OTHER = "nobody", "daemon"
 SPY = """
     import json, os, re, socket, subprocess, sys, time
     from pathlib import Path
-    from flows import PlaybookRun, playbook
+    from prefect_phantom import PlaybookRun, playbook
 
     def reads(path):
         try:
@@ -200,8 +200,11 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a
 def test_a_run_looks_into_no_other_process_of_its_own_user(folder: Path) -> None:
     with up(folder, *unprivileged()) as started:
         found = started.spied()
-    for part in ("adapters.cli gateway", "adapters.cli worker", "prefect server start",
-                 "worker start", "flows.warm.template", "up --home"):  # fmt: skip
+    for part in (
+        *("prefect_phantom.adapters.cli gateway", "prefect_phantom.adapters.cli worker"),
+        *("prefect server start", "worker start"),
+        *("prefect_phantom.flows.process.warm.template", "up --home"),
+    ):
         assert any(part in line for line in found["seen"]), part
     closed = [line for line in found["opened"] if "postgres" not in line]
     assert closed == []
@@ -232,7 +235,7 @@ def test_a_run_of_another_user_reads_nothing_of_the_installation(folder: Path) -
     assert found["key"] is False
     assert found["database"] == "PermissionError"
     assert found["opened"] == []
-    assert any("adapters.cli gateway" in line for line in found["seen"])
+    assert any("prefect_phantom.adapters.cli gateway" in line for line in found["seen"])
     assert any("worker start" in line for line in found["seen"])
     assert found["environment"]["HOME"] == str(own)
     assert found["environment"]["PREFECT_HOME"] == str(own / "prefect")

@@ -57,6 +57,6 @@ def _trees(roots: list[psutil.Process]) -> Iterator[psutil.Process]:
 def _part_of_worker(process: psutil.Process) -> str:
     """A run leads a session of its own; templates stay in that of the worker, which forks them."""
     command = process.cmdline()
-    if command and "flows.warm.template" not in command:
+    if command and "prefect_phantom.flows.process.warm.template" not in command:
         return WORKER
     return RUNS if os.getsid(process.pid) == process.pid else TEMPLATES

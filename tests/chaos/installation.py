@@ -19,9 +19,9 @@ import asyncpg
 import httpx
 import psutil
 
-from adapters.marks import HOME_VARIABLE, PART_VARIABLE, environment_of
-from adapters.supervisor.leftover import find_leftovers
-from adapters.supervisor.port import free_ports
+from prefect_phantom.adapters.process.marks import HOME_VARIABLE, PART_VARIABLE, environment_of
+from prefect_phantom.adapters.supervisor.home.leftover import find_leftovers
+from prefect_phantom.adapters.supervisor.port import free_ports
 from tests.benchmarks.process import ROOT, says
 from tests.chaos.witness import Witnesses
 
@@ -31,11 +31,11 @@ START_SECONDS = 180
 STOP_SECONDS = 60
 COMMANDS = {
     "up": "prefect-phantom up",
-    "gateway": "adapters.cli gateway",
-    "lease server": "adapters.lease_server",
-    "worker": "adapters.cli worker",
+    "gateway": "prefect_phantom.adapters.cli gateway",
+    "lease server": "prefect_phantom.adapters.gateway.lease_server",
+    "worker": "prefect_phantom.adapters.cli worker",
     "runner": "prefect worker start",
-    "template": "flows.warm.template",
+    "template": "prefect_phantom.flows.process.warm.template",
     "prefect": "prefect server start",
     "postgres": "bin/postgres",
 }
@@ -158,7 +158,7 @@ class Installation:
         with contextlib.suppress(psutil.Error):
             if (runner := self.part("runner")) is not None:
                 for process in runner.children():
-                    if "flows/guardian" in " ".join(process.cmdline()):
+                    if "flows/process/guardian" in " ".join(process.cmdline()):
                         return process
         return None
 

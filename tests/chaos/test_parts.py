@@ -12,7 +12,7 @@ import psutil
 import pytest
 from prefect.client.orchestration import PrefectClient
 
-from adapters.store.leases import LEASE_SECONDS
+from prefect_phantom.adapters.store.runs.leases import LEASE_SECONDS
 from tests.system import System, flow_run_of, is_alive
 
 NEXT_SCHEMA = """
@@ -30,7 +30,7 @@ OWN_SCHEMA = """
 def test_a_run_goes_on_while_the_gateway_is_killed_and_started_again(system: System) -> None:
     run_id = system.start("wait", inputs={"seconds": 2})
     system.executing(run_id)
-    system.part("adapters.cli gateway").kill()
+    system.part("prefect_phantom.adapters.cli gateway").kill()
     system.serving()
     run = system.ended(run_id)
     assert (run["status"], run["cancelled"]) == ("success", "")
@@ -39,7 +39,7 @@ def test_a_run_goes_on_while_the_gateway_is_killed_and_started_again(system: Sys
 async def test_leases_are_renewed_while_the_gateway_stands_still(system: System) -> None:
     run_id = system.start("wait", inputs={"seconds": 300})
     system.executing(run_id)
-    gateway = system.part("adapters.cli gateway")
+    gateway = system.part("prefect_phantom.adapters.cli gateway")
     # By a first renewal the guardian has learned where leases are renewed.
     before = await _renewed_after(system, run_id, await _renewed_after(system, run_id))
     gateway.suspend()
@@ -60,7 +60,7 @@ def test_a_run_outlasts_a_gateway_that_stands_still_for_longer_than_its_lease(
 ) -> None:
     run_id = system.start("wait", inputs={"seconds": LEASE_SECONDS + 20})
     system.executing(run_id)
-    gateway = system.part("adapters.cli gateway")
+    gateway = system.part("prefect_phantom.adapters.cli gateway")
     gateway.suspend()
     try:
         time.sleep(LEASE_SECONDS + 10)
@@ -76,7 +76,7 @@ async def test_a_gateway_serves_and_starts_again_beside_one_of_the_next_version(
     before = await _next_version(system, NEXT_SCHEMA)
     try:
         assert system.ended(system.start("greeting", inputs={"text": "a"}))["status"] == "success"
-        system.part("adapters.cli gateway").kill()
+        system.part("prefect_phantom.adapters.cli gateway").kill()
         system.serving()
         assert system.ended(system.start("greeting", inputs={"text": "b"}))["status"] == "success"
     finally:
@@ -136,7 +136,7 @@ async def test_a_restartable_run_whose_worker_is_killed_is_started_again_as_the_
 def test_a_run_ends_with_its_worker_although_nothing_starts_another_one(system: System) -> None:
     run_id = system.start("wait", inputs={"seconds": 300})
     process_id = system.executing(run_id)["misc"]["process_id"]
-    part = system.part("adapters.cli worker")
+    part = system.part("prefect_phantom.adapters.cli worker")
     part.suspend()  # it would start a worker again, and end what the last one left
     try:
         system.part("worker start").kill()
@@ -158,7 +158,7 @@ def test_a_killed_guardian_is_replaced_and_its_runs_stay_guarded(system: System)
     assert gone
     while not guardians(worker):
         time.sleep(0.05)
-    part = system.part("adapters.cli worker")
+    part = system.part("prefect_phantom.adapters.cli worker")
     part.suspend()
     try:
         worker.kill()
@@ -219,4 +219,6 @@ async def _next_version(system: System, statements: str, *, revision: str = "999
 
 
 def guardians(worker: psutil.Process) -> list[psutil.Process]:
-    return [each for each in worker.children() if "flows/guardian" in " ".join(each.cmdline())]
+    return [
+        each for each in worker.children() if "flows/process/guardian" in " ".join(each.cmdline())
+    ]

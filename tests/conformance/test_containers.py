@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.rest.openapi.examples import EXAMPLES
+from prefect_phantom.adapters.rest.openapi.examples import EXAMPLES
 
 
 def test_an_artifact_is_made_and_has_the_recorded_fields(target, container):

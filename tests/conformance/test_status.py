@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from adapters.rest.openapi.examples import EXAMPLES
+from prefect_phantom.adapters.rest.openapi.examples import EXAMPLES
 from tests.target import Target
 
 SECONDS = 120

@@ -17,23 +17,24 @@ from pydantic import SecretStr
 from sqlalchemy import insert, update
 from starlette.types import ASGIApp
 
-from adapters.announcement import Announcement
-from adapters.condition import PrefectCondition
-from adapters.errors import PlaybookStays, PrefectUnavailable
-from adapters.hints import Hints
-from adapters.permissions import ADMINISTRATOR, AUTOMATION
-from adapters.rest.application import create_application
-from adapters.rest.connections import Connections
-from adapters.rest.listener import Listener
-from adapters.rest.runtime import create_runtime_application
-from adapters.settings import Settings
-from adapters.signal import Signal
-from adapters.store import accounts, tokens, users, worker_names
-from adapters.store.accounts import Changes
-from adapters.store.database import Database
-from adapters.store.notices import Notices
-from adapters.store.tables import playbook_runs, playbooks
-from adapters.store.worker_names import Holder
+from prefect_phantom.adapters.between.announcement import Announcement
+from prefect_phantom.adapters.between.condition import PrefectCondition
+from prefect_phantom.adapters.between.hints import Hints
+from prefect_phantom.adapters.between.permissions import ADMINISTRATOR, AUTOMATION
+from prefect_phantom.adapters.between.signal import Signal
+from prefect_phantom.adapters.errors import PlaybookStays, PrefectUnavailable
+from prefect_phantom.adapters.rest.application import create_application
+from prefect_phantom.adapters.rest.listener.connections import Connections
+from prefect_phantom.adapters.rest.listener.listener import Listener
+from prefect_phantom.adapters.rest.runtime.runtime import create_runtime_application
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.accounts import accounts, tokens, users
+from prefect_phantom.adapters.store.accounts.accounts import Changes
+from prefect_phantom.adapters.store.database.database import Database
+from prefect_phantom.adapters.store.database.notices import Notices
+from prefect_phantom.adapters.store.playbooks import worker_names
+from prefect_phantom.adapters.store.playbooks.worker_names import Holder
+from prefect_phantom.adapters.store.tables.tables import playbook_runs, playbooks
 from tests.runtime_key import KEY
 
 PASSWORD = "changeme"

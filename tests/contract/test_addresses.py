@@ -9,8 +9,8 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
-from adapters.rest.proxies import Proxies
-from adapters.settings import Settings
+from prefect_phantom.adapters.rest.layers.proxies import Proxies
+from prefect_phantom.adapters.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

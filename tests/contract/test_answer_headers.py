@@ -8,9 +8,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from adapters.hints import Hints
-from adapters.rest.runtime import create_runtime_application
-from adapters.settings import Settings
+from prefect_phantom.adapters.between.hints import Hints
+from prefect_phantom.adapters.rest.runtime.runtime import create_runtime_application
+from prefect_phantom.adapters.settings import Settings
 from tests.runtime_key import KEY
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +49,7 @@ async def test_what_is_refused_before_a_route_is_not_stored_either(build, connec
 
 
 async def test_a_fault_of_ours_is_not_stored(client, monkeypatch):
-    monkeypatch.setattr("adapters.store.schema.read", None)
+    monkeypatch.setattr("prefect_phantom.adapters.store.database.schema.read", None)
     fault = await client.get("/rest/prefect_phantom/health")
     assert fault.status_code == 500
     assert_kept_by_nobody(fault)

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.rest.asset_destination import moved_settings
+from prefect_phantom.adapters.rest.contract.assets.asset_destination import moved_settings
 
 pytestmark = pytest.mark.anyio
 

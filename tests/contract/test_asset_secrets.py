@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from adapters.rest import asset_keeping
-from adapters.store.database import SERVER_SETTINGS, Database
+from prefect_phantom.adapters.rest.contract.assets import asset_keeping
+from prefect_phantom.adapters.store.database.database import SERVER_SETTINGS, Database
 
 pytestmark = pytest.mark.anyio
 

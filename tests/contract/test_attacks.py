@@ -10,8 +10,8 @@ import httpx
 import pytest
 from sqlalchemy import func, select, text
 
-from adapters.store.account_tables import audit, users
-from adapters.store.tables import playbook_runs
+from prefect_phantom.adapters.store.tables.account_tables import audit, users
+from prefect_phantom.adapters.store.tables.tables import playbook_runs
 
 pytestmark = pytest.mark.anyio
 

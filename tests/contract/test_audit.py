@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from adapters.rest.audited import Allowance
-from adapters.store import audit, containers
+from prefect_phantom.adapters.rest.layers.audited import Allowance
+from prefect_phantom.adapters.store.accounts import audit
+from prefect_phantom.adapters.store.case import containers
 
 pytestmark = pytest.mark.anyio
 
@@ -189,7 +190,7 @@ async def test_a_flood_of_refusals_is_noted_in_part_and_counted(client, build, n
 
 def test_what_was_left_out_is_told_when_the_minute_is_over(monkeypatch):
     allowance, now = Allowance(), 1000.0
-    monkeypatch.setattr("adapters.rest.audited.time.monotonic", lambda: now)
+    monkeypatch.setattr("prefect_phantom.adapters.rest.layers.audited.time.monotonic", lambda: now)
     assert allowance.left_out() == 0
     taken = [allowance.take(n % 50, known=False) for n in range(1000)]
     assert sum(taken) == Allowance.STRANGERS

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from adapters.permissions import ADMINISTRATOR, AUTOMATION
-from adapters.store import accounts, passwords, tokens, users
-from adapters.store.account_tables import tokens as tokens_table
-from adapters.store.account_tables import users as users_table
-from adapters.store.accounts import Changes
-from adapters.store.passwords import Passwords
+from prefect_phantom.adapters.between.permissions import ADMINISTRATOR, AUTOMATION
+from prefect_phantom.adapters.store.accounts import accounts, passwords, tokens, users
+from prefect_phantom.adapters.store.accounts.accounts import Changes
+from prefect_phantom.adapters.store.accounts.passwords import Passwords
+from prefect_phantom.adapters.store.tables.account_tables import tokens as tokens_table
+from prefect_phantom.adapters.store.tables.account_tables import users as users_table
 
 pytestmark = pytest.mark.anyio
 

@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import insert, select
 
-from adapters.announcement import Announcement
-from adapters.store.tables import playbook_runs, playbooks
+from prefect_phantom.adapters.between.announcement import Announcement
+from prefect_phantom.adapters.store.tables.tables import playbook_runs, playbooks
 
 pytestmark = pytest.mark.anyio
 LABEL = "automated"

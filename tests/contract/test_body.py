@@ -7,7 +7,7 @@ import json
 import httpx
 import pytest
 
-from adapters.settings import Settings
+from prefect_phantom.adapters.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

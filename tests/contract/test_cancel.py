@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.signal import Signal
+from prefect_phantom.adapters.between.signal import Signal
 
 pytestmark = pytest.mark.anyio
 

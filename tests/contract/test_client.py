@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from adapters.client import (
+from prefect_phantom.client import (
     Artifact,
     Asset,
     AsyncPhantom,
@@ -19,7 +19,7 @@ from adapters.client import (
     Playbook,
     PlaybookRun,
 )
-from adapters.client.models import Item
+from prefect_phantom.client.models import Item
 
 pytestmark = pytest.mark.anyio
 

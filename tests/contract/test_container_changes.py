@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from adapters.settings import Settings
-from adapters.store import labels
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.case import labels
 
 pytestmark = pytest.mark.anyio
 

@@ -9,13 +9,13 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import func, update
 
-from adapters.errors import Unauthenticated
-from adapters.permissions import AUTOMATION
-from adapters.store import accounts, tokens, users
-from adapters.store.accounts import Changes
-from adapters.store.credentials import Credentials
-from adapters.store.database import Database
-from adapters.store.notices import CREDENTIALS, Notices
+from prefect_phantom.adapters.between.permissions import AUTOMATION
+from prefect_phantom.adapters.errors import Unauthenticated
+from prefect_phantom.adapters.store.accounts import accounts, tokens, users
+from prefect_phantom.adapters.store.accounts.accounts import Changes
+from prefect_phantom.adapters.store.accounts.credentials import Credentials
+from prefect_phantom.adapters.store.database.database import Database
+from prefect_phantom.adapters.store.database.notices import CREDENTIALS, Notices
 
 
 @pytest.fixture
@@ -110,7 +110,9 @@ async def test_a_token_is_not_remembered_beyond_its_end(remembering, database, m
     assert 0 < expires_in <= 30
     await remembering.user_of_token(token)
     now = asyncio.get_running_loop().time()
-    monkeypatch.setattr("adapters.store.credentials.time.monotonic", lambda: now + 31)
+    monkeypatch.setattr(
+        "prefect_phantom.adapters.store.accounts.credentials.time.monotonic", lambda: now + 31
+    )
     monkeypatch.setattr(tokens, "authenticate", None)
     with pytest.raises(TypeError):
         await remembering.user_of_token(token)

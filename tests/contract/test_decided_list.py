@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.store import decided_lists
+from prefect_phantom.adapters.store.case import decided_lists
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import delete, select, text
 
-from adapters.store.tables import containers
+from prefect_phantom.adapters.store.tables.tables import containers
 
 pytestmark = pytest.mark.anyio
 

@@ -9,11 +9,11 @@ import httpx
 import pytest
 from sqlalchemy import column, func, select, table
 
-from adapters.rest.application import create_application
-from adapters.signal import Signal
-from adapters.store import run_requests
-from adapters.store.database import Database, database_url
-from adapters.store.notices import Notices
+from prefect_phantom.adapters.between.signal import Signal
+from prefect_phantom.adapters.rest.application import create_application
+from prefect_phantom.adapters.store.database.database import Database, database_url
+from prefect_phantom.adapters.store.database.notices import Notices
+from prefect_phantom.adapters.store.starts import run_requests
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,12 @@ import httpx
 import pytest
 from sqlalchemy import insert
 
-from adapters.store.tables import action_runs, containers, playbook_runs, playbooks
+from prefect_phantom.adapters.store.tables.tables import (
+    action_runs,
+    containers,
+    playbook_runs,
+    playbooks,
+)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("stored")]
 

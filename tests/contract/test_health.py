@@ -9,12 +9,13 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from adapters.client import AsyncPhantom
-from adapters.client.health import Health
-from adapters.store import work_queues, worker_names, workers
-from adapters.store.work_queues import WorkQueue
-from adapters.store.worker_names import Holder
-from adapters.store.workers import Presence
+from prefect_phantom.adapters.store.playbooks import worker_names, workers
+from prefect_phantom.adapters.store.playbooks.worker_names import Holder
+from prefect_phantom.adapters.store.playbooks.workers import Presence
+from prefect_phantom.adapters.store.starts import work_queues
+from prefect_phantom.adapters.store.starts.work_queues import WorkQueue
+from prefect_phantom.client import AsyncPhantom
+from prefect_phantom.client.health import Health
 
 pytestmark = pytest.mark.anyio
 PATH = "/rest/prefect_phantom/health"

@@ -9,11 +9,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from adapters import host_names as names_module
-from adapters.hints import Hints
-from adapters.host_names import host_names
-from adapters.rest.runtime import create_runtime_application
-from adapters.settings import Settings
+from prefect_phantom.adapters.between.hints import Hints
+from prefect_phantom.adapters.gateway import host_names as names_module
+from prefect_phantom.adapters.gateway.host_names import host_names
+from prefect_phantom.adapters.rest.runtime.runtime import create_runtime_application
+from prefect_phantom.adapters.settings import Settings
 from tests.runtime_key import KEY
 
 pytestmark = pytest.mark.anyio

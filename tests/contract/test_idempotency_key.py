@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, insert, select, update
 
-from adapters.client import AsyncPhantom, Phantom, PlaybookRun
-from adapters.store import idempotency_keys
-from adapters.store.tables import idempotency_keys as keys
-from adapters.store.tables import playbook_runs as runs
-from adapters.store.tables import playbooks
+from prefect_phantom.adapters.store.starts import idempotency_keys
+from prefect_phantom.adapters.store.tables.tables import idempotency_keys as keys
+from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
+from prefect_phantom.adapters.store.tables.tables import playbooks
+from prefect_phantom.client import AsyncPhantom, Phantom, PlaybookRun
 
 pytestmark = pytest.mark.anyio
 

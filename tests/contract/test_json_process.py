@@ -13,15 +13,16 @@ import httpx
 import psutil
 import pytest
 
-import flows.body
-from adapters.errors import BadBody, BodyNotRead
-from adapters.rest import body, body_reader
-from adapters.rest.json_process import JsonProcess, ReaderFailed
-from adapters.rest.messages.ends import LARGEST_BYTES
-from adapters.rest.messages.message import RuntimeMessage, parse
-from adapters.stop_signals import STOP_SIGNALS
-from adapters.store.availability import is_outage
-from flows import log, record
+import prefect_phantom.flows.inside.body
+from prefect_phantom.adapters.errors import BadBody, BodyNotRead
+from prefect_phantom.adapters.process.stop_signals import STOP_SIGNALS
+from prefect_phantom.adapters.rest.request import body, body_reader
+from prefect_phantom.adapters.rest.request.json_process import JsonProcess, ReaderFailed
+from prefect_phantom.adapters.rest.runtime.messages.ends import LARGEST_BYTES
+from prefect_phantom.adapters.rest.runtime.messages.message import RuntimeMessage, parse
+from prefect_phantom.adapters.store.database.availability import is_outage
+from prefect_phantom.flows.inside import record
+from prefect_phantom.flows.inside.log import run_log
 from tests.contract.test_runtime import action_end, action_start
 from tests.runtime_key import KEY
 
@@ -144,7 +145,7 @@ async def test_signals_to_all_of_a_terminal_do_not_end_the_process(process):
 async def test_a_process_that_had_much_to_parse_is_replaced(process, monkeypatch):
     await process.call(body.parse_object, b"{}", 2)
     first = process._process
-    monkeypatch.setattr("adapters.rest.json_process.LARGEST_BYTES", 0)
+    monkeypatch.setattr("prefect_phantom.adapters.rest.request.json_process.LARGEST_BYTES", 0)
     await process.call(body.parse_object, b"{}", 2)
     assert first.poll() is not None
 
@@ -201,8 +202,8 @@ def test_only_what_a_run_gives_back_and_a_worker_finds_may_be_large():
 
 def test_what_a_run_sends_at_most_is_not_too_large():
     # Control characters take the most bytes of all.
-    messages = ["\1" * (log.MOST_CHARACTERS // log.MOST_LINES)] * log.MOST_LINES
-    messages += ["\1" * log.LONGEST_LINE] * 2
+    messages = ["\1" * (run_log.MOST_CHARACTERS // run_log.MOST_LINES)] * run_log.MOST_LINES
+    messages += ["\1" * run_log.LONGEST_LINE] * 2
     time, message = datetime.now(UTC).isoformat(), "\1" * record.LONGEST_MESSAGE
     lines = [
         {"place": place, "time": time, "message_type": 1, "message": message}
@@ -211,7 +212,7 @@ def test_what_a_run_sends_at_most_is_not_too_large():
     end = httpx.Request(
         "POST", "http://x", json={"status": "failed", "message": message, "log": lines}
     )
-    kept = LARGEST_BYTES - flows.body.LARGEST_OUTPUTS_BYTES
+    kept = LARGEST_BYTES - prefect_phantom.flows.inside.body.LARGEST_OUTPUTS_BYTES
     assert int(end.headers["content-length"]) < kept
     assert record.LARGEST_BYTES < LARGEST_BYTES < record.LARGEST_BYTES + 2**20 + 1
 

@@ -18,9 +18,9 @@ from uuid import uuid4
 import pytest
 import trustme
 
-from adapters.rest import listener, protocol
-from adapters.rest.connections import LEAVING, Connections
-from adapters.rest.listener import Listener
+from prefect_phantom.adapters.rest.listener import listener, protocol
+from prefect_phantom.adapters.rest.listener.connections import LEAVING, Connections
+from prefect_phantom.adapters.rest.listener.listener import Listener
 from tests.conftest import require
 
 pytestmark = pytest.mark.anyio

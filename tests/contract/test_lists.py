@@ -11,12 +11,18 @@ import pytest
 from sqlalchemy import delete, insert, text, update
 from sqlalchemy.exc import DBAPIError
 
-from adapters.rest.lists import Lists
-from adapters.store.database import LIST_CONNECTIONS
-from adapters.store.listing.page import LARGEST_BATCH, Listing, Page
-from adapters.store.listing.request import ListRequest
-from adapters.store.listing.resources import RESOURCES
-from adapters.store.tables import action_runs, app_runs, artifacts, containers, run_log
+from prefect_phantom.adapters.rest.contract.lists import Lists
+from prefect_phantom.adapters.store.database.database import LIST_CONNECTIONS
+from prefect_phantom.adapters.store.listing.page import LARGEST_BATCH, Listing, Page
+from prefect_phantom.adapters.store.listing.request import ListRequest
+from prefect_phantom.adapters.store.listing.resources import RESOURCES
+from prefect_phantom.adapters.store.tables.tables import (
+    action_runs,
+    app_runs,
+    artifacts,
+    containers,
+    run_log,
+)
 
 pytestmark = pytest.mark.anyio
 

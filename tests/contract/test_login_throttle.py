@@ -12,14 +12,24 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
-from adapters.errors import TooMany, Unauthenticated
-from adapters.rest.address import parse
-from adapters.settings import Settings
-from adapters.store import login_throttle, tokens, users
-from adapters.store.credentials import LOOKED_UP_AT_ONCE, Credentials
-from adapters.store.login_throttle import SECOND, LoginThrottle, neighbourhood, network
-from adapters.store.notices import Notices
-from adapters.store.passwords import MOST_WAITING, VERIFICATIONS_AT_ONCE, Passwords, matches
+from prefect_phantom.adapters.errors import TooMany, Unauthenticated
+from prefect_phantom.adapters.rest.request.address import parse
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.accounts import login_throttle, tokens, users
+from prefect_phantom.adapters.store.accounts.credentials import LOOKED_UP_AT_ONCE, Credentials
+from prefect_phantom.adapters.store.accounts.login_throttle import (
+    SECOND,
+    LoginThrottle,
+    neighbourhood,
+    network,
+)
+from prefect_phantom.adapters.store.accounts.passwords import (
+    MOST_WAITING,
+    VERIFICATIONS_AT_ONCE,
+    Passwords,
+    matches,
+)
+from prefect_phantom.adapters.store.database.notices import Notices
 
 pytestmark = pytest.mark.anyio
 
@@ -86,7 +96,9 @@ async def test_who_tries_many_tokens_is_refused_by_address(sign_in):
 
 @pytest.mark.attack("guessing names", "429 after a hundred, at that address")
 async def test_who_tries_many_names_is_refused_by_address(sign_in, monkeypatch):
-    monkeypatch.setattr("adapters.store.passwords.matches", lambda *_: False)
+    monkeypatch.setattr(
+        "prefect_phantom.adapters.store.accounts.passwords.matches", lambda *_: False
+    )
     statuses = [
         (await sign_in("192.0.2.1", f"guess {n}", "guess")).status_code
         for n in range(FAILURES * login_throttle.ADDRESS_FACTOR + 2)
@@ -122,7 +134,8 @@ async def test_wrong_passwords_do_not_lock_out_who_was_right_there_before(
     sign_in, credentials, monkeypatch
 ):
     monkeypatch.setattr(
-        "adapters.store.passwords.matches", lambda password, _: password == credentials.password
+        "prefect_phantom.adapters.store.accounts.passwords.matches",
+        lambda password, _: password == credentials.password,
     )
     assert (await sign_in("192.0.2.1", "admin", credentials.password)).status_code == 200
     for n in range(FAILURES * login_throttle.ADDRESS_FACTOR):
@@ -145,7 +158,8 @@ async def test_wrong_passwords_tell_nothing_of_who_was_right_there(
     assert (await sign_in("192.0.2.1", "admin", credentials.password)).status_code == 200
     computed = []
     monkeypatch.setattr(
-        "adapters.store.passwords.matches", lambda password, _: computed.append(password)
+        "prefect_phantom.adapters.store.accounts.passwords.matches",
+        lambda password, _: computed.append(password),
     )
     seen = {
         username: [
@@ -168,7 +182,8 @@ async def test_an_address_full_of_failures_tells_nothing_of_who_was_right_there(
     assert (await sign_in("192.0.2.1", "admin", credentials.password)).status_code == 200
     computed = []
     monkeypatch.setattr(
-        "adapters.store.passwords.matches", lambda password, _: computed.append(password)
+        "prefect_phantom.adapters.store.accounts.passwords.matches",
+        lambda password, _: computed.append(password),
     )
     for n in range(FAILURES * login_throttle.ADDRESS_FACTOR):
         await sign_in("192.0.2.1", f"somebody {n}", "guess")
@@ -213,7 +228,7 @@ async def test_a_user_who_does_not_exist_is_refused_as_one_who_does(sign_in, mon
         computed.append(password_hash.split("$")[1:4])  # algorithm and its costs
         return matches(password, password_hash)
 
-    monkeypatch.setattr("adapters.store.passwords.matches", count)
+    monkeypatch.setattr("prefect_phantom.adapters.store.accounts.passwords.matches", count)
     for username in ("admin", uuid4().hex):
         answers = [await sign_in("192.0.2.1", username, "guess") for _ in range(FAILURES + 1)]
         assert [answer.status_code for answer in answers] == [401] * FAILURES + [429]
@@ -255,7 +270,7 @@ async def test_a_login_waits_for_none_of_those_from_another_address(
 
     original = Passwords.verify
     monkeypatch.setattr(Passwords, "verify", verify)
-    monkeypatch.setattr("adapters.store.passwords.matches", compute)
+    monkeypatch.setattr("prefect_phantom.adapters.store.accounts.passwords.matches", compute)
     guesses = [
         asyncio.create_task(_ask(application, "192.0.2.1", ("admin", f"guess {n}")))
         for n in range(wrong)
@@ -282,7 +297,7 @@ async def test_a_network_of_many_addresses_shuts_nobody_out(database, credential
         assert password == credentials.password or told.wait(60)
         return matches(password, stored)
 
-    monkeypatch.setattr("adapters.store.passwords.matches", compute)
+    monkeypatch.setattr("prefect_phantom.adapters.store.accounts.passwords.matches", compute)
     known._passwords._remembered.clear()
     known._known.clear()
     addresses = [parse(f"2001:db8:1:{number:x}::1") for number in range(MOST_WAITING + 10)]
@@ -315,7 +330,7 @@ async def _ask(application, peer: str, login: tuple[str, str]) -> httpx.Response
 async def test_a_throttled_password_is_not_computed(sign_in, monkeypatch):
     for _ in range(FAILURES):
         await sign_in("192.0.2.1", "admin", "guess")
-    monkeypatch.setattr("adapters.store.passwords.matches", None)
+    monkeypatch.setattr("prefect_phantom.adapters.store.accounts.passwords.matches", None)
     assert (await sign_in("192.0.2.1", "admin", "guess")).status_code == 429
 
 
@@ -336,7 +351,9 @@ async def test_made_up_tokens_hold_few_connections_and_leave_others_their_turn(
             await answers[-1]
         return await authenticate(database, token)
 
-    monkeypatch.setattr("adapters.store.tokens.authenticate", answer_when_told)
+    monkeypatch.setattr(
+        "prefect_phantom.adapters.store.accounts.tokens.authenticate", answer_when_told
+    )
     guesses = [
         asyncio.create_task(known.user_of_token(f"guess {n}", parse("192.0.2.1")))
         for n in range(50)

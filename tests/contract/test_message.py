@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import insert
 
-from adapters.settings import Settings
-from adapters.store.playbook_runs import finish
-from adapters.store.tables import action_runs, app_runs
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.runs.playbook_runs import finish
+from prefect_phantom.adapters.store.tables.tables import action_runs, app_runs
 
 pytestmark = pytest.mark.anyio
 

@@ -13,12 +13,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from sqlalchemy import text, update
 
-from adapters.rest.application import ROUTES, create_application
-from adapters.settings import Settings
-from adapters.store import attempts, measures, worker_tables, workers
-from adapters.store.database import Database, database_url
-from adapters.store.notices import Notices
-from adapters.store.workers import Presence
+from prefect_phantom.adapters.rest.application import ROUTES, create_application
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.database import measures
+from prefect_phantom.adapters.store.database.database import Database, database_url
+from prefect_phantom.adapters.store.database.notices import Notices
+from prefect_phantom.adapters.store.playbooks import workers
+from prefect_phantom.adapters.store.playbooks.workers import Presence
+from prefect_phantom.adapters.store.runs import attempts
+from prefect_phantom.adapters.store.tables import worker_tables
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +60,7 @@ def scrape(anonymous):
 @pytest.fixture(autouse=True)
 def nothing_is_kept(monkeypatch):
     """Each page reads the tables anew, so that a test sees what it has just done."""
-    monkeypatch.setattr("adapters.rest.metrics.FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("prefect_phantom.adapters.rest.contract.metrics.FRESH_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -207,7 +210,7 @@ async def test_a_worker_has_its_slots_until_it_is_not_heard_of(scrape, database)
 async def test_one_reading_serves_all_that_ask_within_a_moment(
     connect, build, settings, monkeypatch, start, database
 ):
-    monkeypatch.setattr("adapters.rest.metrics.FRESH_SECONDS", 3600.0)
+    monkeypatch.setattr("prefect_phantom.adapters.rest.contract.metrics.FRESH_SECONDS", 3600.0)
     async with connect(build(settings)) as client:
         first = Scrape((await client.get("/metrics")).text)
         await start()
@@ -244,10 +247,10 @@ def _labels(page: Scrape) -> set[tuple[str, str]]:
 
 @pytest.mark.attack("many anonymous scrapes", "the page is made once a second")
 async def test_the_page_is_made_once_however_many_ask(connect, build, settings, monkeypatch):
-    monkeypatch.setattr("adapters.rest.metrics.FRESH_SECONDS", 3600.0)
+    monkeypatch.setattr("prefect_phantom.adapters.rest.contract.metrics.FRESH_SECONDS", 3600.0)
     async with connect(build(settings)) as client:
         first = await client.get("/metrics")
-        monkeypatch.setattr("adapters.rest.metrics.generate_latest", None)
+        monkeypatch.setattr("prefect_phantom.adapters.rest.contract.metrics.generate_latest", None)
         pages = await asyncio.gather(*(client.get("/metrics") for _ in range(8)))
     assert {page.text for page in pages} == {first.text}
 

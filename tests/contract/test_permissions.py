@@ -11,13 +11,13 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from adapters.permissions import ADMINISTRATOR, Permission
-from adapters.rest import application as rest_application
-from adapters.rest.resources import EVERYONE, Resource
-from adapters.store import accounts, roles, users
-from adapters.store.accounts import Changes
-from adapters.store.credentials import Credentials
-from adapters.store.notices import CREDENTIALS, Notices
+from prefect_phantom.adapters.between.permissions import ADMINISTRATOR, Permission
+from prefect_phantom.adapters.rest import application as rest_application
+from prefect_phantom.adapters.rest.contract.route import EVERYONE, Resource
+from prefect_phantom.adapters.store.accounts import accounts, roles, users
+from prefect_phantom.adapters.store.accounts.accounts import Changes
+from prefect_phantom.adapters.store.accounts.credentials import Credentials
+from prefect_phantom.adapters.store.database.notices import CREDENTIALS, Notices
 
 pytestmark = pytest.mark.anyio
 

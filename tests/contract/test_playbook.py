@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import delete, insert, select
 
-from adapters.store.tables import playbook_runs, playbooks
+from prefect_phantom.adapters.store.tables.tables import playbook_runs, playbooks
 
 pytestmark = pytest.mark.anyio
 

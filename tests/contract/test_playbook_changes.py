@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.store.found_playbooks import FoundPlaybook, save_found
+from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook, save_found
 
 pytestmark = pytest.mark.anyio
 

@@ -14,12 +14,12 @@ import pytest
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.errors import PhantomError
-from adapters.rest import listener, protocol
-from adapters.rest.connections import Connections
-from adapters.rest.limits import HEAD_BYTES, MOST_HEADERS, PATH_BYTES
-from adapters.rest.listener import Listener
-from adapters.rest.protocol import Protocol
+from prefect_phantom.adapters.errors import PhantomError
+from prefect_phantom.adapters.rest.listener import listener, protocol
+from prefect_phantom.adapters.rest.listener.connections import Connections
+from prefect_phantom.adapters.rest.listener.limits import HEAD_BYTES, MOST_HEADERS, PATH_BYTES
+from prefect_phantom.adapters.rest.listener.listener import Listener
+from prefect_phantom.adapters.rest.listener.protocol import Protocol
 
 pytestmark = pytest.mark.anyio
 

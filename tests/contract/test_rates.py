@@ -5,10 +5,10 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from adapters.errors import TooMany
-from adapters.rest import rates
-from adapters.rest.rates import BURST_SECONDS, SECOND, Rates
-from adapters.settings import Settings
+from prefect_phantom.adapters.errors import TooMany
+from prefect_phantom.adapters.rest.layers import rates
+from prefect_phantom.adapters.rest.layers.rates import BURST_SECONDS, SECOND, Rates
+from prefect_phantom.adapters.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

@@ -8,10 +8,11 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from adapters.hints import Hints
-from adapters.rest.runtime import create_runtime_application
-from adapters.settings import Settings
-from adapters.store import playbook_runs, workers
+from prefect_phantom.adapters.between.hints import Hints
+from prefect_phantom.adapters.rest.runtime.runtime import create_runtime_application
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.playbooks import workers
+from prefect_phantom.adapters.store.runs import playbook_runs
 from tests.runtime_key import KEY
 
 pytestmark = pytest.mark.anyio
@@ -359,7 +360,7 @@ async def test_only_the_process_that_holds_a_run_writes_its_log(ask, claim, clie
 
 
 async def test_a_log_does_not_grow_for_ever(ask, claim, client, monkeypatch):
-    monkeypatch.setattr("adapters.store.run_log.MOST_LINES", 4)
+    monkeypatch.setattr("prefect_phantom.adapters.store.runs.run_log.MOST_LINES", 4)
     run = await claim()
     for first in (1, 4, 7):
         lines = [_line(first + n) for n in range(3)]

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, insert, select, update
 
-from adapters.store.tables import playbook_runs, playbooks
+from prefect_phantom.adapters.store.tables.tables import playbook_runs, playbooks
 from tests.runtime_key import KEY
 
 pytestmark = pytest.mark.anyio

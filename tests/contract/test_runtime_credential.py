@@ -8,11 +8,11 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from adapters.hints import Hints
-from adapters.rest.runtime import create_runtime_application
-from adapters.rest.runtime_credential import LOOKED_UP_AT_ONCE
-from adapters.settings import Settings
-from adapters.store.attempts import token_hash
+from prefect_phantom.adapters.between.hints import Hints
+from prefect_phantom.adapters.rest.runtime.runtime import create_runtime_application
+from prefect_phantom.adapters.rest.runtime.runtime_credential import LOOKED_UP_AT_ONCE
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.runs.attempts import token_hash
 from tests.runtime_key import KEY
 
 pytestmark = pytest.mark.anyio

@@ -12,11 +12,16 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from adapters.errors import AppsUnknown
-from adapters.prefect import apps
-from adapters.repositories import Repositories
-from adapters.store import dispatch_status, forgotten_playbooks, playbook_reports, playbooks
-from adapters.store.database import SERVER_SETTINGS, Database
+from prefect_phantom.adapters.between.repositories import Repositories
+from prefect_phantom.adapters.errors import AppsUnknown
+from prefect_phantom.adapters.prefect.assets import apps
+from prefect_phantom.adapters.store.database.database import SERVER_SETTINGS, Database
+from prefect_phantom.adapters.store.playbooks import (
+    forgotten_playbooks,
+    playbook_reports,
+    playbooks,
+)
+from prefect_phantom.adapters.store.starts import dispatch_status
 from tests.runtime_key import KEY
 
 pytestmark = pytest.mark.anyio

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select, update
 
-from adapters.store import scheduled_starts
-from adapters.store.automation_tables import scheduled_starts as table
-from adapters.store.tables import playbook_runs
+from prefect_phantom.adapters.store.starts import scheduled_starts
+from prefect_phantom.adapters.store.tables.automation_tables import scheduled_starts as table
+from prefect_phantom.adapters.store.tables.tables import playbook_runs
 from tests.runtime_key import KEY
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("shelf")]

@@ -8,9 +8,9 @@ import json
 import pytest
 from sqlalchemy import insert, select
 
-from adapters.settings import Settings
-from adapters.store.containers import lock
-from adapters.store.tables import artifacts, playbook_runs
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.case.containers import lock
+from prefect_phantom.adapters.store.tables.tables import artifacts, playbook_runs
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from sqlalchemy import insert
 
-from adapters.store.tables import assets, playbooks
+from prefect_phantom.adapters.store.tables.tables import assets, playbooks
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("stored")]
 

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from adapters.settings import Settings
-from adapters.signal import Signal
-from adapters.store.tables import playbook_runs
+from prefect_phantom.adapters.between.signal import Signal
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.tables.tables import playbook_runs
 
 pytestmark = pytest.mark.anyio
 

@@ -9,9 +9,10 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text, update
 
-from adapters.store import dispatch_status, work_queues, workers
-from adapters.store.tables import playbooks
-from adapters.store.work_queues import WorkQueue
+from prefect_phantom.adapters.store.playbooks import workers
+from prefect_phantom.adapters.store.starts import dispatch_status, work_queues
+from prefect_phantom.adapters.store.starts.work_queues import WorkQueue
+from prefect_phantom.adapters.store.tables.tables import playbooks
 
 pytestmark = pytest.mark.anyio
 

@@ -11,15 +11,15 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from adapters.hints import Hints
-from adapters.rest.application import create_application
-from adapters.rest.connections import Connections
-from adapters.rest.listener import Listener
-from adapters.rest.loop_turns import LoopTurns
-from adapters.rest.runtime import create_runtime_application
-from adapters.rest.strangers import Strangers
-from adapters.settings import Settings
-from adapters.store.notices import Notices
+from prefect_phantom.adapters.between.hints import Hints
+from prefect_phantom.adapters.rest.application import create_application
+from prefect_phantom.adapters.rest.layers.strangers import Strangers
+from prefect_phantom.adapters.rest.listener.connections import Connections
+from prefect_phantom.adapters.rest.listener.listener import Listener
+from prefect_phantom.adapters.rest.listener.loop_turns import LoopTurns
+from prefect_phantom.adapters.rest.runtime.runtime import create_runtime_application
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.database.notices import Notices
 
 pytestmark = pytest.mark.anyio
 

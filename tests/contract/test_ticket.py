@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from flows.ticket import make_ticket, ticket_key
+from prefect_phantom.flows.inside.runtime.ticket import make_ticket, ticket_key
 from tests.runtime_key import KEY
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from adapters.settings import Settings
+from prefect_phantom.adapters.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

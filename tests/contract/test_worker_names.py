@@ -13,15 +13,15 @@ import uvicorn
 from pydantic import SecretStr
 from sqlalchemy import select, text, update
 
-from adapters.hints import Hints
-from adapters.prefect import name_hold
-from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
-from adapters.prefect.name_hold import NameHold
-from adapters.rest import runtime_names
-from adapters.rest.runtime import create_runtime_application
-from adapters.settings import Settings
-from adapters.store.worker_tables import worker_names
-from adapters.supervisor.port import free_ports
+from prefect_phantom.adapters.between.hints import Hints
+from prefect_phantom.adapters.rest.runtime import runtime_names
+from prefect_phantom.adapters.rest.runtime.runtime import create_runtime_application
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.tables.worker_tables import worker_names
+from prefect_phantom.adapters.supervisor.port import free_ports
+from prefect_phantom.adapters.worker.gateway import name_hold
+from prefect_phantom.adapters.worker.gateway.gateway_client import GatewayClient, GatewayRefused
+from prefect_phantom.adapters.worker.gateway.name_hold import NameHold
 from tests.runtime_key import KEY
 
 pytestmark = pytest.mark.anyio

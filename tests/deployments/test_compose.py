@@ -14,9 +14,9 @@ import asyncpg
 import pytest
 import yaml
 
-from adapters.settings import PHANTOM_DATABASE
-from adapters.store.database import Database
-from adapters.supervisor.postgres import own_binaries
+from prefect_phantom.adapters.settings import PHANTOM_DATABASE
+from prefect_phantom.adapters.store.database.database import Database
+from prefect_phantom.adapters.supervisor.postgres.postgres import own_binaries
 from tests.deployments.variables import refused, unknown
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from adapters.settings import Settings
+from prefect_phantom.adapters.settings import Settings
 from tests.deployments.variables import refused, unknown
 
 METADATA = (

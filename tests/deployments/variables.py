@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from adapters.settings import Settings
+from prefect_phantom.adapters.settings import Settings
 
 OURS = "PREFECT_PHANTOM_"
 INTEGRATIONS = Path(sys.prefix) / "infrastructure"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from urllib.parse import quote
 
-from adapters.store.listing.field import Kind
-from adapters.store.listing.lookups import PARTS, names
-from adapters.store.listing.resource import Resource
-from adapters.store.listing.resources import RESOURCES
+from prefect_phantom.adapters.store.listing.field import Kind
+from prefect_phantom.adapters.store.listing.lookups import PARTS, names
+from prefect_phantom.adapters.store.listing.resource import Resource
+from prefect_phantom.adapters.store.listing.resources import RESOURCES
 
 LOOKUPS = [*names(Kind.TEXT), *names(Kind.TIME), *PARTS, "nope", ""]
 VALUES = [

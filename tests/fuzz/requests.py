@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from adapters.rest.application import ROUTES
-from adapters.rest.openapi.document import Call, calls
-from adapters.rest.openapi.operation import Shape, declared, resource_of
-from adapters.store.listing.resources import RESOURCES
+from prefect_phantom.adapters.rest.application import ROUTES
+from prefect_phantom.adapters.rest.openapi.document import Call, calls
+from prefect_phantom.adapters.rest.openapi.operation import Shape, declared, resource_of
+from prefect_phantom.adapters.store.listing.resources import RESOURCES
 from tests.fuzz.queries import made_up_query
 
 CALLS = list(calls(ROUTES))

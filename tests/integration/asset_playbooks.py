@@ -13,8 +13,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, SecretStr
 
-from flows import ActionFailure, ActionResult, Asset, PlaybookRun, action, playbook
-from flows.runtime import Attempt
+from prefect_phantom import ActionFailure, ActionResult, Asset, PlaybookRun, action, playbook
+from prefect_phantom.flows.inside.runtime.client import Attempt
 
 
 class Settings(BaseModel):

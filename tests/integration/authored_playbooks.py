@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from flows import ActionFailure, ActionResult, PlaybookRun, action, playbook, track
+from prefect_phantom import ActionFailure, ActionResult, PlaybookRun, action, playbook, track
 
 
 class Address(BaseModel):

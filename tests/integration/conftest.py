@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.store import new_containers
-from adapters.store.containers import ContainerFields
-from adapters.store.found_playbooks import FoundPlaybook, save_found
+from prefect_phantom.adapters.store.case import new_containers
+from prefect_phantom.adapters.store.case.containers import ContainerFields
+from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook, save_found
 from tests.integration.shop import Shop
 
 

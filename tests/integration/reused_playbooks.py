@@ -9,8 +9,8 @@ from prefect import get_run_logger
 from prefect.flow_runs import suspend_flow_run
 from prefect.logging.handlers import APILogWorker
 from prefect.runtime import flow_run
-from flows import ActionResult, PlaybookRun, action, playbook
-from flows.run import current
+from prefect_phantom import ActionResult, PlaybookRun, action, playbook
+from prefect_phantom.flows.run import current
 
 SEEN = []
 HELD = []
@@ -106,7 +106,7 @@ suspends_reused = playbook(name="suspends_reused", isolation="reused")(_suspend)
 """
 THREADED = """
 import threading
-from flows import PlaybookRun, playbook
+from prefect_phantom import PlaybookRun, playbook
 
 ASKED, STARTED = threading.Event(), threading.Event()
 
@@ -125,7 +125,7 @@ def reused_threaded(run: PlaybookRun) -> None:
     assert STARTED.wait(10), "the thread of the import is not in this process"
 """
 CHANGING = """
-from flows import ActionResult, PlaybookRun, action, playbook
+from prefect_phantom import ActionResult, PlaybookRun, action, playbook
 
 
 @action("say", app="Local")

@@ -7,15 +7,17 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import func, select, update
 
-from adapters.store import action_runs, attempts, new_artifacts, playbook_runs, run_requests
-from adapters.store.action_runs import ActionStart, AppRunEnd
-from adapters.store.artifacts import ArtifactFields
-from adapters.store.attempts import Claim, ClaimRequest
-from adapters.store.automation import Automation
-from adapters.store.database import compact_json
-from adapters.store.new_artifacts import NewArtifact
-from adapters.store.run_requests import RunRequest
-from adapters.store.tables import playbook_runs as runs
+from prefect_phantom.adapters.store.case import new_artifacts
+from prefect_phantom.adapters.store.case.artifacts import ArtifactFields
+from prefect_phantom.adapters.store.case.new_artifacts import NewArtifact
+from prefect_phantom.adapters.store.database.database import compact_json
+from prefect_phantom.adapters.store.runs import action_runs, attempts, playbook_runs
+from prefect_phantom.adapters.store.runs.action_runs import ActionStart, AppRunEnd
+from prefect_phantom.adapters.store.runs.attempts import Claim, ClaimRequest
+from prefect_phantom.adapters.store.starts import run_requests
+from prefect_phantom.adapters.store.starts.automation import Automation
+from prefect_phantom.adapters.store.starts.run_requests import RunRequest
+from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 
 REPOSITORIES = ["local", "examples"]
 

@@ -8,11 +8,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from adapters.errors import Invalid
-from adapters.store import action_runs, assets
-from adapters.store.action_runs import ActionStart, AppRunEnd
-from adapters.store.database import compact_json
-from adapters.store.tables import app_runs
+from prefect_phantom.adapters.errors import Invalid
+from prefect_phantom.adapters.store.database.database import compact_json
+from prefect_phantom.adapters.store.playbooks import assets
+from prefect_phantom.adapters.store.runs import action_runs
+from prefect_phantom.adapters.store.runs.action_runs import ActionStart, AppRunEnd
+from prefect_phantom.adapters.store.tables.tables import app_runs
 from tests.integration.shop import Shop
 
 

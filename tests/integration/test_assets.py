@@ -22,14 +22,14 @@ from prefect.client.schemas.objects import BlockDocument
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from sqlalchemy import text
 
-from adapters.prefect.apps import Apps
-from adapters.prefect.assets import PrefectAssets
-from adapters.store.database import Database, database_url
-from adapters.supervisor.home import Home
-from adapters.supervisor.postgres import socket_url
-from flows import slot_leases
-from flows.secret import SLUG
-from flows.slot_leases import LEASE_SECONDS, SlotLeases
+from prefect_phantom.adapters.prefect.assets.apps import Apps
+from prefect_phantom.adapters.prefect.assets.assets import PrefectAssets
+from prefect_phantom.adapters.store.database.database import Database, database_url
+from prefect_phantom.adapters.supervisor.home.home import Home
+from prefect_phantom.adapters.supervisor.postgres.postgres import socket_url
+from prefect_phantom.flows.inside.secrets.secret import SLUG
+from prefect_phantom.flows.inside.slots import slot_leases
+from prefect_phantom.flows.inside.slots.slot_leases import LEASE_SECONDS, SlotLeases
 from tests.integration import asset_playbooks
 from tests.integration.asset_playbooks import digest
 from tests.system import RUN_SECONDS, System
@@ -322,7 +322,7 @@ async def test_a_slot_that_a_server_lost_is_free_again_and_a_lost_limit_is_made_
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("adapters.prefect.assets.LOST_SECONDS", 0.0)
+    monkeypatch.setattr("prefect_phantom.adapters.prefect.assets.assets.LOST_SECONDS", 0.0)
     keeper = PrefectAssets(database=database, client=prefect, apps=Apps(database))
     lost, used, gone = (make(system, "Worked", action_limit=2) for _ in range(3))
     taken = GlobalConcurrencyLimitUpdate(active_slots=1)

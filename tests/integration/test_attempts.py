@@ -10,16 +10,19 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select, text
 
-from adapters.errors import ContainerNotFound, Invalid, NotReady, PlaybookNotFound, Superseded
-from adapters.store import (
-    attempts,
-    playbook_runs,
-    playbooks,
+from prefect_phantom.adapters.errors import (
+    ContainerNotFound,
+    Invalid,
+    NotReady,
+    PlaybookNotFound,
+    Superseded,
 )
-from adapters.store import unsettled_runs as unsettled
-from adapters.store.attempts import Claim
-from adapters.store.found_playbooks import FoundPlaybook, save_found
-from adapters.store.tables import playbook_runs as runs
+from prefect_phantom.adapters.store.playbooks import playbooks
+from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook, save_found
+from prefect_phantom.adapters.store.runs import attempts, playbook_runs
+from prefect_phantom.adapters.store.runs import unsettled_runs as unsettled
+from prefect_phantom.adapters.store.runs.attempts import Claim
+from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 from tests.integration.shop import REPOSITORIES, Shop, cancel
 
 pytestmark = pytest.mark.anyio

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from adapters.retention import Retention
-from adapters.settings import Settings
-from adapters.store import retention
-from adapters.store.account_tables import audit
-from adapters.store.database import Database
+from prefect_phantom.adapters.gateway.retention import Retention
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.database.database import Database
+from prefect_phantom.adapters.store.runs import retention
+from prefect_phantom.adapters.store.tables.account_tables import audit
 
 pytestmark = pytest.mark.anyio
 

@@ -28,7 +28,7 @@ STOP_SECONDS = 900
 pytestmark = pytest.mark.timeout(1800)
 ARTIFACTS = 3
 PLAYBOOKS = """
-    from flows import PlaybookRun, playbook
+    from prefect_phantom import PlaybookRun, playbook
 
     @playbook(name="{label} one", labels=["{label}"])
     def one(run: PlaybookRun) -> None:
@@ -135,7 +135,7 @@ def test_a_gateway_that_is_killed_meanwhile_leaves_each_container_with_its_runs(
     def kill() -> None:
         for _ in range(CONTAINERS // 8):
             acknowledged.acquire()
-        system.part("adapters.cli gateway").kill()
+        system.part("prefect_phantom.adapters.cli gateway").kill()
         killed.set()
 
     def post(client: httpx.Client, body: dict[str, Any]) -> int:

@@ -13,11 +13,21 @@ from sqlalchemy import literal_column, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.errors import PrefectUnavailable, Unavailable
-from adapters.store.availability import check, is_away, is_outage, is_uncertain
-from adapters.store.database import Database, DatabaseAway, database_url, dsn
-from adapters.store.notices import Notices
-from adapters.store.prepared import Prepared
+from prefect_phantom.adapters.errors import PrefectUnavailable, Unavailable
+from prefect_phantom.adapters.store.database.availability import (
+    check,
+    is_away,
+    is_outage,
+    is_uncertain,
+)
+from prefect_phantom.adapters.store.database.database import (
+    Database,
+    DatabaseAway,
+    database_url,
+    dsn,
+)
+from prefect_phantom.adapters.store.database.notices import Notices
+from prefect_phantom.adapters.store.database.prepared import Prepared
 
 
 @pytest.fixture

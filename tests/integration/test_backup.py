@@ -18,18 +18,23 @@ import asyncpg
 import pytest
 from sqlalchemy import func, select
 
-from adapters.settings import PHANTOM_DATABASE, Settings
-from adapters.store import new_containers
-from adapters.store.containers import ContainerFields
-from adapters.store.database import Database, create_database, database_url, dsn
-from adapters.store.found_playbooks import FoundPlaybook, save_found
-from adapters.store.tables import playbook_runs as runs
-from adapters.supervisor.alone import postgres_alone
-from adapters.supervisor.archive import create
-from adapters.supervisor.backup import back_up
-from adapters.supervisor.failure import BackupFailed, CannotStart, HomeInUse
-from adapters.supervisor.home import Home
-from adapters.supervisor.restore import _Filling, restore
+from prefect_phantom.adapters.settings import PHANTOM_DATABASE, Settings
+from prefect_phantom.adapters.store.case import new_containers
+from prefect_phantom.adapters.store.case.containers import ContainerFields
+from prefect_phantom.adapters.store.database.database import (
+    Database,
+    create_database,
+    database_url,
+    dsn,
+)
+from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook, save_found
+from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
+from prefect_phantom.adapters.supervisor.backup.archive import create
+from prefect_phantom.adapters.supervisor.backup.backup import back_up
+from prefect_phantom.adapters.supervisor.backup.restore import _Filling, restore
+from prefect_phantom.adapters.supervisor.failure import BackupFailed, CannotStart, HomeInUse
+from prefect_phantom.adapters.supervisor.home.home import Home
+from prefect_phantom.adapters.supervisor.postgres.alone import postgres_alone
 from tests.integration.shop import Shop
 from tests.system import OWN_ENVIRONMENT, PROGRAM
 

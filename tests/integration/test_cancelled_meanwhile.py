@@ -13,16 +13,16 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Cancelling, Crashed, Pending, Running, Scheduled
 
-from adapters.hints import Hints
-from adapters.prefect import states
-from adapters.prefect.judgement import Restart, SetState, Verdict
-from adapters.prefect.reconcile import Reconciler
-from adapters.settings import Settings
-from adapters.signal import Signal
-from adapters.store import unsettled_runs
-from adapters.store.unsettled_runs import UnsettledRun
-from flows import execution
-from flows.runtime import Superseded
+from prefect_phantom.adapters.between.hints import Hints
+from prefect_phantom.adapters.between.signal import Signal
+from prefect_phantom.adapters.prefect.runs.judgement import Restart, SetState, Verdict
+from prefect_phantom.adapters.prefect.runs.reconcile import Reconciler
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.runs import unsettled_runs
+from prefect_phantom.adapters.store.runs.unsettled_runs import UnsettledRun
+from prefect_phantom.adapters.worker import states
+from prefect_phantom.flows.inside import execution
+from prefect_phantom.flows.inside.runtime.client import Superseded
 
 pytestmark = pytest.mark.anyio
 

@@ -25,13 +25,13 @@ from prefect.client.schemas.objects import WorkPool
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.states import Pending
 
-from flows.ticket import KEY_VARIABLE, ticket_key
+from prefect_phantom.flows.inside.runtime.ticket import KEY_VARIABLE, ticket_key
 from tests.system import PROGRAM, STOP_SECONDS, System, is_alive, playbook_run_id_of
 
 INTEGRATIONS = Path(sys.prefix) / "infrastructure"
 IMAGE = "registry.example/prefect-phantom:1"
 KEY_NAME = "prefect-phantom-ticket-key"
-COMMAND = ["python", "-P", "-m", "flows.contained"]
+COMMAND = ["python", "-P", "-m", "prefect_phantom.flows.process.contained"]
 Render = Callable[[str, UUID], Any]
 
 

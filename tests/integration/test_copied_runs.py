@@ -11,11 +11,11 @@ import pytest
 from prefect.exceptions import ObjectNotFound
 from sqlalchemy import update
 
-from adapters.errors import NotReady, OtherFlowRun, Superseded
-from adapters.prefect.copies import is_copy
-from adapters.store import attempts
-from adapters.store.found_playbooks import FoundPlaybook, save_found
-from adapters.store.tables import playbooks as stored
+from prefect_phantom.adapters.errors import NotReady, OtherFlowRun, Superseded
+from prefect_phantom.adapters.prefect.runs.copies import is_copy
+from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook, save_found
+from prefect_phantom.adapters.store.runs import attempts
+from prefect_phantom.adapters.store.tables.tables import playbooks as stored
 
 pytestmark = pytest.mark.anyio
 

@@ -14,18 +14,21 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterIdempoten
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from sqlalchemy import func, select, text, update
 
-from adapters.hints import Hints
-from adapters.prefect import dispatch
-from adapters.prefect.deployments import Deployments
-from adapters.prefect.dispatch import Dispatcher
-from adapters.settings import Settings
-from adapters.signal import Signal
-from adapters.store import dispatch_queue, new_containers, playbook_runs, playbooks, run_requests
-from adapters.store.containers import ContainerFields
-from adapters.store.dispatch_queue import TAKEOVER_SECONDS
-from adapters.store.found_playbooks import FoundPlaybook, save_found
-from adapters.store.run_requests import RunRequest
-from adapters.store.tables import playbook_runs as runs
+from prefect_phantom.adapters.between.hints import Hints
+from prefect_phantom.adapters.between.signal import Signal
+from prefect_phantom.adapters.prefect.deployments.deployments import Deployments
+from prefect_phantom.adapters.prefect.runs import dispatch
+from prefect_phantom.adapters.prefect.runs.dispatch import Dispatcher
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.case import new_containers
+from prefect_phantom.adapters.store.case.containers import ContainerFields
+from prefect_phantom.adapters.store.playbooks import playbooks
+from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook, save_found
+from prefect_phantom.adapters.store.runs import playbook_runs
+from prefect_phantom.adapters.store.starts import dispatch_queue, run_requests
+from prefect_phantom.adapters.store.starts.dispatch_queue import TAKEOVER_SECONDS
+from prefect_phantom.adapters.store.starts.run_requests import RunRequest
+from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 
 pytestmark = pytest.mark.anyio
 

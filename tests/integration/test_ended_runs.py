@@ -12,12 +12,12 @@ from prefect.states import Completed, Running
 from sqlalchemy import func
 from sqlalchemy.exc import DBAPIError
 
-from adapters.prefect.reconcile import Reconciler
-from adapters.settings import Settings
-from adapters.signal import Signal
-from adapters.store import attempts, leases
-from adapters.store import unsettled_runs as unsettled
-from adapters.store.attempts import Claim
+from prefect_phantom.adapters.between.signal import Signal
+from prefect_phantom.adapters.prefect.runs.reconcile import Reconciler
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.runs import attempts, leases
+from prefect_phantom.adapters.store.runs import unsettled_runs as unsettled
+from prefect_phantom.adapters.store.runs.attempts import Claim
 
 pytestmark = pytest.mark.anyio
 

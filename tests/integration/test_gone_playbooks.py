@@ -18,27 +18,23 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.states import Completed, Crashed, Scheduled
 from sqlalchemy import func, select, text, update
 
-from adapters.hints import Hints
-from adapters.prefect.deployments import Deployments
-from adapters.prefect.gone_playbooks import NOT_BEGUN, GonePlaybooks
-from adapters.prefect.reconcile import Reconciler
-from adapters.prefect.repositories import Repositories
-from adapters.settings import Settings
-from adapters.signal import Signal
-from adapters.store import (
-    new_containers,
-    playbook_reports,
-    playbooks,
-    refused_starts,
-    run_requests,
-)
-from adapters.store.containers import ContainerFields
-from adapters.store.database import Database
-from adapters.store.found_playbooks import FoundPlaybook
-from adapters.store.playbook_reports import Report
-from adapters.store.run_requests import RunRequest
-from adapters.store.tables import playbook_runs as runs
-from adapters.store.tables import playbooks as table
+from prefect_phantom.adapters.between.hints import Hints
+from prefect_phantom.adapters.between.signal import Signal
+from prefect_phantom.adapters.prefect.deployments.deployments import Deployments
+from prefect_phantom.adapters.prefect.deployments.gone_playbooks import NOT_BEGUN, GonePlaybooks
+from prefect_phantom.adapters.prefect.deployments.repositories import Repositories
+from prefect_phantom.adapters.prefect.runs.reconcile import Reconciler
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.case import new_containers
+from prefect_phantom.adapters.store.case.containers import ContainerFields
+from prefect_phantom.adapters.store.database.database import Database
+from prefect_phantom.adapters.store.playbooks import playbook_reports, playbooks
+from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook
+from prefect_phantom.adapters.store.playbooks.playbook_reports import Report
+from prefect_phantom.adapters.store.starts import refused_starts, run_requests
+from prefect_phantom.adapters.store.starts.run_requests import RunRequest
+from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
+from prefect_phantom.adapters.store.tables.tables import playbooks as table
 
 pytestmark = pytest.mark.anyio
 

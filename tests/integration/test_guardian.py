@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from adapters.stop_signals import STOP_SIGNALS
-from flows.guardian import PROGRAM
-from flows.guardian.lease import Lease
-from flows.guardian.process_tree import FLOW_RUN
+from prefect_phantom.adapters.process.stop_signals import STOP_SIGNALS
+from prefect_phantom.flows.process.guardian import PROGRAM
+from prefect_phantom.flows.process.guardian.lease import Lease
+from prefect_phantom.flows.process.guardian.process_tree import FLOW_RUN
 from tests.system import is_alive
 
 PATIENCE_SECONDS = 30

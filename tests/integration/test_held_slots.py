@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.errors import Superseded
-from adapters.store import attempts, held_slots, leases
-from adapters.store.held_slots import Abandoned
+from prefect_phantom.adapters.errors import Superseded
+from prefect_phantom.adapters.store.runs import attempts, held_slots, leases
+from prefect_phantom.adapters.store.runs.held_slots import Abandoned
 from tests.integration.shop import Shop
 
 

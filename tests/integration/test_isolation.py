@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from prefect.client.orchestration import PrefectClient
 
-from flows.prefect_login import VARIABLES
+from prefect_phantom.flows.inside.secrets.prefect_login import VARIABLES
 from tests.system import PROGRAM, RUN_SECONDS, STOP_SECONDS, System, playbook_run_id_of
 
 PLAYBOOKS = """
@@ -25,7 +25,7 @@ PLAYBOOKS = """
     from prefect import task
     from prefect.client.orchestration import get_client
     from prefect.deployments import run_deployment
-    from flows import PlaybookRun, playbook
+    from prefect_phantom import PlaybookRun, playbook
 
     PRINTS = "import json, os; print(json.dumps(dict(os.environ)))"
 

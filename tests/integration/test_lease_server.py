@@ -20,12 +20,12 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from adapters.lease_server.process import LeaseProcess
-from adapters.lease_server.server import MOST_CONNECTIONS
-from adapters.settings import Settings
-from adapters.stop_signals import STOP_SIGNALS
-from adapters.store.database import database_url
-from flows.guardian.lease import Lease, Lost, Unreachable
+from prefect_phantom.adapters.gateway.lease_server.process import LeaseProcess
+from prefect_phantom.adapters.gateway.lease_server.server import MOST_CONNECTIONS
+from prefect_phantom.adapters.process.stop_signals import STOP_SIGNALS
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.database.database import database_url
+from prefect_phantom.flows.process.guardian.lease import Lease, Lost, Unreachable
 from tests.runtime_key import KEY
 
 pytestmark = pytest.mark.anyio
@@ -36,8 +36,8 @@ OWNER = """
 import asyncio, sys
 from pydantic import SecretStr
 from sqlalchemy import make_url
-from adapters.lease_server.process import LeaseProcess
-from adapters.settings import Settings
+from prefect_phantom.adapters.gateway.lease_server.process import LeaseProcess
+from prefect_phantom.adapters.settings import Settings
 
 async def own():
     settings = Settings(lease_port=0, runtime_key=SecretStr(sys.argv[2]))
@@ -51,7 +51,7 @@ IMPORT = """
 import runpy, sys
 sys.argv[1:] = ["no number"]
 try:
-    runpy.run_module("adapters.lease_server", run_name="__main__")
+    runpy.run_module("prefect_phantom.adapters.gateway.lease_server", run_name="__main__")
 except ValueError:
     large = ("prefect", "fastapi", "httpx", "cyclopts", "rich")
     print([name for name in large if name in sys.modules])
@@ -102,7 +102,7 @@ def child() -> psutil.Process:
     (found,) = [
         each
         for each in psutil.Process().children()
-        if "adapters.lease_server" in " ".join(each.cmdline())
+        if "prefect_phantom.adapters.gateway.lease_server" in " ".join(each.cmdline())
     ]
     return found
 

@@ -11,17 +11,18 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from adapters.errors import Superseded
-from adapters.signal import Signal
-from adapters.store import attempts, idempotency_keys, leases, overdue_runs, unsettled_runs
-from adapters.store.availability import is_outage
-from adapters.store.database import SERVER_SETTINGS, Database
-from adapters.store.leases import LEASE_SECONDS, GoneProcess
-from adapters.store.tables import playbook_runs as runs
-from adapters.store.tables import playbooks
-from adapters.sweeper import INTERRUPTION_SECONDS, Sweeper
-from flows.guardian import lease
-from flows.warm.run import COMPLETED
+from prefect_phantom.adapters.between.signal import Signal
+from prefect_phantom.adapters.errors import Superseded
+from prefect_phantom.adapters.gateway.sweeper import INTERRUPTION_SECONDS, Sweeper
+from prefect_phantom.adapters.store.database.availability import is_outage
+from prefect_phantom.adapters.store.database.database import SERVER_SETTINGS, Database
+from prefect_phantom.adapters.store.runs import attempts, leases, unsettled_runs
+from prefect_phantom.adapters.store.runs.leases import LEASE_SECONDS, GoneProcess
+from prefect_phantom.adapters.store.starts import idempotency_keys, overdue_runs
+from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
+from prefect_phantom.adapters.store.tables.tables import playbooks
+from prefect_phantom.flows.process.guardian import lease
+from prefect_phantom.flows.process.warm.run import COMPLETED
 
 PAST = text("now() - interval '1 second'")
 

@@ -10,25 +10,23 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, select, text, update
 
-from adapters.store import (
+from prefect_phantom.adapters.store.database import measures
+from prefect_phantom.adapters.store.database.database import Database
+from prefect_phantom.adapters.store.database.prepared import Prepared
+from prefect_phantom.adapters.store.listing.page import Listing
+from prefect_phantom.adapters.store.listing.request import Condition, Given, ListRequest
+from prefect_phantom.adapters.store.listing.resources import RESOURCES
+from prefect_phantom.adapters.store.runs import leases, playbook_runs, unsettled_runs
+from prefect_phantom.adapters.store.runs.unsettled_runs import Which
+from prefect_phantom.adapters.store.starts import (
     dispatch_queue,
     idempotency_keys,
-    leases,
-    measures,
     overdue_runs,
-    playbook_runs,
-    unsettled_runs,
     work_queues,
 )
-from adapters.store.database import Database
-from adapters.store.listing.page import Listing
-from adapters.store.listing.request import Condition, Given, ListRequest
-from adapters.store.listing.resources import RESOURCES
-from adapters.store.prepared import Prepared
-from adapters.store.run_requests import RunRequest, accept
-from adapters.store.tables import playbooks
-from adapters.store.unsettled_runs import Which
-from adapters.store.work_queues import WorkQueue
+from prefect_phantom.adapters.store.starts.run_requests import RunRequest, accept
+from prefect_phantom.adapters.store.starts.work_queues import WorkQueue
+from prefect_phantom.adapters.store.tables.tables import playbooks
 
 RUNS = 50_000
 NEW = 200

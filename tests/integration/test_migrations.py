@@ -12,20 +12,19 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from adapters.store import (
+from prefect_phantom.adapters.store.accounts import accounts, users
+from prefect_phantom.adapters.store.accounts.accounts import Changes
+from prefect_phantom.adapters.store.case import search
+from prefect_phantom.adapters.store.database.database import Database, create_database, database_url
+from prefect_phantom.adapters.store.database.schema import MIGRATIONS
+from prefect_phantom.adapters.store.tables import (
     account_tables,
-    accounts,
     automation_tables,
     case_tables,
     queue_tables,
-    search,
     tables,
-    users,
 )
-from adapters.store.accounts import Changes
-from adapters.store.columns import metadata
-from adapters.store.database import Database, create_database, database_url
-from adapters.store.schema import MIGRATIONS
+from prefect_phantom.adapters.store.tables.columns import metadata
 
 TABLES = (account_tables, automation_tables, case_tables, queue_tables, search, tables)
 """What the metadata is filled by, however few tests are run."""

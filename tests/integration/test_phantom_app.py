@@ -12,8 +12,8 @@ import pytest
 from tests.system import System
 
 PLAYBOOK = """
-    from flows import ActionFailure, PlaybookRun, playbook
-    from flows.apps import phantom
+    from prefect_phantom import ActionFailure, PlaybookRun, playbook
+    from prefect_phantom.apps import phantom
 
     @playbook(name="{name}")
     def works_on_its_case(run: PlaybookRun) -> None:

@@ -9,15 +9,18 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import insert, select, text, update
 
-from adapters.errors import Invalid, PlaybookNotFound
-from adapters.repositories import Repositories
-from adapters.store import new_containers, playbook_runs, playbooks, refused_starts, run_requests
-from adapters.store.containers import ContainerFields
-from adapters.store.found_playbooks import FoundPlaybook, save_found
-from adapters.store.run_requests import RunRequest
-from adapters.store.tables import playbook_runs as runs
-from adapters.store.tables import playbooks as table
-from adapters.store.tables import repositories
+from prefect_phantom.adapters.between.repositories import Repositories
+from prefect_phantom.adapters.errors import Invalid, PlaybookNotFound
+from prefect_phantom.adapters.store.case import new_containers
+from prefect_phantom.adapters.store.case.containers import ContainerFields
+from prefect_phantom.adapters.store.playbooks import playbooks
+from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook, save_found
+from prefect_phantom.adapters.store.runs import playbook_runs
+from prefect_phantom.adapters.store.starts import refused_starts, run_requests
+from prefect_phantom.adapters.store.starts.run_requests import RunRequest
+from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
+from prefect_phantom.adapters.store.tables.tables import playbooks as table
+from prefect_phantom.adapters.store.tables.tables import repositories
 
 pytestmark = pytest.mark.anyio
 GONE = "The playbook is no longer in the repository local"

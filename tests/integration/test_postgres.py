@@ -15,15 +15,19 @@ import asyncpg
 import psutil
 import pytest
 
-from adapters.supervisor.alone import postgres_alone
-from adapters.supervisor.environment import postgres_environment
-from adapters.supervisor.failure import CannotStart
-from adapters.supervisor.home import Home
-from adapters.supervisor.leftover import DATABASE_PART, end_leftovers, find_leftovers
-from adapters.supervisor.logs import Logs
-from adapters.supervisor.part import Part, State
-from adapters.supervisor.pipes import Pipes
-from adapters.supervisor.postgres import Postgres
+from prefect_phantom.adapters.supervisor.failure import CannotStart
+from prefect_phantom.adapters.supervisor.home.home import Home
+from prefect_phantom.adapters.supervisor.home.leftover import (
+    DATABASE_PART,
+    end_leftovers,
+    find_leftovers,
+)
+from prefect_phantom.adapters.supervisor.logs.logs import Logs
+from prefect_phantom.adapters.supervisor.parts.environment import postgres_environment
+from prefect_phantom.adapters.supervisor.parts.part import Part, State
+from prefect_phantom.adapters.supervisor.parts.pipes import Pipes
+from prefect_phantom.adapters.supervisor.postgres.alone import postgres_alone
+from prefect_phantom.adapters.supervisor.postgres.postgres import Postgres
 
 pytestmark = pytest.mark.anyio
 STOP_SECONDS = 10

@@ -26,7 +26,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from flows import ActionResult, PlaybookRun, action, playbook
+from prefect_phantom import ActionResult, PlaybookRun, action, playbook
 
 
 class Inputs(BaseModel):
@@ -52,7 +52,7 @@ HOSTILE = (
     "www.evil.example a@evil.example"
 )
 SHOWS = """
-from flows import ActionResult, PlaybookRun, action, playbook
+from prefect_phantom import ActionResult, PlaybookRun, action, playbook
 
 
 @action("repeat", app="Voice")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from flows.secret import SLUG
+from prefect_phantom.flows.inside.secrets.secret import SLUG
 from tests.system import System
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)

@@ -46,10 +46,10 @@ def nothing():
 """
 BEGIN = """
 import asyncio, os, pathlib, psutil, signal, sys
-from adapters.prefect.preparation import Preparation, WaitingProcess, dismiss
-from adapters.prefect.templates import Code, TemplateFailed, Templates
-from adapters.prefect.work_pool import PhantomJobConfiguration
-from flows.warm.reaper import become_reaper
+from prefect_phantom.adapters.worker.preparation import Preparation, WaitingProcess, dismiss
+from prefect_phantom.adapters.worker.processes.templates import Code, TemplateFailed, Templates
+from prefect_phantom.adapters.worker.work_pool import PhantomJobConfiguration
+from prefect_phantom.flows.process.warm.reaper import become_reaper
 
 become_reaper()
 CODE = Code(sys.argv[1], None, 0.0)

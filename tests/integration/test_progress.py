@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.client import (
+from prefect_phantom.client import (
     ActionEnded,
     ActionRun,
     ActionStarted,
@@ -20,7 +20,7 @@ from tests.system import PASSWORD, System
 WAITS = """
     import time
     from pathlib import Path
-    from flows import ActionResult, PlaybookRun, action, playbook
+    from prefect_phantom import ActionResult, PlaybookRun, action, playbook
 
     @action("wait for file", app="Local")
     def wait_for_file(file: str) -> ActionResult:

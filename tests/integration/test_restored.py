@@ -6,9 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.store import playbook_runs, restored, worker_names
-from adapters.store.restored import LEFT_OUT
-from adapters.store.worker_names import Holder
+from prefect_phantom.adapters.store.playbooks import worker_names
+from prefect_phantom.adapters.store.playbooks.worker_names import Holder
+from prefect_phantom.adapters.store.runs import playbook_runs, restored
+from prefect_phantom.adapters.store.runs.restored import LEFT_OUT
 
 pytestmark = pytest.mark.anyio
 

@@ -8,17 +8,19 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select, text, update
 
-from adapters.errors import PlaybookRunNotFound, Superseded
-from adapters.retention import Retention
-from adapters.settings import Settings
-from adapters.store import attempts, playbook_runs, retention, run_requests, users
-from adapters.store.attempts import Claim
-from adapters.store.idempotency_keys import IdempotencyKey
-from adapters.store.retention import REMOVED, Busy, Limit
-from adapters.store.run_log import Line
-from adapters.store.run_requests import RunRequest
-from adapters.store.tables import action_runs, app_runs, run_log
-from adapters.store.tables import playbook_runs as runs
+from prefect_phantom.adapters.errors import PlaybookRunNotFound, Superseded
+from prefect_phantom.adapters.gateway.retention import Retention
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.accounts import users
+from prefect_phantom.adapters.store.runs import attempts, playbook_runs, retention
+from prefect_phantom.adapters.store.runs.attempts import Claim
+from prefect_phantom.adapters.store.runs.retention import REMOVED, Busy, Limit
+from prefect_phantom.adapters.store.runs.run_log import Line
+from prefect_phantom.adapters.store.starts import run_requests
+from prefect_phantom.adapters.store.starts.idempotency_keys import IdempotencyKey
+from prefect_phantom.adapters.store.starts.run_requests import RunRequest
+from prefect_phantom.adapters.store.tables.tables import action_runs, app_runs, run_log
+from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 from tests.integration.shop import REPOSITORIES, Shop
 
 pytestmark = pytest.mark.anyio

@@ -24,9 +24,9 @@ from prefect.client.schemas.objects import Log
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
-from adapters.prefect.deployments import Deployments
-from adapters.prefect.work_pool import default_template
-from adapters.settings import Settings
+from prefect_phantom.adapters.prefect.deployments.deployments import Deployments
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.worker.work_pool import default_template
 from tests.integration.reused_playbooks import CHANGING, PLAYBOOKS, THREADED
 from tests.system import RUN_SECONDS, System, flow_run_of, is_alive
 
@@ -224,7 +224,8 @@ async def test_a_process_that_a_run_has_forked_answers_nothing_in_its_place(
 
 
 @pytest.mark.parametrize(
-    ("part", "signal"), [("worker start", "kill"), ("adapters.cli worker", "terminate")]
+    ("part", "signal"),
+    [("worker start", "kill"), ("prefect_phantom.adapters.cli worker", "terminate")],
 )
 async def test_idle_processes_end_with_the_worker(
     system: System, run: Run, part: str, signal: str

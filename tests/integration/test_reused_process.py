@@ -10,16 +10,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.prefect.channel import Channel
-from adapters.prefect.reused_process import ReusedProcess, ReusedRun
-from adapters.prefect.run_process import RunProcess
-from adapters.prefect.templates import Code
+from prefect_phantom.adapters.worker.processes.channel import Channel
+from prefect_phantom.adapters.worker.processes.reused_process import ReusedProcess, ReusedRun
+from prefect_phantom.adapters.worker.processes.run_process import RunProcess
+from prefect_phantom.adapters.worker.processes.templates import Code
 from tests.system import is_alive
 
 pytestmark = pytest.mark.anyio
 SERVE = """
 import os, socket, sys, time
-from flows.warm.message import pack, receive
+from prefect_phantom.flows.process.warm.message import pack, receive
 
 os.setsid()
 channel = socket.socket(fileno=int(sys.argv[1]))

@@ -8,8 +8,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from adapters.store.database import Database, database_url, dsn
-from adapters.supervisor.roles import as_role, give_to_its_role
+from prefect_phantom.adapters.store.database.database import Database, database_url, dsn
+from prefect_phantom.adapters.supervisor.postgres.roles import as_role, give_to_its_role
 
 pytestmark = pytest.mark.anyio
 FOREIGN = """

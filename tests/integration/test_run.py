@@ -11,7 +11,7 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
-from adapters.client import AsyncPhantom
+from prefect_phantom.client import AsyncPhantom
 from tests.system import PASSWORD, RUN_SECONDS, System, flow_run_of, is_alive
 
 
@@ -101,7 +101,7 @@ def test_a_new_file_is_found_and_one_that_does_not_import_is_listed_as_broken(
     assert run["status"] == "failed"
     assert "no_such_module" in json.loads(run["message"])["message"]
     (system.playbooks / "fresh.py").write_text(
-        "from flows import PlaybookRun, playbook\n\n\n"
+        "from prefect_phantom import PlaybookRun, playbook\n\n\n"
         "@playbook\ndef fresh(run: PlaybookRun) -> None:\n    pass\n"
     )
     run_id = system.start_when_known("local/fresh")

@@ -10,7 +10,7 @@ from tests.system import System
 
 TALKS = """
 from prefect import get_run_logger
-from flows import ActionResult, PlaybookRun, action, playbook
+from prefect_phantom import ActionResult, PlaybookRun, action, playbook
 
 
 @action("mutter", app="Local")

@@ -18,7 +18,7 @@ from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.deployments import run_deployment
 from prefect.states import Scheduled
 
-from adapters.prefect import for_each_container
+from prefect_phantom.adapters.prefect.deployments import for_each_container
 from tests.system import RUN_SECONDS, System
 
 FILE = Path(__file__).parents[2] / "deployments" / "prefect.yaml"

@@ -39,7 +39,7 @@ def test_a_playbook_whose_import_starts_a_thread_finds_it_in_each_run(system: Sy
 def test_changed_code_is_what_the_next_run_runs(system: System) -> None:
     file = system.playbooks / "changing.py"
     text = (
-        "from flows import ActionResult, PlaybookRun, action, playbook\n\n\n"
+        "from prefect_phantom import ActionResult, PlaybookRun, action, playbook\n\n\n"
         "@action('say', app='Local')\ndef say() -> ActionResult:\n"
         "    return ActionResult(message='MESSAGE')\n\n\n"
         "@playbook\ndef changing(run: PlaybookRun) -> None:\n    say()\n"
@@ -55,7 +55,7 @@ def test_a_run_waits_for_a_playbook_that_does_not_import_for_a_moment(
 ) -> None:
     tries = tmp_path / "tries"
     (system.playbooks / "halfway.py").write_text(
-        "from pathlib import Path\nfrom flows import playbook\n\n"
+        "from pathlib import Path\nfrom prefect_phantom import playbook\n\n"
         f"TRIES = Path({str(tries)!r})\nif TRIES.exists():\n"
         "    TRIES.open('r+').write('one')\n"  # never made anew by an import that is late
         "    raise ImportError('A package that it needs is being installed')\n\n\n"

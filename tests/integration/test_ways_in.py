@@ -56,7 +56,7 @@ async def test_a_run_that_began_in_prefect_is_cancelled_over_rest(
 COPIED = """
 from pydantic import BaseModel
 
-from flows import ActionResult, PlaybookRun, action, playbook
+from prefect_phantom import ActionResult, PlaybookRun, action, playbook
 
 
 class Inputs(BaseModel):

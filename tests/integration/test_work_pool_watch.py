@@ -11,12 +11,12 @@ from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from sqlalchemy import literal_column, select
 
-from adapters.hints import Hints
-from adapters.prefect.work_pool_watch import WorkPoolWatch
-from adapters.settings import Settings
-from adapters.signal import Signal
-from adapters.store import work_queues
-from adapters.store.tables import dispatch_status
+from prefect_phantom.adapters.between.hints import Hints
+from prefect_phantom.adapters.between.signal import Signal
+from prefect_phantom.adapters.prefect.queues.work_pool_watch import WorkPoolWatch
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.starts import work_queues
+from prefect_phantom.adapters.store.tables.tables import dispatch_status
 
 pytestmark = pytest.mark.anyio
 

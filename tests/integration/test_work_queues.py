@@ -8,19 +8,19 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, select, text, update
 
-from adapters.store import (
+from prefect_phantom.adapters.store.case import new_containers
+from prefect_phantom.adapters.store.case.containers import ContainerFields
+from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook, save_found
+from prefect_phantom.adapters.store.starts import (
     dispatch_queue,
-    new_containers,
     overdue_runs,
     run_requests,
     work_queues,
 )
-from adapters.store.containers import ContainerFields
-from adapters.store.found_playbooks import FoundPlaybook, save_found
-from adapters.store.queue_tables import former_work_queues, work_queue_pauses
-from adapters.store.run_requests import RunRequest
-from adapters.store.tables import playbook_runs, playbooks
-from adapters.store.work_queues import WorkQueue
+from prefect_phantom.adapters.store.starts.run_requests import RunRequest
+from prefect_phantom.adapters.store.starts.work_queues import WorkQueue
+from prefect_phantom.adapters.store.tables.queue_tables import former_work_queues, work_queue_pauses
+from prefect_phantom.adapters.store.tables.tables import playbook_runs, playbooks
 
 pytestmark = pytest.mark.anyio
 NAMES = ("slow", "quick")

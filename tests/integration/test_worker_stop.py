@@ -12,9 +12,9 @@ import httpx
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from adapters.marks import WORKER_VARIABLE
-from adapters.prefect.worker import Worker
-from adapters.settings import Settings
+from prefect_phantom.adapters.process.marks import WORKER_VARIABLE
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.worker.worker import Worker
 
 
 @pytest.fixture

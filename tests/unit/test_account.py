@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.settings import Settings
-from adapters.supervisor.account import Account
-from adapters.supervisor.failure import CannotStart
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.supervisor.failure import CannotStart
+from prefect_phantom.adapters.supervisor.home.account import Account
 from tests.conftest import reachable_interpreter
 
 USER = 12_345
@@ -65,8 +65,8 @@ def test_only_root_can_start_another_users_worker(monkeypatch: pytest.MonkeyPatc
 PREPARES = """
 import asyncio, json, os, sys
 from pathlib import Path
-from adapters.supervisor.account import Account
-from adapters.supervisor.failure import CannotStart
+from prefect_phantom.adapters.supervisor.home.account import Account
+from prefect_phantom.adapters.supervisor.failure import CannotStart
 
 folder, certificate, interpreter = map(Path, sys.argv[1:4])
 sys.executable = str(interpreter)
@@ -207,7 +207,7 @@ def test_a_folder_that_does_not_answer_is_told(
     sleeping.write_text("#!/bin/sh\nexec sleep 60\n")
     sleeping.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(sleeping))
-    monkeypatch.setattr("adapters.supervisor.account.SECONDS", 0.1)
+    monkeypatch.setattr("prefect_phantom.adapters.supervisor.home.account.SECONDS", 0.1)
     user, group = os.geteuid(), os.getegid()
     account = Account(name="runner", user=user, group=group, groups=(), folder=folder)
     with pytest.raises(CannotStart, match="has not read its folders within"):

@@ -15,15 +15,15 @@ from prefect._internal.engine import resolve_custom_task_run_name
 from prefect.utilities.callables import get_call_parameters
 from pydantic import BaseModel, Field, SecretStr
 
-from flows import ActionFailure, ActionResult, Asset, PlaybookRun, action
-from flows.action import Action
-from flows.asset import AssetName, AssetRecord
-from flows.container import Container
-from flows.failure import WrongParameter
-from flows.plain import plain
-from flows.recorder import StartedAction, StartedAppRun
-from flows.run import Call, Outcome, in_hand
-from flows.task import cache_key, perform, task_run_name
+from prefect_phantom import ActionFailure, ActionResult, Asset, PlaybookRun, action
+from prefect_phantom.flows.action import Action
+from prefect_phantom.flows.asset import AssetName, AssetRecord
+from prefect_phantom.flows.container import Container
+from prefect_phantom.flows.failure import WrongParameter
+from prefect_phantom.flows.inside.plain import plain
+from prefect_phantom.flows.inside.recorder import StartedAction, StartedAppRun
+from prefect_phantom.flows.inside.task import cache_key, perform, task_run_name
+from prefect_phantom.flows.run import Call, Outcome, in_hand
 
 
 class Settings(BaseModel):

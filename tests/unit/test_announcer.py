@@ -14,10 +14,10 @@ from prefect.events.schemas.automations import (
     Trigger,
 )
 
-from adapters.announcement import Announcement
-from adapters.prefect import announcer
-from adapters.prefect.announcer import Announcer, any_listens, event_of
-from adapters.settings import Settings
+from prefect_phantom.adapters.between.announcement import Announcement
+from prefect_phantom.adapters.prefect import announcer
+from prefect_phantom.adapters.prefect.announcer import Announcer, any_listens, event_of
+from prefect_phantom.adapters.settings import Settings
 
 CONTAINER = Announcement(7, "events", None, "events", "high")
 

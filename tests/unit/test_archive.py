@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from adapters.supervisor import backup
-from adapters.supervisor.archive import PIPE, create
-from adapters.supervisor.dump import dump, load
-from adapters.supervisor.failure import BackupFailed
-from adapters.supervisor.home import Home
+from prefect_phantom.adapters.supervisor.backup import backup
+from prefect_phantom.adapters.supervisor.backup.archive import PIPE, create
+from prefect_phantom.adapters.supervisor.backup.dump import dump, load
+from prefect_phantom.adapters.supervisor.failure import BackupFailed
+from prefect_phantom.adapters.supervisor.home.home import Home
 
 
 @pytest.fixture(params=["a file", "standard output"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from adapters.cli.arguments import without_secrets
+from prefect_phantom.adapters.cli.arguments import without_secrets
 
 URL = "postgresql://user:hidden@db"
 TOKEN = "PREFECT_PHANTOM_TOKEN"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from flows.asset import Asset, AssetRecord, settle
-from flows.failure import AssetMisconfiguration, PrefectUnavailable
+from prefect_phantom.flows.asset import Asset, AssetRecord, settle
+from prefect_phantom.flows.failure import AssetMisconfiguration, PrefectUnavailable
 
 SECRET = "hunter2"
 

@@ -14,9 +14,9 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import Abort
 from prefect.states import Cancelled, Cancelling, Running
 
-from flows import execution
-from flows.definition import Definition
-from flows.runtime import Superseded
+from prefect_phantom.flows.inside import execution
+from prefect_phantom.flows.inside.definition import Definition
+from prefect_phantom.flows.inside.runtime.client import Superseded
 
 FLOW_RUN_ID = uuid4()
 

@@ -8,8 +8,8 @@ import json
 import pytest
 from starlette.requests import Request
 
-from adapters.errors import BodyTooLarge
-from adapters.rest.body_reader import PARSED_HERE_BYTES, BodyReader
+from prefect_phantom.adapters.errors import BodyTooLarge
+from prefect_phantom.adapters.rest.request.body_reader import PARSED_HERE_BYTES, BodyReader
 
 pytestmark = pytest.mark.anyio
 

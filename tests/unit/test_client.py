@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.client import (
+from prefect_phantom.client import (
     AsyncPhantom,
     Container,
     Phantom,

@@ -6,7 +6,7 @@ import gc
 import weakref
 from ipaddress import ip_address, ip_network
 
-from adapters.rest.connections import LEAVING, Connections, Place
+from prefect_phantom.adapters.rest.listener.connections import LEAVING, Connections, Place
 
 
 def admit(connections: Connections, address: str = "192.0.2.1") -> Place | None:

@@ -12,7 +12,7 @@ from uuid import uuid4
 # Its run says that it runs, and sleeps.
 PROGRAM = """
 import sys
-from flows import contained
+from prefect_phantom.flows.process import contained
 run = "print('runs', flush=True)\\nimport time\\ntime.sleep(600)"
 contained.ENGINE = (sys.executable, "-c", run)
 contained.Watch.exited = lambda *_: None

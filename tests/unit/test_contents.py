@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.contents import digest_of, signature
+from prefect_phantom.flows.finding.contents import digest_of, signature
 
 CODE = {"hunt.py": "hunt", "lib/names.py": "names", "hunt.json": "{}"}
 

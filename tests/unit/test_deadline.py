@@ -8,8 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from flows.apps import _deadline
-from flows.apps._deadline import Deadline
+from prefect_phantom.apps._web import deadline
+from prefect_phantom.apps._web.deadline import Deadline
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(
     deaf_port: int, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = [(socket.AF_INET, ("127.0.0.1", number)) for number in (deaf_port, port)]
-    monkeypatch.setattr(_deadline, "_look_up", lambda *_: both)
+    monkeypatch.setattr(deadline, "_look_up", lambda *_: both)
     with Deadline(1).connect("two.example", 1) as connection:
         assert connection.getpeername() == ("127.0.0.1", port)
 
@@ -52,7 +52,7 @@ def test_a_resolver_that_does_not_answer_is_given_up_when_the_time_is_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     over = threading.Event()
-    monkeypatch.setattr(_deadline, "_look_up", lambda *_: over.wait() and [])
+    monkeypatch.setattr(deadline, "_look_up", lambda *_: over.wait() and [])
     with pytest.raises(TimeoutError):
         Deadline(0.2).connect("slow.example", 1)
     over.set()

@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.prefect.deployments import Deployments
-from adapters.settings import Settings
-from adapters.store.playbooks import Playbook
+from prefect_phantom.adapters.prefect.deployments.deployments import Deployments
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.playbooks.playbooks import Playbook
 
 HUNT = Playbook(
     id=1, repository="local", name="hunt", description="Hunt", category="", labels=[], tags=[],

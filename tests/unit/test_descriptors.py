@@ -8,13 +8,14 @@ import sys
 
 import pytest
 
-from adapters import descriptors, listeners
-from adapters.rest.loop_turns import LoopTurns
-from adapters.settings import Settings
+from prefect_phantom.adapters.gateway import listeners
+from prefect_phantom.adapters.process import descriptors
+from prefect_phantom.adapters.rest.listener.loop_turns import LoopTurns
+from prefect_phantom.adapters.settings import Settings
 
 RAISED = """
 import resource
-from adapters import descriptors
+from prefect_phantom.adapters.process import descriptors
 resource.setrlimit(resource.RLIMIT_NOFILE, (200, 900))
 print(descriptors.raise_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))
 print(descriptors.raise_limit())

@@ -11,11 +11,11 @@ from textwrap import dedent
 import psutil
 import pytest
 
-from flows.discovery import LOCAL, SHIPPED, discover
-from flows.playbooks import __path__ as shipped
+from prefect_phantom.flows.finding.discovery import LOCAL, SHIPPED, discover
+from prefect_phantom.flows.playbooks import __path__ as shipped
 
 GOOD = """
-from flows import PlaybookRun, playbook
+from prefect_phantom import PlaybookRun, playbook
 
 @playbook(labels=["events"], tags=["t"], category="c")
 def {name}(run: PlaybookRun) -> None:
@@ -48,7 +48,13 @@ def run(tmp_path):
     """Runs the command as the gateway does, from inside the folder; returns lines and errors."""
 
     def run() -> tuple[list[dict], str]:
-        command = [sys.executable, "-P", "-m", "flows.discovery", str(tmp_path)]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "prefect_phantom.flows.finding.discovery",
+            str(tmp_path),
+        ]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr.decode()
         lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -99,7 +105,7 @@ def test_files_are_read_in_the_order_of_their_names(write, find):
             "Importing it ended the process with exit code -9",
         ),
         (
-            "from flows import playbook\n@playbook(name='5')\ndef f(run): ...",
+            "from prefect_phantom import playbook\n@playbook(name='5')\ndef f(run): ...",
             "It does not import: ValueError: A playbook's name may not be digits alone: 5",
         ),
         ("raise ValueError('\\0\\ud800')", "It does not import: ValueError: \ufffd\ufffd"),
@@ -179,7 +185,9 @@ def test_a_file_named_like_a_standard_module_is_found(write, run):
 def test_the_shipped_playbooks_are_found_by_their_modules():
     found = list(discover(Path(shipped[0]), repository=SHIPPED, seconds=SECONDS))
     assert {playbook["name"] for playbook in found} >= {"my_playbook", "wait", "fails"}
-    assert all(playbook["entrypoint"].startswith("flows.playbooks.") for playbook in found)
+    assert all(
+        playbook["entrypoint"].startswith("prefect_phantom.flows.playbooks.") for playbook in found
+    )
     assert all(playbook["folder"] is None and not playbook["error"] for playbook in found)
 
 
@@ -196,7 +204,7 @@ def test_what_a_playbook_prints_on_import_stays_out_of_the_lines(write, run):
 
 def test_a_package_of_the_user_named_flows_does_not_take_the_place_of_ours(write, run):
     write("flows/__init__.py", "raise RuntimeError('the wrong flows')")
-    write("good.py", "from flows.apps.whois import whois_ip\n" + GOOD.format(name="good"))
+    write("good.py", "from prefect_phantom.apps.whois import whois_ip\n" + GOOD.format(name="good"))
     assert errors(run()[0]) == {"good": ""}
 
 
@@ -205,7 +213,7 @@ def test_labels_that_are_no_texts_do_not_keep_other_playbooks_out(write, run):
     for number, label in enumerate(["lambda: 0", "b'events'", "Label()"]):
         write(
             f"odd_{number}.py",
-            "from flows import playbook\n\nclass Label(str): ...\n\n"
+            "from prefect_phantom import playbook\n\nclass Label(str): ...\n\n"
             f"@playbook(labels=[{label}])\ndef odd_{number}(run): ...\n",
         )
     assert errors(run()[0])["good"] == ""

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from adapters.prefect import dispatch
-from adapters.prefect.dispatch import Dispatcher
-from adapters.settings import Settings
-from adapters.signal import Signal
+from prefect_phantom.adapters.between.signal import Signal
+from prefect_phantom.adapters.prefect.runs import dispatch
+from prefect_phantom.adapters.prefect.runs.dispatch import Dispatcher
+from prefect_phantom.adapters.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

@@ -16,9 +16,9 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from flows import ActionFailure, Asset
-from flows.apps import dns as app
-from flows.apps.dns import Settings, lookup_domain, lookup_ip
+from prefect_phantom import ActionFailure, Asset
+from prefect_phantom.apps import dns as app
+from prefect_phantom.apps.dns import Settings, lookup_domain, lookup_ip
 
 ZONE = [
     dns.rrset.from_text("example.com.", 60, "IN", "A", "192.0.2.1", "192.0.2.2"),

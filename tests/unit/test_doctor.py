@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.cli import doctor
-from adapters.client.health import Health, HeldWorkQueue, PlaybookReport, PrefectHealth
-from adapters.prefect.playbook_reports import FOLDERS
+from prefect_phantom.adapters.cli.parts import doctor
+from prefect_phantom.adapters.worker.gateway.playbook_reports import FOLDERS
+from prefect_phantom.client.health import Health, HeldWorkQueue, PlaybookReport, PrefectHealth
 
 
 def health(*reports: PlaybookReport) -> Health:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.supervisor.dump import dump, load
+from prefect_phantom.adapters.supervisor.backup.dump import dump, load
 
 SHOWS = """#!/bin/sh
 password=$(cat "$PGPASSFILE") kind=$(stat -L -c "%F %a" "$PGPASSFILE")
@@ -77,7 +77,7 @@ def test_a_database_is_filled_with_the_password_in_no_environment_either(
 CLOSED = """
 import ctypes, importlib, sys
 from pathlib import Path
-module = importlib.import_module(f"adapters.cli.{sys.argv[1]}")
+module = importlib.import_module(f"prefect_phantom.adapters.cli.parts.{sys.argv[1]}")
 def dumpable(*_, **__):
     sys.exit(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))
 module.back_up = module.make_home = dumpable

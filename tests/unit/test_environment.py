@@ -12,20 +12,20 @@ from prefect.settings import Settings as PrefectSettings
 from prefect.settings.models.server.services import ServerServicesDBVacuumSettings
 from pydantic import BaseModel
 
-from adapters.private_program import SECRETS
-from adapters.secret_names import is_secret_name
-from adapters.settings import Settings
-from adapters.supervisor.environment import (
+from prefect_phantom.adapters.process.private_program import SECRETS
+from prefect_phantom.adapters.secrets.secret_names import is_secret_name
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.supervisor.failure import CannotStart
+from prefect_phantom.adapters.supervisor.home.home import Home
+from prefect_phantom.adapters.supervisor.installation import Installation, Ports
+from prefect_phantom.adapters.supervisor.parts.environment import (
     _retention,
     gateway_environment,
     kept_settings,
     refuse_secrets,
     worker_environment,
 )
-from adapters.supervisor.failure import CannotStart
-from adapters.supervisor.home import Home
-from adapters.supervisor.installation import Installation, Ports
-from flows import ticket
+from prefect_phantom.flows.inside.runtime import ticket
 
 
 @pytest.mark.parametrize(

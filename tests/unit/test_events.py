@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.events import Event, RelatedResource, Resource
 
-from adapters.prefect import events
-from adapters.prefect.events import Events
+from prefect_phantom.adapters.prefect.runs import events
+from prefect_phantom.adapters.prefect.runs.events import Events
 
 FLOW_RUN, QUEUE, DEPLOYMENT = (UUID(int=number) for number in (1, 2, 3))
 

@@ -10,14 +10,15 @@ from typing import Any, cast
 import pytest
 from pydantic import SecretStr
 
-from flows import execution, playbook
-from flows.body import LARGEST_OUTPUTS_BYTES
-from flows.container import Container
-from flows.definition import Definition
-from flows.failure import ActionFailure, WrongOutputs
-from flows.playbook import definition_of
-from flows.record import LONGEST_MESSAGE
-from flows.runtime import Attempt, Claim
+from prefect_phantom import playbook
+from prefect_phantom.flows.container import Container
+from prefect_phantom.flows.failure import ActionFailure, WrongOutputs
+from prefect_phantom.flows.inside import execution
+from prefect_phantom.flows.inside.body import LARGEST_OUTPUTS_BYTES
+from prefect_phantom.flows.inside.definition import Definition
+from prefect_phantom.flows.inside.record import LONGEST_MESSAGE
+from prefect_phantom.flows.inside.runtime.client import Attempt, Claim
+from prefect_phantom.flows.playbook import definition_of
 
 SECRET = "correct horse battery staple"
 

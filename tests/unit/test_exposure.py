@@ -10,9 +10,15 @@ from typing import Any
 import pytest
 import yaml
 
-from adapters.exposure import findings, is_loopback, password_refusal, password_warning, refusals
-from adapters.guessable import objection
-from adapters.settings import Settings
+from prefect_phantom.adapters.gateway.exposure import (
+    findings,
+    is_loopback,
+    password_refusal,
+    password_warning,
+    refusals,
+)
+from prefect_phantom.adapters.secrets.guessable import objection
+from prefect_phantom.adapters.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 STRONG = "a9f2c07be1d44a63"

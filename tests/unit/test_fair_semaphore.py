@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from adapters.errors import TooMany
-from adapters.fair_semaphore import FairSemaphore
+from prefect_phantom.adapters.between.fair_semaphore import FairSemaphore
+from prefect_phantom.adapters.errors import TooMany
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ if os.geteuid() != 0:
 SCRIPT = """
 import os, signal, sys, time
 from pathlib import Path
-from adapters.first_process import leave_first_process
+from prefect_phantom.adapters.process.first_process import leave_first_process
 
 leave_first_process()
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
@@ -53,7 +53,10 @@ def test_it_collects_what_loses_its_parent_and_passes_signals_and_exit_code_on()
 
 
 def test_elsewhere_there_is_nothing_to_leave() -> None:
-    script = "from adapters.first_process import leave_first_process as leave\nleave()\nprint(1)"
+    script = (
+        "from prefect_phantom.adapters.process.first_process import leave_first_process as leave\n"
+        "leave()\nprint(1)"
+    )
     words = [sys.executable, "-c", script]
     done = subprocess.run(words, cwd=Path(__file__).parents[2], capture_output=True, check=True)
     assert done.stdout == b"1\n"

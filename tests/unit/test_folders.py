@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.settings import Settings
-from adapters.supervisor.folders import folder_refusals
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.supervisor.home.folders import folder_refusals
 
 
 def test_folders_that_are_there_are_right(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
-from adapters.supervisor import port
-from adapters.supervisor.failure import CannotStart
-from adapters.supervisor.port import free_ports
+from prefect_phantom.adapters.supervisor import port
+from prefect_phantom.adapters.supervisor.failure import CannotStart
+from prefect_phantom.adapters.supervisor.port import free_ports
 
 
 def test_chosen_ports_are_none_that_an_outgoing_connection_may_be_given() -> None:

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from tenacity import AsyncRetrying, RetryCallState
 
-from adapters.prefect import gateway_client
-from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
+from prefect_phantom.adapters.worker.gateway import gateway_client
+from prefect_phantom.adapters.worker.gateway.gateway_client import GatewayClient, GatewayRefused
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import asyncpg
 import pytest
 
-from adapters.store.gathered import AT_ONCE, MOST, Gathered
+from prefect_phantom.adapters.store.database.gathered import AT_ONCE, MOST, Gathered
 
 
 class Table:

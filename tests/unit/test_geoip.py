@@ -9,9 +9,9 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from flows import ActionFailure, Asset
-from flows.apps import geoip
-from flows.apps.geoip import Settings, geolocate_ip
+from prefect_phantom import ActionFailure, Asset
+from prefect_phantom.apps import geoip
+from prefect_phantom.apps.geoip import Settings, geolocate_ip
 
 RENO = {
     "continent": {"code": "NA", "names": {"en": "North America"}},

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from flows.guardian.address import Addresses
+from prefect_phantom.flows.process.guardian.address import Addresses
 
 AT_ONCE = 4
 TIMES = 50

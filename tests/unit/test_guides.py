@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from cyclopts import App
 
-from adapters.cli import app
-from adapters.settings import Settings
+from prefect_phantom.adapters.cli import app
+from prefect_phantom.adapters.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]

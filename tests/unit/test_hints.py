@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.hints import BACKLOG, Hints
+from prefect_phantom.adapters.between.hints import BACKLOG, Hints
 
 WORK = {"work": True}
 POOL = "phantom"

@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from adapters.supervisor.certificate import make_certificate
-from adapters.supervisor.failure import CannotStart, HomeInUse
-from adapters.supervisor.home import Home
-from adapters.supervisor.leftover import end_leftovers, find_leftovers
-from adapters.supervisor.log import Log
+from prefect_phantom.adapters.supervisor.failure import CannotStart, HomeInUse
+from prefect_phantom.adapters.supervisor.home.certificate import make_certificate
+from prefect_phantom.adapters.supervisor.home.home import Home
+from prefect_phantom.adapters.supervisor.home.leftover import end_leftovers, find_leftovers
+from prefect_phantom.adapters.supervisor.logs.log import Log
 
 HOLDER = """
 import sys
 from pathlib import Path
-from adapters.supervisor.home import Home
+from prefect_phantom.adapters.supervisor.home.home import Home
 with Home(Path(sys.argv[1])).lock():
     print("held", flush=True)
     sys.stdin.read()
@@ -185,7 +185,8 @@ def test_neither_we_nor_our_ancestors_are_left_over(
     for name, value in _marks(home).items():
         monkeypatch.setenv(name, value)
     finder = (
-        "import sys, pathlib; from adapters.supervisor.leftover import find_leftovers;"
+        "import sys, pathlib;"
+        "from prefect_phantom.adapters.supervisor.home.leftover import find_leftovers;"
         "print(find_leftovers(pathlib.Path(sys.argv[1])))"
     )
     command = [sys.executable, "-c", finder, str(home.path)]

@@ -9,9 +9,9 @@ import pytest
 import trustme
 from pydantic import ValidationError
 
-from flows import ActionFailure, Asset
-from flows.apps import http
-from flows.apps.http import Settings, delete_data, get_data, post_data, put_data
+from prefect_phantom import ActionFailure, Asset
+from prefect_phantom.apps import http
+from prefect_phantom.apps.http import Settings, delete_data, get_data, post_data, put_data
 from tests.unit.web_server import Exchange, WebServer, serving
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.errors import WrongInputs
-from adapters.store.inputs import check
+from prefect_phantom.adapters.errors import WrongInputs
+from prefect_phantom.adapters.store.starts.inputs import check
 
 
 def schema(**field: object) -> dict[str, object]:

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from flows import ActionFailure
-from flows.apps import ioc
-from flows.apps.ioc import defang_iocs, extract_iocs, refang_iocs
+from prefect_phantom import ActionFailure
+from prefect_phantom.apps import ioc
+from prefect_phantom.apps.ioc import defang_iocs, extract_iocs, refang_iocs
 
 REPORT = (
     "It calls hxxp://evil[.]example[.]com/a.php from 192.0.2[.]7 and 2001:db8::7, "

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from adapters.rest.joining_transport import JoiningTransport
+from prefect_phantom.adapters.rest.listener.joining_transport import JoiningTransport
 
 
 class Written(asyncio.Transport):

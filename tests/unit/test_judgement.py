@@ -26,7 +26,7 @@ from prefect.states import (
     Suspended,
 )
 
-from adapters.prefect.judgement import (
+from prefect_phantom.adapters.prefect.runs.judgement import (
     DELETED,
     OWN_REPORT_SECONDS,
     End,
@@ -40,7 +40,7 @@ from adapters.prefect.judgement import (
     Verdict,
     judge,
 )
-from adapters.store.unsettled_runs import CANCELLED_IN_PREFECT, UnsettledRun
+from prefect_phantom.adapters.store.runs.unsettled_runs import CANCELLED_IN_PREFECT, UnsettledRun
 
 NOW = datetime(2026, 1, 15, 22, 15, 53, tzinfo=UTC)
 PENDING_SECONDS = 60.0

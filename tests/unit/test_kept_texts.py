@@ -7,10 +7,10 @@ import weakref
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from adapters.errors import UnknownHost
-from adapters.rest.access import Access
-from adapters.rest.address import parse
-from adapters.rest.hosts import Hosts
+from prefect_phantom.adapters.errors import UnknownHost
+from prefect_phantom.adapters.rest.layers.access import Access
+from prefect_phantom.adapters.rest.layers.hosts import Hosts
+from prefect_phantom.adapters.rest.request.address import parse
 
 pytestmark = pytest.mark.anyio
 

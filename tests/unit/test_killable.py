@@ -9,10 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.apps import _killable, _work
-from flows.apps._deadline import Deadline
-from flows.apps._killable import WorkFailed, in_time
-from flows.warm.reaper import end_kept
+from prefect_phantom.apps import _work
+from prefect_phantom.apps._web.deadline import Deadline
+from prefect_phantom.apps._work import killable
+from prefect_phantom.apps._work.killable import WorkFailed, in_time
+from prefect_phantom.flows.process.warm.reaper import end_kept
 
 WORK = """
 import os, sys, time
@@ -44,16 +45,16 @@ def processes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]
     for file in Path(_work.__path__[0]).glob("*.py"):
         (tmp_path / file.name).write_text(file.read_text())
     (tmp_path / "trial.py").write_text(WORK)
-    monkeypatch.setattr(_killable, "_LOOP", str(tmp_path / "__main__.py"))
-    processes = _killable._Processes()
-    monkeypatch.setattr(_killable, "_PROCESSES", processes)
+    monkeypatch.setattr(killable, "_LOOP", str(tmp_path / "__main__.py"))
+    processes = killable._Processes()
+    monkeypatch.setattr(killable, "_PROCESSES", processes)
     yield
     processes.end()
 
 
 def children() -> list[psutil.Process]:
     return [
-        child for child in psutil.Process().children() if _killable._LOOP in child.cmdline()[-1:]
+        child for child in psutil.Process().children() if killable._LOOP in child.cmdline()[-1:]
     ]
 
 
@@ -71,7 +72,7 @@ def test_its_process_knows_no_secret_and_imports_nothing_of_ours(
 ) -> None:
     monkeypatch.setenv("PREFECT_PHANTOM_RUNTIME_KEY", "x")
     variables = in_time(Deadline(30), "trial.variables", size=9_000)
-    assert set(variables) <= {*_killable.KEPT_VARIABLES, "LC_CTYPE"}
+    assert set(variables) <= {*killable.KEPT_VARIABLES, "LC_CTYPE"}
     assert not {"flows", "prefect"} & set(in_time(Deadline(30), "trial.imported", size=9_000))
 
 
@@ -97,7 +98,7 @@ def test_what_hangs_is_ended_in_time_and_so_is_whoever_waits_for_a_place() -> No
 
 
 def test_a_process_that_ended_while_it_was_idle_is_replaced() -> None:
-    loop = Path(_killable._LOOP)
+    loop = Path(killable._LOOP)
     loop.write_text(loop.read_text().replace("IDLE_SECONDS = 10", "IDLE_SECONDS = 0"))
     in_time(Deadline(30), "trial.shout", "a", size=9_000)
     psutil.wait_procs(psutil.Process().children(), 30)

@@ -10,7 +10,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from flows.runtime import Attempt, Superseded
+from prefect_phantom.flows.inside.runtime.client import Attempt, Superseded
 
 ASKERS = 12
 

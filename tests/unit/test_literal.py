@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from adapters.errors import BadQuery
-from adapters.rest.query.literal import LONGEST_VALUE, read_literal
+from prefect_phantom.adapters.errors import BadQuery
+from prefect_phantom.adapters.rest.query.literal import LONGEST_VALUE, read_literal
 
 
 @pytest.mark.parametrize(

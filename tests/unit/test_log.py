@@ -8,11 +8,11 @@ import threading
 
 import pytest
 
-from flows import log as flows_log
-from flows.execution import sentence
-from flows.log import Line, RunLog
-from flows.plain import plain
-from flows.redaction import Redaction
+from prefect_phantom.flows.inside.execution import sentence
+from prefect_phantom.flows.inside.log import run_log as flows_log
+from prefect_phantom.flows.inside.log.run_log import Line, RunLog
+from prefect_phantom.flows.inside.plain import plain
+from prefect_phantom.flows.inside.secrets.redaction import Redaction
 
 LOGGERS = ("tests.flow_runs", "tests.task_runs")
 FLOW, TASK = (logging.getLogger(name) for name in LOGGERS)

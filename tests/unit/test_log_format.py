@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from prefect.logging.handlers import PrefectConsoleHandler
 
-from flows.guardian.guardian import say
-from flows.log_format import (
+from prefect_phantom.flows.inside.log.log_format import (
     ABOUT,
     LONGEST,
     PART,
@@ -23,6 +22,7 @@ from flows.log_format import (
     about_process,
     format_all,
 )
+from prefect_phantom.flows.process.guardian.guardian import say
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from adapters.supervisor.log_writer import KEPT, File
-from adapters.supervisor.logs import Logs
+from prefect_phantom.adapters.supervisor.logs.log_writer import KEPT, File
+from prefect_phantom.adapters.supervisor.logs.logs import Logs
 
 MOST = 2_000
 
@@ -101,7 +101,7 @@ async def test_what_was_printed_is_in_the_file_after_a_flush(logs: Logs, tmp_pat
 async def test_all_who_flush_at_once_are_answered(
     logs: Logs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.supervisor.logs.END_SECONDS", 60.0)
+    monkeypatch.setattr("prefect_phantom.adapters.supervisor.logs.logs.END_SECONDS", 60.0)
     async with asyncio.timeout(30):
         await asyncio.gather(*(logs.flush() for _ in range(5)))
 
@@ -136,7 +136,7 @@ async def test_what_writes_them_is_started_again_though_that_failed_meanwhile(
         return await start(*arguments, **options)
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", fail_twice)
-    monkeypatch.setattr("adapters.supervisor.logs.RESTART_SECONDS", 0.01)
+    monkeypatch.setattr("prefect_phantom.adapters.supervisor.logs.logs.RESTART_SECONDS", 0.01)
     os.kill(process_of(logs), signal.SIGKILL)
     os.write(writer, b"one\n")
     await _until(lambda: path.exists() and path.read_text() == "one\n")

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from adapters import loop
-from adapters.loop import LoopEnded, beside, keep
-from adapters.outage import Dependency
+from prefect_phantom.adapters.gateway import loop
+from prefect_phantom.adapters.gateway.loop import LoopEnded, beside, keep
+from prefect_phantom.adapters.process.outage import Dependency
 
 pytestmark = pytest.mark.anyio
 

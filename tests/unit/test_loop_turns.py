@@ -8,8 +8,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from adapters.rest import loop_turns
-from adapters.rest.loop_turns import LoopTurns
+from prefect_phantom.adapters.rest.listener import loop_turns
+from prefect_phantom.adapters.rest.listener.loop_turns import LoopTurns
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.store.schema import MIGRATIONS
+from prefect_phantom.adapters.store.database.schema import MIGRATIONS
 
 FIRST, *LATER = sorted((MIGRATIONS / "versions").glob("*.sql"))
 TAKES_AWAY = re.compile(

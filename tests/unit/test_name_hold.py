@@ -9,9 +9,9 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from adapters.prefect import name_hold
-from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
-from adapters.prefect.name_hold import NameHold
+from prefect_phantom.adapters.worker.gateway import name_hold
+from prefect_phantom.adapters.worker.gateway.gateway_client import GatewayClient, GatewayRefused
+from prefect_phantom.adapters.worker.gateway.name_hold import NameHold
 
 
 class Gateway:

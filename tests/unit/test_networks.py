@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from flows.apps._networks import (
+from prefect_phantom.apps._web.networks import (
     LINK_LOCAL,
     LOOPBACK,
     PRIVATE,

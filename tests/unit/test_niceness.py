@@ -34,14 +34,14 @@ else:
 """
 PARSES = """
 import asyncio
-from adapters.rest import body
-from adapters.rest.json_process import JsonProcess
+from prefect_phantom.adapters.rest.request import body
+from prefect_phantom.adapters.rest.request.json_process import JsonProcess
 
 print(asyncio.run(JsonProcess().call(body.parse_object, b'{"parsed": true}', 2)))
 """
 COMPUTES = """
 import asyncio
-from adapters.store.passwords import Passwords, hash_password
+from prefect_phantom.adapters.store.accounts.passwords import Passwords, hash_password
 
 stored = hash_password("right")
 print(asyncio.run(Passwords().verify("admin", "right", stored)))

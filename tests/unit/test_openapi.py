@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import schemathesis
 
-from adapters.rest.application import ROUTES
-from adapters.rest.fields import Fields
-from adapters.rest.openapi.document import Call, calls, document
-from adapters.rest.openapi.examples import EXAMPLES
-from adapters.rest.openapi.operation import declared, method_of
-from adapters.store.listing.resources import RESOURCES
+from prefect_phantom.adapters.rest.application import ROUTES
+from prefect_phantom.adapters.rest.openapi.document import Call, calls, document
+from prefect_phantom.adapters.rest.openapi.examples import EXAMPLES
+from prefect_phantom.adapters.rest.openapi.operation import declared, method_of
+from prefect_phantom.adapters.rest.request.fields import Fields
+from prefect_phantom.adapters.store.listing.resources import RESOURCES
 
 CALLS = list(calls(ROUTES))
 READERS = {name for name, _ in inspect.getmembers(Fields, inspect.isfunction)}
@@ -41,7 +41,9 @@ def _read(function: Any, seen: set[object]) -> set[str]:
                 names.add(name)
             case ast.Name(called):
                 found = function.__globals__.get(called)
-                ours = inspect.isfunction(found) and found.__module__.startswith("adapters.rest")
+                ours = inspect.isfunction(found) and found.__module__.startswith(
+                    "prefect_phantom.adapters.rest"
+                )
                 if ours and found not in seen:
                     names |= _read(found, seen)
     return names
@@ -52,7 +54,7 @@ def test_every_handler_says_what_it_reads_and_answers(call: Call) -> None:
     handler = method_of(call.handler)
     name = f"{handler.__module__}.{handler.__qualname__}"
     assert declared(call.handler) is not None, (
-        f"{_name(call)}: put @Operation(...) of adapters.rest.openapi.operation on {name}, with an "
+        f"{_name(call)}: put @Operation(...) of rest/openapi/operation.py on {name}, with an "
         "example of its answer, and for a POST the schemas of the fields in its body"
     )
     assert inspect.getdoc(handler), f"{_name(call)}: {name} needs a docstring, its description"

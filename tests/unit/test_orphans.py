@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.cli.connection import Connection
-from adapters.cli.doctor import _processes
-from adapters.marks import HOME_VARIABLE, PART_VARIABLE
-from adapters.supervisor.home import Home
+from prefect_phantom.adapters.cli.connection import Connection
+from prefect_phantom.adapters.cli.parts.doctor import _processes
+from prefect_phantom.adapters.process.marks import HOME_VARIABLE, PART_VARIABLE
+from prefect_phantom.adapters.supervisor.home.home import Home
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import TextIO
 
 import pytest
 
-from adapters.output import MOST_TEXTS, Output
+from prefect_phantom.adapters.process.output import MOST_TEXTS, Output
 
 LONG = 60.0
 
@@ -67,8 +67,9 @@ def test_a_full_disk_is_no_error() -> None:
 
 def test_closed_standard_streams_are_filled_before_others_have_their_numbers() -> None:
     program = (
-        "import os; from adapters.output import never_wait_for_output as never;"
-        " never(); os._exit(min(os.pipe()))"
+        "import os;"
+        "from prefect_phantom.adapters.process.output import never_wait_for_output as never;"
+        "never(); os._exit(min(os.pipe()))"
     )
     command = f"exec '{sys.executable}' -c '{program}' <&- >&- 2>&-"
     assert subprocess.run(command, shell=True, check=False).returncode > 2

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from adapters.supervisor import part as parts
-from adapters.supervisor.log import Log
-from adapters.supervisor.logs import Logs
-from adapters.supervisor.part import Definition, Part, State
-from adapters.supervisor.pipes import Pipes
+from prefect_phantom.adapters.supervisor.logs.log import Log
+from prefect_phantom.adapters.supervisor.logs.logs import Logs
+from prefect_phantom.adapters.supervisor.parts import part as parts
+from prefect_phantom.adapters.supervisor.parts.part import Definition, Part, State
+from prefect_phantom.adapters.supervisor.parts.pipes import Pipes
 
 pytestmark = pytest.mark.anyio
 

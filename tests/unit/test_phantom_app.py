@@ -11,14 +11,15 @@ from typing import Any
 import httpx
 import pytest
 
-from flows import ActionFailure, ActionResult, case, playbook
-from flows.apps import phantom
-from flows.body import in_scope
-from flows.container import Container
-from flows.run import PlaybookRun, in_hand
-from flows.runtime import Attempt, Claim, Superseded
-from flows.secret import BlockSecrets
-from flows.task import perform_in_prefect
+from prefect_phantom import ActionFailure, ActionResult, playbook
+from prefect_phantom.apps import phantom
+from prefect_phantom.flows import case
+from prefect_phantom.flows.container import Container
+from prefect_phantom.flows.inside.body import in_scope
+from prefect_phantom.flows.inside.runtime.client import Attempt, Claim, Superseded
+from prefect_phantom.flows.inside.secrets.secret import BlockSecrets
+from prefect_phantom.flows.inside.task import perform_in_prefect
+from prefect_phantom.flows.run import PlaybookRun, in_hand
 
 CONTAINER = Container(
     id=7, name="n", label="events", status="new", severity="low", sensitivity="amber",

@@ -17,13 +17,13 @@ from prefect.client.schemas.responses import (
     StateAcceptDetails,
 )
 
-from adapters.prefect import failed_tries, phantom_worker
-from adapters.prefect.failed_tries import FailedTries
-from adapters.prefect.guardian import Guardian
-from adapters.prefect.known_deployments import CannotRun
-from adapters.prefect.phantom_worker import PhantomWorker
-from adapters.prefect.templates import TemplateFailed
-from adapters.prefect.turns import Turns
+from prefect_phantom.adapters.worker import failed_tries, phantom_worker
+from prefect_phantom.adapters.worker.failed_tries import FailedTries
+from prefect_phantom.adapters.worker.known_deployments import CannotRun
+from prefect_phantom.adapters.worker.phantom_worker import PhantomWorker
+from prefect_phantom.adapters.worker.processes.guardian import Guardian
+from prefect_phantom.adapters.worker.processes.templates import TemplateFailed
+from prefect_phantom.adapters.worker.turns import Turns
 
 
 class Gateway:

@@ -9,14 +9,14 @@ import sys
 
 import pytest
 
-from adapters.parent import PIPES
-from adapters.supervisor.pipes import Pipes
-from adapters.supervisor.postgres import ATTACHED
+from prefect_phantom.adapters.process.parent import PIPES
+from prefect_phantom.adapters.supervisor.parts.pipes import Pipes
+from prefect_phantom.adapters.supervisor.postgres.postgres import ATTACHED
 
 ORDER = ("first", "second")
 OURS = """
 import threading
-from adapters.parent import Parent
+from prefect_phantom.adapters.process.parent import Parent
 parent = Parent()
 parent.stop_after({})
 parent.say_ready()
@@ -75,7 +75,10 @@ def test_a_part_that_others_need_goes_on_while_they_do() -> None:
 def test_a_frozen_part_holds_up_the_others_for_a_while_only() -> None:
     pipes = Pipes(ORDER)
     first = ours(pipes, "first")
-    hasty = f"import adapters.parent\nadapters.parent.FOLLOWERS_SECONDS = 0.1\n{OURS}"
+    hasty = (
+        "from prefect_phantom.adapters.process import parent\n"
+        f"parent.FOLLOWERS_SECONDS = 0.1\n{OURS}"
+    )
     second = start(pipes, "second", [sys.executable, "-c", hasty.format("")])
     assert second.stdout is not None
     assert second.stdout.readline() == "ready\n"
@@ -126,7 +129,10 @@ def test_a_program_that_is_not_ours_is_stopped_by_sigint_also_in_the_background(
 
 
 def test_the_variable_alone_says_nothing() -> None:
-    program = "from adapters.parent import Parent\nParent().stop_after()\nParent().say_ready()"
+    program = (
+        "from prefect_phantom.adapters.process.parent import Parent\n"
+        "Parent().stop_after()\nParent().say_ready()"
+    )
     command = [sys.executable, "-c", program]
     done = subprocess.run(
         command, env=os.environ | {PIPES: "97,98,99"}, check=False, timeout=SECONDS

@@ -8,9 +8,9 @@ from prefect.exceptions import ParameterTypeError
 from prefect.utilities.callables import parameter_schema
 from pydantic import BaseModel, Field
 
-from flows import PlaybookRun, playbook
-from flows.execution import _former, run_name, run_tags
-from flows.playbook import definition_of, prefect_name
+from prefect_phantom import PlaybookRun, playbook
+from prefect_phantom.flows.inside.execution import _former, run_name, run_tags
+from prefect_phantom.flows.playbook import definition_of, prefect_name
 
 REFUSED_BY_PREFECT = "/%&<>"
 

@@ -12,19 +12,24 @@ import httpx
 import psutil
 import pytest
 
-from adapters.marks import WORKER_VARIABLE, environment_of
-from adapters.prefect import playbook_reports
-from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
-from adapters.prefect.playbook_reports import CannotFindPlaybooks, PlaybookReports, Report, find
-from adapters.rest.messages.workers import PlaybookReport
-from adapters.settings import Settings
-from flows.contents import digest_of, files_of
+from prefect_phantom.adapters.process.marks import WORKER_VARIABLE, environment_of
+from prefect_phantom.adapters.rest.runtime.messages.workers import PlaybookReport
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.worker.gateway import playbook_reports
+from prefect_phantom.adapters.worker.gateway.gateway_client import GatewayClient, GatewayRefused
+from prefect_phantom.adapters.worker.gateway.playbook_reports import (
+    CannotFindPlaybooks,
+    PlaybookReports,
+    Report,
+    find,
+)
+from prefect_phantom.flows.finding.contents import digest_of, files_of
 
-GOOD = "from flows import playbook\n\n@playbook\ndef {name}(run):\n    pass\n"
+GOOD = "from prefect_phantom import playbook\n\n@playbook\ndef {name}(run):\n    pass\n"
 LOOKS = """
 import json, os
 from pathlib import Path
-from flows import playbook
+from prefect_phantom import playbook
 
 Path(__file__).with_name("seen").write_text(json.dumps(dict(os.environ)))
 
@@ -247,8 +252,8 @@ async def test_a_search_ends_with_its_worker_and_is_known_as_its(
 WORKER = """
 import asyncio, sys
 from pathlib import Path
-from adapters.prefect.playbook_reports import find
-from adapters.settings import Settings
+from prefect_phantom.adapters.worker.gateway.playbook_reports import find
+from prefect_phantom.adapters.settings import Settings
 asyncio.run(find(Settings(playbooks=[Path(sys.argv[1])])))
 """
 
@@ -301,16 +306,18 @@ async def test_the_playbooks_stay_known_while_others_are_looked_at(
 async def test_playbooks_that_say_too_much_keep_no_others_out(tmp_path: Path) -> None:
     (tmp_path / "good.py").write_text(GOOD.format(name="good"))
     (tmp_path / "long.py").write_text(
-        "from flows import playbook\n\n@playbook\ndef long(run):\n    pass\n\n"
+        "from prefect_phantom import playbook\n\n@playbook\ndef long(run):\n    pass\n\n"
         "long.fn.definition.function.__doc__ = 'x' * 200_000\n"
     )
     (tmp_path / "large.py").write_text(
-        "from typing import Literal\nfrom pydantic import BaseModel\nfrom flows import playbook\n"
+        "from typing import Literal\nfrom pydantic import BaseModel\n"
+        "from prefect_phantom import playbook\n"
         "class Inputs(BaseModel):\n    one: Literal[tuple(f'v{n}' for n in range(50_000))]\n\n"
         "@playbook(inputs=Inputs)\ndef large(run):\n    pass\n"
     )
     (tmp_path / "named.py").write_text(
-        "from flows import playbook\n\n@playbook(name='n' * 300)\ndef named(run):\n    pass\n"
+        "from prefect_phantom import playbook\n\n"
+        "@playbook(name='n' * 300)\ndef named(run):\n    pass\n"
     )
     report = await find(Settings(playbooks=[tmp_path]))
     PlaybookReport.model_validate(report.message)

@@ -12,7 +12,7 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.settings import PREFECT_API_AUTH_STRING, temporary_settings
 
-from adapters.prefect.condition import objection_to_login, read_condition
+from prefect_phantom.adapters.prefect.condition import objection_to_login, read_condition
 
 
 @pytest.mark.parametrize(

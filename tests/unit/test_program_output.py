@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from adapters.prefect.program_output import LONGEST_LINE, ProgramOutput
+from prefect_phantom.adapters.worker.processes.program_output import LONGEST_LINE, ProgramOutput
 
 
 async def test_what_runs_print_steers_no_terminal_of_whoever_watches_the_worker(capsys):

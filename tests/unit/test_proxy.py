@@ -15,8 +15,8 @@ import pytest
 import trustme
 from pydantic import ValidationError
 
-from flows import ActionFailure, Asset
-from flows.apps.http import Settings, get_data
+from prefect_phantom import ActionFailure, Asset
+from prefect_phantom.apps.http import Settings, get_data
 from tests.unit.web_server import Exchange, serving, silent
 
 CREDENTIALS = "Basic c29jOmtlcHQ="  # soc:kept

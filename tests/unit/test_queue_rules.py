@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from adapters.prefect.queue_rules import QueueInPool, Rules, judge_pool
-from adapters.store.work_queues import WorkQueue
+from prefect_phantom.adapters.prefect.queues.queue_rules import QueueInPool, Rules, judge_pool
+from prefect_phantom.adapters.store.starts.work_queues import WorkQueue
 
 PAUSED, FREE = Rules(paused=True), Rules()
 POOL = 'Work pool "phantom"'

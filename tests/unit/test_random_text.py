@@ -6,9 +6,9 @@ import secrets
 
 import pytest
 
-from adapters.random_text import random_text
-from adapters.store.tokens import new_token
-from adapters.supervisor.installation import make_password
+from prefect_phantom.adapters.secrets.random_text import random_text
+from prefect_phantom.adapters.store.accounts.tokens import new_token
+from prefect_phantom.adapters.supervisor.installation import make_password
 
 
 @pytest.mark.parametrize("make", [lambda: random_text(3), new_token, make_password])

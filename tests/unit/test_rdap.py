@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from flows import ActionFailure, Asset
-from flows.apps import rdap
-from flows.apps.rdap import Settings, whois_domain, whois_ip
+from prefect_phantom import ActionFailure, Asset
+from prefect_phantom.apps import rdap
+from prefect_phantom.apps.rdap import Settings, whois_domain, whois_ip
 from tests.unit.web_server import Exchange, WebServer, serving
 
 NETWORK = {

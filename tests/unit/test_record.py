@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flows import record
-from flows.record import recordable
+from prefect_phantom.flows.inside import record
+from prefect_phantom.flows.inside.record import recordable
 
 
 def result(size: int, message: str = "found", **parameter: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from flows.redaction import HIDDEN, Redaction
+from prefect_phantom.flows.inside.secrets.redaction import HIDDEN, Redaction
 
 SECRET = "kept-to/our selves+\u00e9"
 JSON_ESCAPED = "".join(f"\\u{ord(each):04x}" for each in SECRET)

@@ -11,10 +11,12 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from flows import runtime, slot_leases, watch
-from flows.guardian.guardian import Guardian
-from flows.guardian.lease import Lease, Refused, Unreachable
-from flows.runtime import RuntimeRefused, RuntimeUnavailable
+from prefect_phantom.flows.inside.runtime import client as runtime
+from prefect_phantom.flows.inside.runtime.client import RuntimeRefused, RuntimeUnavailable
+from prefect_phantom.flows.inside.slots import slot_leases
+from prefect_phantom.flows.process import watch
+from prefect_phantom.flows.process.guardian.guardian import Guardian
+from prefect_phantom.flows.process.guardian.lease import Lease, Refused, Unreachable
 
 
 class Refusing(BaseHTTPRequestHandler):

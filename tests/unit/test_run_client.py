@@ -7,7 +7,7 @@ import sys
 
 FORKS = """
 import os
-from flows.warm.client import RunClient
+from prefect_phantom.flows.process.warm.client import RunClient
 
 made = []
 begin = RunClient.__init__

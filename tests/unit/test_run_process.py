@@ -13,10 +13,11 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from adapters.prefect import run_process, worker
-from adapters.prefect.run_process import RunProcess, end_orphans
-from adapters.settings import Settings
-from flows.guardian import process_tree
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.worker import worker
+from prefect_phantom.adapters.worker.processes import run_process
+from prefect_phantom.adapters.worker.processes.run_process import RunProcess, end_orphans
+from prefect_phantom.flows.process.guardian import process_tree
 
 
 @pytest.fixture

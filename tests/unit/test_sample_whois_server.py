@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from adapters.sample import data, whois_server
-from flows import ActionFailure, Asset
-from flows.apps.whois import Settings, whois_domain, whois_ip
+from prefect_phantom import ActionFailure, Asset
+from prefect_phantom.adapters.sample import data, whois_server
+from prefect_phantom.apps.whois import Settings, whois_domain, whois_ip
 
 
 def ask(port: int, query: bytes) -> str:
@@ -29,7 +29,13 @@ def running() -> Iterator[tuple[subprocess.Popen[str], int]]:
         probe.bind(("127.0.0.1", 0))
         number = int(probe.getsockname()[1])
     with subprocess.Popen(
-        [sys.executable, "-m", "adapters.sample.whois_server", "--port", str(number)],
+        [
+            sys.executable,
+            "-m",
+            "prefect_phantom.adapters.sample.whois_server",
+            "--port",
+            str(number),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

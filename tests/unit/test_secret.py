@@ -10,9 +10,9 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
-import flows.secret
-from flows.failure import PrefectUnavailable
-from flows.secret import AssetSecret, BlockSecrets
+import prefect_phantom.flows.inside.secrets.secret
+from prefect_phantom.flows.failure import PrefectUnavailable
+from prefect_phantom.flows.inside.secrets.secret import AssetSecret, BlockSecrets
 
 REQUEST = httpx.Request("GET", "http://prefect")
 
@@ -27,7 +27,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         time.sleep(0.01)
         return SecretStr(f"of {block}") if block != "gone" else None
 
-    monkeypatch.setattr(flows.secret, "_load", load)
+    monkeypatch.setattr(prefect_phantom.flows.inside.secrets.secret, "_load", load)
     return reads
 
 
@@ -71,7 +71,7 @@ def test_a_server_that_is_away_for_a_moment_is_waited_for(
             raise answer
         return answer
 
-    monkeypatch.setattr(flows.secret, "_read", read)
+    monkeypatch.setattr(prefect_phantom.flows.inside.secrets.secret, "_read", read)
     if reason is None:
         assert BlockSecrets().read("one") == SecretStr("x")
     else:
@@ -82,7 +82,7 @@ def test_a_server_that_is_away_for_a_moment_is_waited_for(
 
 
 def test_a_server_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flows.secret, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(prefect_phantom.flows.inside.secrets.secret, "PATIENCE_SECONDS", 0.1)
     settings = {PREFECT_API_URL: "http://127.0.0.1:1/api"}
     with temporary_settings(settings), pytest.raises(PrefectUnavailable, match="ConnectError"):
         BlockSecrets().read("one")

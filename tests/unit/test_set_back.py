@@ -11,12 +11,12 @@ import pytest
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import Completed, Failed
 
-from adapters.prefect import reconcile
-from adapters.prefect.judgement import SetState
-from adapters.prefect.reconcile import MOST_SET_BACK, Reconciler
-from adapters.settings import Settings
-from adapters.signal import Signal
-from adapters.store.unsettled_runs import UnsettledRun, Which
+from prefect_phantom.adapters.between.signal import Signal
+from prefect_phantom.adapters.prefect.runs import reconcile
+from prefect_phantom.adapters.prefect.runs.judgement import SetState
+from prefect_phantom.adapters.prefect.runs.reconcile import MOST_SET_BACK, Reconciler
+from prefect_phantom.adapters.settings import Settings
+from prefect_phantom.adapters.store.runs.unsettled_runs import UnsettledRun, Which
 
 pytestmark = pytest.mark.anyio
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flows.result import ParameterResult
-from flows.shown import LONGEST_CELL, _row, escaped, track
+from prefect_phantom.flows.inside.display.shown import LONGEST_CELL, _row, escaped, track
+from prefect_phantom.flows.result import ParameterResult
 
 
 @pytest.mark.attack(

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from adapters.signal import Signal
+from prefect_phantom.adapters.between.signal import Signal
 
 pytestmark = pytest.mark.anyio
 LONG = 60.0

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from flows import ActionFailure, Asset, AssetMisconfiguration
-from flows.apps import slack
-from flows.apps.slack import Settings, post_webhook, send_message
+from prefect_phantom import ActionFailure, Asset, AssetMisconfiguration
+from prefect_phantom.apps import slack
+from prefect_phantom.apps.slack import Settings, post_webhook, send_message
 from tests.unit.web_server import Exchange, WebServer, serving
 
 TOKEN = "xoxb-1-kept"

@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-import flows.slot
-from flows.asset import AssetRecord
-from flows.failure import PrefectUnavailable
-from flows.slot import slot
-from flows.slot_leases import SlotLeases
+import prefect_phantom.flows.inside.slots.slot
+from prefect_phantom.flows.asset import AssetRecord
+from prefect_phantom.flows.failure import PrefectUnavailable
+from prefect_phantom.flows.inside.slots.slot import slot
+from prefect_phantom.flows.inside.slots.slot_leases import SlotLeases
 
 
 class Leases(SlotLeases):
@@ -50,8 +50,8 @@ class Leases(SlotLeases):
 @pytest.fixture
 def leases(monkeypatch: pytest.MonkeyPatch) -> Iterator[Leases]:
     leases = Leases(2)
-    monkeypatch.setattr(flows.slot, "LEASES", leases)
-    monkeypatch.setattr(flows.slot, "_queues", {})
+    monkeypatch.setattr(prefect_phantom.flows.inside.slots.slot, "LEASES", leases)
+    monkeypatch.setattr(prefect_phantom.flows.inside.slots.slot, "_queues", {})
     yield leases
     assert leases.free == 2, "a slot was lost"
 
@@ -99,8 +99,8 @@ def test_slots_are_handed_on_within_a_run(leases: Leases) -> None:
 def test_a_slot_is_given_back_after_a_while_although_others_wait(
     leases: Leases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flows.slot, "HOLD_SECONDS", 0.0)
-    monkeypatch.setattr(flows.slot, "PAUSES", (0.001, 0.002))
+    monkeypatch.setattr(prefect_phantom.flows.inside.slots.slot, "HOLD_SECONDS", 0.0)
+    monkeypatch.setattr(prefect_phantom.flows.inside.slots.slot, "PAUSES", (0.001, 0.002))
     given_back = 0
 
     def give_back(lease: UUID) -> None:
@@ -125,7 +125,7 @@ def test_prefect_that_is_away_for_a_moment_is_waited_for(
         list(threads.map(work, range(5)))
     assert work.done == 5
     leases.away = True
-    monkeypatch.setattr(flows.slot, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(prefect_phantom.flows.inside.slots.slot, "PATIENCE_SECONDS", 0.1)
     with ThreadPoolExecutor(5) as threads:
         outcomes = [threads.submit(work, 1) for _ in range(5)]
     assert {type(each.exception()) for each in outcomes} == {PrefectUnavailable}

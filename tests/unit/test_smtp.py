@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import trustme
 
-from flows import ActionFailure, Asset
-from flows.apps import smtp
-from flows.apps.smtp import Settings, send_email
+from prefect_phantom import ActionFailure, Asset
+from prefect_phantom.apps import smtp
+from prefect_phantom.apps.smtp import Settings, send_email
 from tests.unit.mail_server import PASSWORD, serving, speaking
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.prefect.templates import Code
-from flows.contents import digest_of
+from prefect_phantom.adapters.worker.processes.templates import Code
+from prefect_phantom.flows.finding.contents import digest_of
 
 ENTRYPOINT = "triage.py:triage"
 

@@ -13,10 +13,10 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Column, Table
 
-from adapters.cli import connection
-from adapters.supervisor.part import State
-from adapters.supervisor.progress import Progress
-from adapters.terminal import Console, Text, printing_through
+from prefect_phantom.adapters.cli import connection
+from prefect_phantom.adapters.cli.terminal.console import Console, Text, printing_through
+from prefect_phantom.adapters.supervisor.parts.part import State
+from prefect_phantom.adapters.supervisor.progress import Progress
 
 HOSTILE = (
     "a\x1b]0;owned\x07\x1b[2Jb\u202efdp.exe\x9b31m\u200b\rc [red]d[/red] :smile: [link=http://x]e"

@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from flows import prefect_login, ticket
+from prefect_phantom.flows.inside.runtime import ticket
+from prefect_phantom.flows.inside.secrets import prefect_login
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from flows.failure import TimedOut
-from flows.time_limit import SIGNAL, time_limit
+from prefect_phantom.flows.failure import TimedOut
+from prefect_phantom.flows.inside.time_limit import SIGNAL, time_limit
 
 
 def wait_for_ever() -> None:

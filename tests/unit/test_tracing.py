@@ -11,13 +11,13 @@ from typing import ClassVar
 
 import pytest
 
-from flows.collector_headers import VARIABLES
-from flows.tracing import ENDPOINTS
+from prefect_phantom.flows.inside.tracing import ENDPOINTS
+from prefect_phantom.flows.inside.tracing.collector_headers import VARIABLES
 
 SERVED = """
-import sys, adapters.gateway, flows.warm.template
-from flows import tracing
-from flows.warm.warmth import warm_up
+import sys, prefect_phantom.adapters.gateway.gateway, prefect_phantom.flows.process.warm.template
+from prefect_phantom.flows.inside import tracing
+from prefect_phantom.flows.process.warm.warmth import warm_up
 warm_up()
 tracing.begin()
 print([name for name in sys.modules if name.startswith(("opentelemetry.sdk", "opentelemetry.ex"))])
@@ -25,7 +25,7 @@ print([name for name in sys.modules if name.startswith(("opentelemetry.sdk", "op
 NOT_INSTALLED = """
 import sys
 sys.modules["opentelemetry.sdk"] = sys.modules["opentelemetry.exporter"] = None
-from flows import tracing
+from prefect_phantom.flows.inside import tracing
 print(tracing.prepare(), tracing.begin())
 """
 
@@ -45,9 +45,9 @@ main()
 """
 SENT = """
 import os
-from flows import collector_headers
+from prefect_phantom.flows.inside.tracing import collector_headers
 collector_headers.keep_from_children()
-from flows.tracing.provider import make_provider
+from prefect_phantom.flows.inside.tracing.provider import make_provider
 provider = make_provider(10)
 provider.get_tracer("test").start_span("span").end()
 provider.force_flush()
@@ -108,7 +108,9 @@ def test_headers_of_a_collector_are_sent_and_not_inherited() -> None:
     assert Collector.shown == ["a secret"]
 
 
-@pytest.mark.parametrize("module", ["flows.warm.template", "flows.engine"])
+@pytest.mark.parametrize(
+    "module", ["prefect_phantom.flows.process.warm.template", "prefect_phantom.flows.process.cold"]
+)
 def test_what_forks_or_is_a_run_takes_them_out_of_its_environment(module: str) -> None:
     program = ENVIRONMENT_AT_FORK.format(module=module)
     result = _run(program, **dict.fromkeys(VARIABLES, "api-key=a secret"))

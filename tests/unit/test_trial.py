@@ -12,11 +12,11 @@ import pytest
 from prefect import flow, get_run_logger
 from pydantic import BaseModel, Field
 
-from flows import ActionFailure, ActionResult, Asset, PlaybookRun, action, apps, playbook
-from flows.body import LARGEST_OUTPUTS_BYTES
-from flows.trial import Progress, Sample, Trial, TrialAsset, start
-from flows.trial.loading import load
-from flows.trial.recording import Recording
+from prefect_phantom import ActionFailure, ActionResult, Asset, PlaybookRun, action, apps, playbook
+from prefect_phantom.flows.inside.body import LARGEST_OUTPUTS_BYTES
+from prefect_phantom.flows.trial import Progress, Sample, Trial, TrialAsset, start
+from prefect_phantom.flows.trial.loading import load
+from prefect_phantom.flows.trial.recording import Recording
 
 
 class Settings(BaseModel):
@@ -268,11 +268,11 @@ def test_nothing_is_written_over(tmp_path):
     [
         ("", None, "holds no playbook"),
         (
-            "from flows import playbook\n@playbook\ndef a(run): ...\n@playbook\ndef b(run): ...",
+            "from prefect_phantom import playbook as p\n@p\ndef a(run): ...\n@p\ndef b(run): ...",
             None,
             "holds several playbooks, so name one; there are: a, b",
         ),
-        ("from flows import playbook\n@playbook\ndef a(run): ...", "c", "no playbook c"),
+        ("from prefect_phantom import playbook\n@playbook\ndef a(run): ...", "c", "no playbook c"),
     ],
 )
 def test_a_file_without_the_playbook_is_refused(tmp_path, text, name, sentence):

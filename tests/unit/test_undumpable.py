@@ -14,11 +14,11 @@ from uuid import uuid4
 import pytest
 from prefect.client.schemas.objects import FlowRun
 
-from adapters.prefect.deployments import RUN_COMMAND
-from adapters.prefect.process_worker import TicketConfiguration
-from adapters.private_program import secrets_apart
-from flows.contained import ENGINE
-from flows.undumpable import is_hidden
+from prefect_phantom.adapters.prefect.deployments.deployments import RUN_COMMAND
+from prefect_phantom.adapters.process.private_program import secrets_apart
+from prefect_phantom.adapters.worker.process_worker import TicketConfiguration
+from prefect_phantom.flows.process.contained import ENGINE
+from prefect_phantom.flows.process.undumpable import is_hidden
 from tests.conftest import require, unprivileged
 
 WAITS = """
@@ -34,8 +34,8 @@ sys.stdin.read()
 LOOKS = """
 import json, subprocess, psutil
 from pathlib import Path
-from adapters.marks import environment_of
-from adapters.private_program import command, secrets_apart
+from prefect_phantom.adapters.process.marks import environment_of
+from prefect_phantom.adapters.process.private_program import command, secrets_apart
 
 MARKS = {"PREFECT_PHANTOM_HOME": "/srv/a home", "PREFECT_PHANTOM_PART": "gateway"}
 ENVIRONMENT = {"PYTHONPATH": FOLDER, "PREFECT_API_AUTH_STRING": "the secret", **MARKS}
@@ -94,7 +94,7 @@ def test_nobody_of_the_same_user_looks_into_it_and_its_marks_are_known(tmp_path:
 HIDES = """
 import subprocess
 from pathlib import Path
-from adapters.private_program import command
+from prefect_phantom.adapters.process.private_program import command
 
 def is_seen(marks):
     program = subprocess.Popen(

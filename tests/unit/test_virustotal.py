@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from flows import ActionFailure, Asset
-from flows.apps import virustotal
-from flows.apps.virustotal import (
+from prefect_phantom import ActionFailure, Asset
+from prefect_phantom.apps import virustotal
+from prefect_phantom.apps.virustotal import (
     Settings,
     domain_reputation,
     file_reputation,

@@ -14,9 +14,10 @@ import pytest
 import trustme
 from pydantic import ValidationError
 
-from flows import ActionFailure, ActionResult, Asset
-from flows.apps import _networks, http, rdap, slack, virustotal, webhook
-from flows.apps._networks import PUBLIC, kind_of
+from prefect_phantom import ActionFailure, ActionResult, Asset
+from prefect_phantom.apps import http, rdap, slack, virustotal, webhook
+from prefect_phantom.apps._web import networks
+from prefect_phantom.apps._web.networks import PUBLIC, kind_of
 from tests.unit.web_server import (
     Exchange,
     dripping_body,
@@ -256,7 +257,7 @@ def test_a_public_server_leads_to_no_nearer_address(
     app: App, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     far = ipaddress.ip_address("127.0.0.2")
-    monkeypatch.setattr(_networks, "kind_of", lambda it: PUBLIC if it == far else kind_of(it))
+    monkeypatch.setattr(networks, "kind_of", lambda it: PUBLIC if it == far else kind_of(it))
     with serving(lambda it: it.reply(200, {})) as near:
         target = f"http://{host}:{near.port}"
         redirect = lambda it: it.reply(302, location=target)  # noqa: E731

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from flows import ActionFailure, Asset
-from flows.apps import webhook
-from flows.apps.webhook import Settings, send_webhook
+from prefect_phantom import ActionFailure, Asset
+from prefect_phantom.apps import webhook
+from prefect_phantom.apps.webhook import Settings, send_webhook
 from tests.unit.web_server import Exchange, WebServer, serving
 
 KEY = b"\x00\x01 a key of bytes \xff"

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from flows import ActionFailure, Asset
-from flows.apps import _networks, whois
-from flows.apps._networks import PUBLIC, kind_of
-from flows.apps.whois import Settings, whois_domain, whois_ip
+from prefect_phantom import ActionFailure, Asset
+from prefect_phantom.apps import whois
+from prefect_phantom.apps._web import networks as _networks
+from prefect_phantom.apps._web.networks import PUBLIC, kind_of
+from prefect_phantom.apps.whois import Settings, whois_domain, whois_ip
 
 ARIN = """\
 NetRange:       134.170.0.0 - 134.170.255.255

@@ -8,8 +8,8 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from pydantic import ValidationError
 
-from adapters.prefect.phantom_worker import PhantomWorker
-from adapters.prefect.work_pool import completed, configure, default_template
+from prefect_phantom.adapters.worker.phantom_worker import PhantomWorker
+from prefect_phantom.adapters.worker.work_pool import completed, configure, default_template
 
 pytestmark = pytest.mark.anyio
 

@@ -10,9 +10,9 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 
-from adapters.prefect.gateway_client import GatewayClient, GatewayRefused
-from adapters.prefect.known_deployments import KnownDeployments
-from adapters.prefect.phantom_worker import PhantomWorker
+from prefect_phantom.adapters.worker.gateway.gateway_client import GatewayClient, GatewayRefused
+from prefect_phantom.adapters.worker.known_deployments import KnownDeployments
+from prefect_phantom.adapters.worker.phantom_worker import PhantomWorker
 
 
 class Gateway:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from adapters.prefect import guardian as guardians
-from adapters.prefect.guardian import Guardian
+from prefect_phantom.adapters.worker.processes import guardian as guardians
+from prefect_phantom.adapters.worker.processes.guardian import Guardian
 
 pytestmark = pytest.mark.anyio
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from adapters.client.models.answer import Item, ItemT
-from adapters.client.models.asset import Asset
-from adapters.client.models.container import Artifact, Container, Note
-from adapters.client.models.log_line import LogLine
-from adapters.client.models.playbook import Playbook
-from adapters.client.models.playbook_run import ActionRun, AppRun, Message, PlaybookRun, Scope
+from prefect_phantom.client.models.answer import Item, ItemT
+from prefect_phantom.client.models.asset import Asset
+from prefect_phantom.client.models.container import Artifact, Container, Note
+from prefect_phantom.client.models.log_line import LogLine
+from prefect_phantom.client.models.playbook import Playbook
+from prefect_phantom.client.models.playbook_run import (
+    ActionRun,
+    AppRun,
+    Message,
+    PlaybookRun,
+    Scope,
+)
 
 __all__ = [
     "ActionRun",

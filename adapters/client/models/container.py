@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from adapters.client.models.answer import Item
+from prefect_phantom.client.models.answer import Item
 
 
 class Container(Item):

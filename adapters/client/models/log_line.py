@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
-from adapters.client.models.answer import Item
+from prefect_phantom.client.models.answer import Item
 
 
 class LogLine(Item):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from adapters.client.models.answer import Answer, Item
+from prefect_phantom.client.models.answer import Answer, Item
 
 Scope: TypeAlias = Literal["all", "new"] | Sequence[int]
 """Which artifacts a run sees: all, those that came since its last run, or these by id."""

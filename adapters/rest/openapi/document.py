@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 from starlette.routing import BaseRoute, Route
 
-from adapters.permissions import Permission
-from adapters.rest.authentication import is_protected
-from adapters.rest.installation import VERSION
-from adapters.rest.openapi import parameters, refusals, schemas
-from adapters.rest.openapi.examples import EXAMPLES
-from adapters.rest.openapi.operation import (
+from prefect_phantom.adapters.between.permissions import Permission
+from prefect_phantom.adapters.rest.contract.installation import VERSION
+from prefect_phantom.adapters.rest.contract.route import Handler, Resource
+from prefect_phantom.adapters.rest.layers.authentication import is_protected
+from prefect_phantom.adapters.rest.openapi import parameters, refusals, schemas
+from prefect_phantom.adapters.rest.openapi.examples import EXAMPLES
+from prefect_phantom.adapters.rest.openapi.operation import (
     Operation,
     Schema,
     Shape,
@@ -22,9 +23,8 @@ from adapters.rest.openapi.operation import (
     method_of,
     resource_of,
 )
-from adapters.rest.query.list_query import EXCLUDE, FILTER
-from adapters.rest.resources import Handler, Resource
-from adapters.store.listing.resources import RESOURCES
+from prefect_phantom.adapters.rest.query.list_query import EXCLUDE, FILTER
+from prefect_phantom.adapters.store.listing.resources import RESOURCES
 
 DESCRIPTION = (
     "The REST calls of Splunk Phantom that start, watch and cancel playbooks, with all that is "

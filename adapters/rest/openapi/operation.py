@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, TypeAlias, TypeVar
 
-from adapters.errors import PhantomError
-from adapters.store.listing.resource import Resource
+from prefect_phantom.adapters.errors import PhantomError
+from prefect_phantom.adapters.store.listing.resource import Resource
 
 Schema: TypeAlias = Mapping[str, Any]
 """A JSON Schema, of draft 2020-12 as OpenAPI 3.1 has it."""

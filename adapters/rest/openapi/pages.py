@@ -18,10 +18,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from adapters.errors import EndpointNotFound
-from adapters.rest.openapi.document import document
-from adapters.rest.resources import EVERYONE, Resource
-from adapters.rest.responses import compact
+from prefect_phantom.adapters.errors import EndpointNotFound
+from prefect_phantom.adapters.rest.contract.route import EVERYONE, Resource
+from prefect_phantom.adapters.rest.openapi.document import document
+from prefect_phantom.adapters.rest.responses import compact
 
 PAGE: Final = """\
 <!doctype html>

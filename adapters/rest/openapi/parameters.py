@@ -7,13 +7,13 @@ from typing import Any
 
 from starlette.routing import Route
 
-from adapters.rest.openapi.operation import Schema
-from adapters.rest.openapi.schemas import NUMBER
-from adapters.rest.query.list_query import EXCLUDE, FILTER, PAGE_SIZE
-from adapters.rest.resources import FieldRoute
-from adapters.store.listing.field import Kind
-from adapters.store.listing.lookups import names
-from adapters.store.listing.resource import Resource
+from prefect_phantom.adapters.rest.contract.route import FieldRoute
+from prefect_phantom.adapters.rest.openapi.operation import Schema
+from prefect_phantom.adapters.rest.openapi.schemas import NUMBER
+from prefect_phantom.adapters.rest.query.list_query import EXCLUDE, FILTER, PAGE_SIZE
+from prefect_phantom.adapters.store.listing.field import Kind
+from prefect_phantom.adapters.store.listing.lookups import names
+from prefect_phantom.adapters.store.listing.resource import Resource
 
 _FLAG: Schema = {"enum": ["True", "False"]}
 _NAMES = re.compile(r"\{(\w+)\}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from adapters.errors import (
+from prefect_phantom.adapters.errors import (
     BadBody,
     BadField,
     BodyTooLarge,
@@ -31,10 +31,10 @@ from adapters.errors import (
     Unavailable,
     UnknownLabel,
 )
-from adapters.rest.failures import STATUSES, status_of, status_of_kind
-from adapters.rest.limits import MOST_HEADERS
-from adapters.rest.openapi.operation import Schema
-from adapters.rest.protocol import REQUEST_SECONDS
+from prefect_phantom.adapters.rest.layers.failures import STATUSES, status_of, status_of_kind
+from prefect_phantom.adapters.rest.listener.limits import MOST_HEADERS
+from prefect_phantom.adapters.rest.listener.protocol import REQUEST_SECONDS
+from prefect_phantom.adapters.rest.openapi.operation import Schema
 
 FAULT: Final = 500
 NONE_WORKED: Final = str(status_of_kind(NoneWorked))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from adapters.rest.fields import LARGEST_ID, LONGEST_INDEXED
-from adapters.rest.openapi.operation import Schema
-from adapters.store.listing.field import Field, Kind
-from adapters.store.listing.resource import Resource
+from prefect_phantom.adapters.rest.openapi.operation import Schema
+from prefect_phantom.adapters.rest.request.fields import LARGEST_ID, LONGEST_INDEXED
+from prefect_phantom.adapters.store.listing.field import Field, Kind
+from prefect_phantom.adapters.store.listing.resource import Resource
 
 DIGITS: Final = "^[0-9]{1,18}$"
 IDENTIFIER: Final[Schema] = {

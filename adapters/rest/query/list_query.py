@@ -6,10 +6,10 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from adapters.errors import BadField, BadQuery
-from adapters.rest.fields import LARGEST_ID
-from adapters.rest.query.literal import read_literal
-from adapters.store.listing.request import Condition, Given, ListRequest
+from prefect_phantom.adapters.errors import BadField, BadQuery
+from prefect_phantom.adapters.rest.query.literal import read_literal
+from prefect_phantom.adapters.rest.request.fields import LARGEST_ID
+from prefect_phantom.adapters.store.listing.request import Condition, Given, ListRequest
 
 LONGEST_QUERY = 16_384
 MOST_CONDITIONS = 50

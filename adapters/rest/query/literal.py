@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import re
 
-from adapters.errors import BadQuery
-from adapters.rest.body import UNSTORABLE
-from adapters.store.listing.request import Given
+from prefect_phantom.adapters.errors import BadQuery
+from prefect_phantom.adapters.rest.request.body import UNSTORABLE
+from prefect_phantom.adapters.store.listing.request import Given
 
 LONGEST_VALUE = 8192
 DEEPEST = 8

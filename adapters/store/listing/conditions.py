@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, FromClause, exists
 
-from adapters.errors import UnknownField, UnknownLookup
-from adapters.store.listing import lookups
-from adapters.store.listing.documents import Document
-from adapters.store.listing.field import Field, Kind, Relation
-from adapters.store.listing.lookups import PARTS, compare, either, flag
-from adapters.store.listing.request import Condition, Given
-from adapters.store.listing.resource import Resource
+from prefect_phantom.adapters.errors import UnknownField, UnknownLookup
+from prefect_phantom.adapters.store.listing import lookups
+from prefect_phantom.adapters.store.listing.documents import Document
+from prefect_phantom.adapters.store.listing.field import Field, Kind, Relation
+from prefect_phantom.adapters.store.listing.lookups import PARTS, compare, either, flag
+from prefect_phantom.adapters.store.listing.request import Condition, Given
+from prefect_phantom.adapters.store.listing.resource import Resource
 
 SEPARATOR = "__"
 MOST_RELATIONS = 3

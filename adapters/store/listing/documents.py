@@ -9,11 +9,17 @@ from typing import Any
 from sqlalchemy import ColumnElement, Numeric, Text, and_, case, cast, func, literal, or_
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from adapters.errors import BadFilter
-from adapters.store.listing.field import Kind
-from adapters.store.listing.fitting import LONGEST_INTEGER
-from adapters.store.listing.lookups import compare, flag, is_textual, several, textual
-from adapters.store.listing.request import Given
+from prefect_phantom.adapters.errors import BadFilter
+from prefect_phantom.adapters.store.listing.field import Kind
+from prefect_phantom.adapters.store.listing.fitting import LONGEST_INTEGER
+from prefect_phantom.adapters.store.listing.lookups import (
+    compare,
+    flag,
+    is_textual,
+    several,
+    textual,
+)
+from prefect_phantom.adapters.store.listing.request import Given
 
 Value = ColumnElement[Any]
 

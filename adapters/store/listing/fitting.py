@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from datetime import date, time
 
-from adapters.moment import moment
-from adapters.store.listing.field import Kind
-from adapters.store.listing.request import Given
+from prefect_phantom.adapters.between.moment import moment
+from prefect_phantom.adapters.store.listing.field import Kind
+from prefect_phantom.adapters.store.listing.request import Given
 
 INTEGERS = range(-(2**63), 2**63)
 LONGEST_INTEGER = 20

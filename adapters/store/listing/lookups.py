@@ -24,10 +24,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from adapters.errors import BadFilter
-from adapters.store.listing.field import Kind
-from adapters.store.listing.fitting import boolean, fit, items
-from adapters.store.listing.request import PATTERNS, Given
+from prefect_phantom.adapters.errors import BadFilter
+from prefect_phantom.adapters.store.listing.field import Kind
+from prefect_phantom.adapters.store.listing.fitting import boolean, fit, items
+from prefect_phantom.adapters.store.listing.request import PATTERNS, Given
 
 LONGEST_PATTERN = 200
 """Characters of a regular expression. PostgreSQL evaluates it, within the time of a list."""

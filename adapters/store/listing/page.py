@@ -21,12 +21,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 
-from adapters.errors import BadField, BadPattern, NoSuchPage, TooCostly
-from adapters.store.availability import causes
-from adapters.store.database import LIST_SECONDS, PATTERN_SECONDS, Database
-from adapters.store.listing.conditions import Conditions
-from adapters.store.listing.request import ListRequest
-from adapters.store.listing.resource import Resource
+from prefect_phantom.adapters.errors import BadField, BadPattern, NoSuchPage, TooCostly
+from prefect_phantom.adapters.store.database.availability import causes
+from prefect_phantom.adapters.store.database.database import LIST_SECONDS, PATTERN_SECONDS, Database
+from prefect_phantom.adapters.store.listing.conditions import Conditions
+from prefect_phantom.adapters.store.listing.request import ListRequest
+from prefect_phantom.adapters.store.listing.resource import Resource
 
 LARGEST_BATCH = 100
 """Rows that are read by one statement. Larger pages are read in batches of so many."""

@@ -20,8 +20,15 @@ from sqlalchemy import (
     values,
 )
 
-from adapters.errors import NotFound
-from adapters.store.listing.field import Expression, Field, Kind, Relation, integer, text
+from prefect_phantom.adapters.errors import NotFound
+from prefect_phantom.adapters.store.listing.field import (
+    Expression,
+    Field,
+    Kind,
+    Relation,
+    integer,
+    text,
+)
 
 Columns = Callable[[FromClause, bool], Sequence[ColumnElement[Any]]]
 

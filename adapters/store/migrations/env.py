@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from adapters.store.columns import metadata
+from prefect_phantom.adapters.store.tables.columns import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from flows import PlaybookRun, playbook
+from prefect_phantom import PlaybookRun, playbook
 
 OWN_SESSIONS = "setsid sleep 600 & setsid sleep 600 & echo; wait"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows import ActionResult, PlaybookRun, action, playbook
+from prefect_phantom import ActionResult, PlaybookRun, action, playbook
 
 
 @action("add", app="Benchmark")

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 import httpx
 
-from adapters.supervisor.home import Home
-from adapters.supervisor.port import free_ports
-from adapters.supervisor.postgres import socket_url
-from flows.undumpable import DESCRIPTOR
+from prefect_phantom.adapters.supervisor.home.home import Home
+from prefect_phantom.adapters.supervisor.port import free_ports
+from prefect_phantom.adapters.supervisor.postgres.postgres import socket_url
+from prefect_phantom.flows.process.undumpable import DESCRIPTOR
 from tests.chaos.faults.fault import Fault, Scene
 
 START_SECONDS = 60

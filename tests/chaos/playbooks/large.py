@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from flows import ActionResult, PlaybookRun, action, playbook
+from prefect_phantom import ActionResult, PlaybookRun, action, playbook
 
 NUMBERS = 1_300_000
 """Each of them three bytes of JSON."""

@@ -6,7 +6,7 @@ import time
 
 from _witness import witness
 
-from flows import ActionResult, PlaybookRun, action, playbook
+from prefect_phantom import ActionResult, PlaybookRun, action, playbook
 
 
 @action("mark", app="Chaos")

@@ -8,7 +8,7 @@ import time
 
 from _witness import witness
 
-from flows import ActionResult, PlaybookRun, action, playbook
+from prefect_phantom import ActionResult, PlaybookRun, action, playbook
 
 FORKS = 8
 HUGE = 100 * 2**20

@@ -11,7 +11,7 @@ import time
 from _witness import witness
 from prefect.flow_runs import pause_flow_run, suspend_flow_run
 
-from flows import ActionResult, PlaybookRun, action, playbook
+from prefect_phantom import ActionResult, PlaybookRun, action, playbook
 
 LONG = 60
 """Far beyond any bound of a cancel; nobody may ever know of a run whose answer was lost."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import trustme
 
-from adapters.descriptors import raise_limit
+from prefect_phantom.adapters.process.descriptors import raise_limit
 from tests.benchmarks.process import ROOT
 from tests.chaos.strangers.rows import Address
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.descriptors import raise_limit
+from prefect_phantom.adapters.process.descriptors import raise_limit
 from tests.benchmarks.process import ROOT
 from tests.chaos.strangers.budget import Budget
 from tests.chaos.strangers.rows import ROWS, Address, Senders

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from adapters.store.assets import missing, missing_app
-from adapters.store.listing.field import (
+from prefect_phantom.adapters.store.listing.field import (
     Field,
     Kind,
     Relation,
@@ -17,8 +16,9 @@ from adapters.store.listing.field import (
     text,
     time,
 )
-from adapters.store.listing.resource import Resource
-from adapters.store.tables import assets
+from prefect_phantom.adapters.store.listing.resource import Resource
+from prefect_phantom.adapters.store.playbooks.assets import missing, missing_app
+from prefect_phantom.adapters.store.tables.tables import assets
 
 _same = assets.alias("same")
 

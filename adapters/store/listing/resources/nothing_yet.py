@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from adapters.errors import EntryNotFound
-from adapters.store.listing.field import Field, Kind, Relation, constant, integer
-from adapters.store.listing.resource import Resource, nothing
+from prefect_phantom.adapters.errors import EntryNotFound
+from prefect_phantom.adapters.store.listing.field import Field, Kind, Relation, constant, integer
+from prefect_phantom.adapters.store.listing.resource import Resource, nothing
 
 
 def _to(resource: str) -> Field:

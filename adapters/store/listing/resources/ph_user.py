@@ -17,9 +17,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 
-from adapters.errors import RoleNotFound, TokenNotFound, UserNotFound
-from adapters.store.account_tables import roles, tokens, user_roles, users
-from adapters.store.listing.field import (
+from prefect_phantom.adapters.errors import RoleNotFound, TokenNotFound, UserNotFound
+from prefect_phantom.adapters.store.listing.field import (
     Expression,
     Field,
     Kind,
@@ -30,7 +29,8 @@ from adapters.store.listing.field import (
     text,
     time,
 )
-from adapters.store.listing.resource import Resource
+from prefect_phantom.adapters.store.listing.resource import Resource
+from prefect_phantom.adapters.store.tables.account_tables import roles, tokens, user_roles, users
 
 
 def _of_roles(value: ColumnElement[Any]) -> Expression:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from sqlalchemy import Text, cast, select
 
-from adapters.errors import PlaybookNotFound
-from adapters.store.listing.field import (
+from prefect_phantom.adapters.errors import PlaybookNotFound
+from prefect_phantom.adapters.store.listing.field import (
     Field,
     Kind,
     Relation,
@@ -21,8 +21,8 @@ from adapters.store.listing.field import (
     text,
     time,
 )
-from adapters.store.listing.resource import Resource
-from adapters.store.tables import playbooks, repositories
+from prefect_phantom.adapters.store.listing.resource import Resource
+from prefect_phantom.adapters.store.tables.tables import playbooks, repositories
 
 PLAYBOOK = Resource(
     name="playbook",

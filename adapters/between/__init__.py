@@ -1,0 +1,1 @@
+"""What rooms hand each other that may not import each other."""

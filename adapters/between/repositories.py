@@ -1,0 +1,45 @@
+"""What a gateway is told of repositories, whatever is found in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prefect_phantom.adapters.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repositories:
+    """Names of repositories that are known from the start, and ids that playbooks are to have."""
+
+    names: Sequence[str] = ()
+    ids: Mapping[str, object] = field(default_factory=dict)
+    """By ``repository/name``, for when a playbook is first seen."""
+
+
+def read_ids(file: Path) -> Mapping[str, object]:
+    """The ids in a JSON file ``{"repository/name": id}``. Raises ValueError with a sentence."""
+    try:
+        ids = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"{file} cannot be read ({error.strerror})"
+        raise ValueError(message) from error
+    except ValueError as error:
+        message = f"{file} is not JSON: {error}"
+        raise ValueError(message) from error
+    if not isinstance(ids, dict):
+        message = f'{file} must hold a JSON object such as {{"local/triage": 107}}'
+        raise ValueError(message)  # noqa: TRY004 - what is wrong is the file
+    return ids
+
+
+def repository_refusals(settings: Settings) -> Iterator[str]:
+    """Why a gateway with these settings must not start: what it is told cannot be read."""
+    try:
+        _ = settings.known_repositories.ids  # which reads it, now and then never again
+    except ValueError as error:
+        yield f"PREFECT_PHANTOM_PLAYBOOK_IDS: {error}"

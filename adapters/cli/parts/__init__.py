@@ -1,0 +1,1 @@
+"""Commands that start, keep and check an installation."""

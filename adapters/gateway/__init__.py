@@ -1,0 +1,1 @@
+"""The gateway: the process that serves the contract, with its loops."""

@@ -1,0 +1,1 @@
+"""What Prefect keeps of assets and apps."""

@@ -1,0 +1,1 @@
+"""Work pools and work queues: what holds runs back in Prefect."""

@@ -1,0 +1,1 @@
+"""Runs in Prefect: created, compared with their rows, ended."""

@@ -1,0 +1,1 @@
+"""What every process of ours needs: its log, its signals, its parent, its secrets."""

@@ -1,0 +1,1 @@
+"""The contract under ``/rest``: one file for each resource, and their routes."""

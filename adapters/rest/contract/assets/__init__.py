@@ -1,0 +1,1 @@
+"""Assets: their settings, secrets, and where these are sent."""

@@ -1,0 +1,1 @@
+"""Containers, artifacts, what is written on them, and custom lists."""

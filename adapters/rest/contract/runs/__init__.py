@@ -1,0 +1,1 @@
+"""Playbook runs: started, read, cancelled."""

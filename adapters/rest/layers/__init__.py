@@ -1,0 +1,1 @@
+"""What every request passes before its handler: who it is, what it may, what is noted."""

@@ -1,0 +1,1 @@
+"""Connections: taken, limited, and served in turn."""

@@ -1,0 +1,1 @@
+"""Reading a request: its address, its body, its fields."""

@@ -1,0 +1,1 @@
+"""What is secret by its name, and secrets that nobody guesses."""

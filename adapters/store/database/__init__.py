@@ -1,0 +1,1 @@
+"""The connection to PostgreSQL, its schema, and what is told over it."""

@@ -1,0 +1,1 @@
+"""What is listed of containers and what is in them."""

@@ -1,0 +1,1 @@
+"""Playbooks, their assets, and the workers that have them."""

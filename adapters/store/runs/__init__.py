@@ -1,0 +1,1 @@
+"""Runs with a process: attempts, leases, action runs, logs, and their end."""

@@ -1,0 +1,1 @@
+"""How runs begin: requests, automation, schedules, and the queue into Prefect."""

@@ -1,0 +1,1 @@
+"""All tables, as the migrations leave them."""

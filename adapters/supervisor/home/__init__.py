@@ -1,0 +1,1 @@
+"""The home folder of an installation, and the user of its worker."""

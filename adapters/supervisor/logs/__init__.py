@@ -1,0 +1,1 @@
+"""What the parts print, in files of bounded size."""

@@ -1,0 +1,1 @@
+"""The parts of an installation: how each is run, watched and asked."""

@@ -1,0 +1,42 @@
+"""What a run under Prefect's stock process worker is started with."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import Any
+
+from prefect.client.schemas.objects import FlowRun
+from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
+
+from prefect_phantom.adapters.process.marks import options
+from prefect_phantom.flows.inside.runtime.ticket import (
+    RUNTIME_KEY_VARIABLE,
+    VARIABLE,
+    make_ticket,
+    ticket_key,
+)
+from prefect_phantom.flows.process import undumpable
+
+PYTHON = "python"
+ENGINE = ["-m", "prefect_phantom.flows.process.cold"]
+_key = ticket_key(os.environ.pop(RUNTIME_KEY_VARIABLE, ""))
+
+
+class TicketConfiguration(ProcessJobConfiguration):
+    """Prefect's own, with the ticket of the flow run instead of the key that makes all tickets."""
+
+    def prepare_for_flow_run(self, flow_run: FlowRun, *about: Any, **more: Any) -> None:  # noqa: ANN401
+        """Complete what the run is started with."""
+        super().prepare_for_flow_run(flow_run, *about, **more)
+        self.env[VARIABLE] = make_ticket(_key, flow_run.id)
+        if self.command and (words := shlex.split(self.command))[0] == PYTHON:
+            # The run is not dumpable, so that it has to be known by more than its environment, and
+            # before it imports Prefect, since its environment holds the ticket.
+            begins = words[1:] if words[-2:] != ENGINE else ["-P", undumpable.__file__, ENGINE[1]]
+            self.command = shlex.join([PYTHON, *options(os.environ), *begins])
+
+
+def use() -> None:
+    """Have Prefect's process worker in this process start its runs so."""
+    ProcessWorker.job_configuration = TicketConfiguration

@@ -1,0 +1,1 @@
+"""The processes that a worker starts and ends."""

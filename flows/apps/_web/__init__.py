@@ -1,0 +1,1 @@
+"""What apps that talk to web servers share."""

@@ -1,0 +1,1 @@
+"""Finding playbooks and apps in files."""

@@ -1,0 +1,1 @@
+"""How a run works: its definition, its actions, what is recorded and shown of it."""

@@ -1,0 +1,1 @@
+"""The log of a run, and the form of log lines."""

@@ -1,0 +1,1 @@
+"""Secrets of assets and of Prefect, and their stars in everything that is shown."""
