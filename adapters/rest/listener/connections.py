@@ -22,10 +22,19 @@ LEAVING = 4
 class Place:
     """The place of one connection among the others."""
 
-    __slots__ = ("_among", "address", "close", "gives_way", "is_exempt", "is_known")
+    __slots__ = (
+        "_among",
+        "_waits_among",
+        "address",
+        "close",
+        "gives_way",
+        "is_exempt",
+        "is_known",
+    )
 
     def __init__(self, among: Connections, address: Address | None, *, is_exempt: bool) -> None:
         self._among = among
+        self._waits_among: dict[Place, None] | None = None
         self.address = address
         self.is_exempt = is_exempt
         """Whether its address speaks for many."""
@@ -39,12 +48,14 @@ class Place:
         """It is the client's turn from now on."""
         if not self.gives_way:
             self.serve()
-            self._among.waiting[self.is_known][self] = None
+            self._waits_among = self._among.waiting[self.is_known]
+            self._waits_among[self] = None
 
     def serve(self) -> None:
         """It is ours."""
-        for waiting in self._among.waiting:
-            waiting.pop(self, None)
+        if self._waits_among is not None:
+            del self._waits_among[self]
+            self._waits_among = None
 
     def leave(self) -> None:
         """The connection is no more. Saying so again does nothing."""
