@@ -18,10 +18,19 @@ from prefect_phantom.adapters.cli import app
 from prefect_phantom.adapters.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "SECURITY.md", "ARCHITECTURE.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+MAPS = [ROOT / "ARCHITECTURE.md", *DECISIONS]
+"""Pages that send an engineer to files of the repository."""
 FENCE = re.compile(r"^ *```(?P<said>[^\n]*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 NAMES = [page.name for page in PAGES]
+IN_BACKTICKS = re.compile(r"`(?P<words>[^`\n]+)`")
+FILE = re.compile(r"[\w-]+(?:/[\w.-]+)*(?:/|\.(?:md|py|sql|toml|yaml))")
+MODULE = re.compile(r"python (?:-P )?-m (?P<name>[\w.]+)")
 
 
 def blocks(page: Path) -> Iterator[tuple[str, str]]:
@@ -77,7 +86,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+@pytest.mark.parametrize("page", [*PAGES, *DECISIONS], ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page: Path) -> None:
     for found in LINK.finditer(FENCE.sub("", page.read_text())):
         if "://" in found["target"]:
@@ -92,6 +101,29 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES[1:], ids=NAMES[1:])
 def test_every_page_is_reached_from_the_readme(page: Path) -> None:
     assert f"]({page.relative_to(ROOT)}" in PAGES[0].read_text()
+
+
+def test_every_decision_is_reached_from_their_list() -> None:
+    listed = (ROOT / "docs" / "decisions" / "README.md").read_text()
+    missing = [page.name for page in DECISIONS if f"]({page.name})" not in listed]
+    assert missing == ["README.md"]
+
+
+@pytest.mark.parametrize("page", MAPS, ids=lambda page: page.name)
+def test_every_file_that_a_map_names_exists(page: Path) -> None:
+    text = FENCE.sub("", page.read_text())
+    words = [found["words"] for found in IN_BACKTICKS.finditer(text)]
+    files = [each for each in words if FILE.fullmatch(each)]
+    modules = [found["name"].replace(".", "/") for found in MODULE.finditer(text)]
+    assert [each for each in files if not (ROOT / each).exists()] == []
+    paths = [(ROOT / each, ROOT / f"{each}.py") for each in modules]
+    assert [path for path, file in paths if not (path.is_dir() or file.is_file())] == []
+
+
+def test_the_architecture_is_read_in_minutes() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    assert len(text.split()) <= 1500
+    assert [line for line in text.splitlines() if len(line) > 100] == []
 
 
 @pytest.mark.parametrize(("page", "words"), shown_commands(), ids=str)
