@@ -16,7 +16,7 @@ from prefect_phantom.adapters.cli.connection import DEFAULT, AsJson, Connection,
 from prefect_phantom.adapters.cli.terminal.console import Console, Text
 from prefect_phantom.adapters.cli.terminal.live import follow
 from prefect_phantom.adapters.cli.terminal.pictures import fact_grid, moment
-from prefect_phantom.adapters.secrets.secret_names import is_secret_setting, secret_within
+from prefect_phantom.adapters.security.secret_names import is_secret_setting, secret_within
 from prefect_phantom.client import Container, Phantom, administration
 from prefect_phantom.client.models.asset import Asset
 

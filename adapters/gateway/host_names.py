@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from prefect_phantom.adapters.gateway.exposure import is_loopback
+from prefect_phantom.adapters.security.exposure import is_loopback
 from prefect_phantom.adapters.settings import Settings
 
 HOSTS_FILE = Path("/etc/hosts")

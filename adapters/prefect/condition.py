@@ -11,8 +11,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 
 from prefect_phantom.adapters.between.condition import PrefectCondition
-from prefect_phantom.adapters.gateway.exposure import is_loopback
-from prefect_phantom.adapters.secrets.guessable import objection
+from prefect_phantom.adapters.security.exposure import is_loopback
+from prefect_phantom.adapters.security.guessable import objection
 
 ANSWER_SECONDS = 5.0
 

@@ -10,7 +10,7 @@ from typing import Self
 
 from sqlalchemy.engine import URL
 
-from prefect_phantom.adapters.secrets.random_text import random_text
+from prefect_phantom.adapters.security.random_text import random_text
 from prefect_phantom.adapters.settings import PHANTOM_DATABASE, PREFECT_DATABASE, Settings
 from prefect_phantom.adapters.store.database.database import database_url
 from prefect_phantom.adapters.supervisor.failure import CannotStart

@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import Flow, FlowRun, WorkPool, WorkQueue
 from prefect.client.schemas.responses import DeploymentResponse
 from pydantic import ValidationError
 
-from prefect_phantom.adapters.worker.work_pool import PhantomJobConfiguration, configure
+from prefect_phantom.adapters.between.prefect.work_pool import PhantomJobConfiguration, configure
 
 WORKING_DIRECTORY = "prefect.deployments.steps.set_working_directory"
 SECONDS = 10.0

@@ -22,6 +22,14 @@ import httpx
 from prefect.client.schemas.objects import FlowRun
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 
+from prefect_phantom.adapters.between.prefect.labels import REQUEST_LABEL
+from prefect_phantom.adapters.between.prefect.work_pool import (
+    SLOTS,
+    TYPE,
+    PhantomJobConfiguration,
+    PhantomVariables,
+    default_template,
+)
 from prefect_phantom.adapters.process.outage import Outage
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.worker import states
@@ -34,13 +42,7 @@ from prefect_phantom.adapters.worker.processes.reused_process import ReusedRun
 from prefect_phantom.adapters.worker.processes.reused_processes import ReusedProcesses
 from prefect_phantom.adapters.worker.processes.run_process import RunProcess, end_orphans
 from prefect_phantom.adapters.worker.processes.templates import Code, TemplateFailed, Templates
-from prefect_phantom.adapters.worker.turns import REQUEST_LABEL, Offer, Turns, scheduled
-from prefect_phantom.adapters.worker.work_pool import (
-    SLOTS,
-    PhantomJobConfiguration,
-    PhantomVariables,
-    default_template,
-)
+from prefect_phantom.adapters.worker.turns import Offer, Turns, scheduled
 from prefect_phantom.flows.inside.log.log_format import ABOUT, format_all, log_ours
 from prefect_phantom.flows.inside.runtime.ticket import (
     RUNTIME_KEY_VARIABLE,
@@ -68,7 +70,7 @@ class PhantomWorkerResult(BaseWorkerResult):
 class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, PhantomWorkerResult]):
     """Takes runs as soon as a hint or a poll tells of them, has processes for them, and reaps."""
 
-    type = "phantom"
+    type = TYPE
     job_configuration = PhantomJobConfiguration
     job_configuration_variables = PhantomVariables
     _description = "Run Phantom playbooks in processes forked from a warm template."

@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from prefect_phantom.adapters.between.prefect.work_pool import PhantomJobConfiguration
 from prefect_phantom.adapters.worker.processes.channel import Channel
 from prefect_phantom.adapters.worker.processes.run_process import RunProcess
 from prefect_phantom.adapters.worker.processes.templates import Code
-from prefect_phantom.adapters.worker.work_pool import PhantomJobConfiguration
 
 
 class WaitingProcess:

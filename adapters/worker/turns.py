@@ -12,8 +12,6 @@ from prefect.client.schemas.objects import FlowRun
 Offer = dict[str, Any]
 """What a gateway says of a flow run: ``{id, deployment_id, name, parameters, tags, labels,
 version}``."""
-REQUEST_LABEL = "prefect_phantom.request_id"
-"""Label of a flow run that names the request which started it."""
 
 OVERTAKEN_SECONDS = 5.0
 """What others were offered is left to them until it is so much older than our next offer."""

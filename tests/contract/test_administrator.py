@@ -9,15 +9,13 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select, update
 
-from prefect_phantom.adapters.gateway.administrator import GuessablePassword, prepare_administrator
 from prefect_phantom.adapters.gateway.gateway import run_gateway
+from prefect_phantom.adapters.security.administrator import GuessablePassword, prepare_administrator
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.store.accounts import users
 from prefect_phantom.adapters.store.accounts.passwords import hash_password
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.tables.account_tables import users as users_table
-
-pytestmark = pytest.mark.anyio
 
 OPEN = {"host": "0.0.0.0"}
 STRONG = "a9f2c07be1d44a63"

@@ -48,7 +48,7 @@ BEGIN = """
 import asyncio, os, pathlib, psutil, signal, sys
 from prefect_phantom.adapters.worker.preparation import Preparation, WaitingProcess, dismiss
 from prefect_phantom.adapters.worker.processes.templates import Code, TemplateFailed, Templates
-from prefect_phantom.adapters.worker.work_pool import PhantomJobConfiguration
+from prefect_phantom.adapters.between.prefect.work_pool import PhantomJobConfiguration
 from prefect_phantom.flows.process.warm.reaper import become_reaper
 
 become_reaper()

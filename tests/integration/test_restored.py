@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-import pytest
-
 from prefect_phantom.adapters.store.playbooks import worker_names
 from prefect_phantom.adapters.store.playbooks.worker_names import Holder
 from prefect_phantom.adapters.store.runs import playbook_runs, restored
 from prefect_phantom.adapters.store.runs.restored import LEFT_OUT
-
-pytestmark = pytest.mark.anyio
 
 
 async def test_an_offered_run_that_prefect_does_not_know_is_offered_again(shop):

@@ -24,9 +24,9 @@ from prefect.client.schemas.objects import Log
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
+from prefect_phantom.adapters.between.prefect.work_pool import default_template
 from prefect_phantom.adapters.prefect.deployments.deployments import Deployments
 from prefect_phantom.adapters.settings import Settings
-from prefect_phantom.adapters.worker.work_pool import default_template
 from tests.integration.reused_playbooks import CHANGING, PLAYBOOKS, THREADED
 from tests.system import RUN_SECONDS, System, flow_run_of, is_alive
 

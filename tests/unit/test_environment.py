@@ -13,7 +13,7 @@ from prefect.settings.models.server.services import ServerServicesDBVacuumSettin
 from pydantic import BaseModel
 
 from prefect_phantom.adapters.process.private_program import SECRETS
-from prefect_phantom.adapters.secrets.secret_names import is_secret_name
+from prefect_phantom.adapters.security.secret_names import is_secret_name
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.supervisor.failure import CannotStart
 from prefect_phantom.adapters.supervisor.home.home import Home

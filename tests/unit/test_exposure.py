@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
-from prefect_phantom.adapters.gateway.exposure import (
+from prefect_phantom.adapters.security.exposure import (
     findings,
     is_loopback,
     password_refusal,
     password_warning,
     refusals,
 )
-from prefect_phantom.adapters.secrets.guessable import objection
+from prefect_phantom.adapters.security.guessable import objection
 from prefect_phantom.adapters.settings import Settings
 
 ROOT = Path(__file__).parents[2]

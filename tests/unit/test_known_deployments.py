@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.client.orchestration import PrefectClient
 
+from prefect_phantom.adapters.between.prefect.work_pool import default_template
 from prefect_phantom.adapters.worker import known_deployments
 from prefect_phantom.adapters.worker.known_deployments import KnownDeployments
-from prefect_phantom.adapters.worker.work_pool import default_template
 
 
 class Prefect:

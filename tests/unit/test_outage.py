@@ -10,18 +10,17 @@ from typing import Any
 
 import pytest
 
+from prefect_phantom.adapters.between.prefect.outage import PrefectAway, is_outage
 from prefect_phantom.adapters.between.signal import Signal
 from prefect_phantom.adapters.gateway.loop import keep
 from prefect_phantom.adapters.prefect.deployments import gone_playbooks
 from prefect_phantom.adapters.prefect.deployments.gone_playbooks import GonePlaybooks
-from prefect_phantom.adapters.prefect.outage import PrefectAway, is_outage
 from prefect_phantom.adapters.process import outage
 from prefect_phantom.adapters.process.outage import Dependency
 from prefect_phantom.adapters.store.database.availability import is_away
 from prefect_phantom.adapters.supervisor.parts import probe
 from prefect_phantom.adapters.supervisor.port import free_ports
 
-pytestmark = pytest.mark.anyio
 logger = logging.getLogger("tests.outage")
 
 

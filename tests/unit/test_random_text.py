@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from prefect_phantom.adapters.secrets.random_text import random_text
+from prefect_phantom.adapters.security.random_text import random_text
 from prefect_phantom.adapters.store.accounts.tokens import new_token
 from prefect_phantom.adapters.supervisor.installation import make_password
 

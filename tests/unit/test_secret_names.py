@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from prefect_phantom.adapters.secrets.secret_names import (
+from prefect_phantom.adapters.security.secret_names import (
     holds_secret,
     is_secret_name,
     is_secret_setting,

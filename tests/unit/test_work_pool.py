@@ -8,10 +8,12 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from pydantic import ValidationError
 
+from prefect_phantom.adapters.between.prefect.work_pool import (
+    completed,
+    configure,
+    default_template,
+)
 from prefect_phantom.adapters.worker.phantom_worker import PhantomWorker
-from prefect_phantom.adapters.worker.work_pool import completed, configure, default_template
-
-pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture

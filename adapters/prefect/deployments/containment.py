@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prefect_phantom.adapters.prefect.outage import is_outage
+from prefect_phantom.adapters.between.prefect.outage import is_outage
 from prefect_phantom.adapters.store.database.availability import is_away
 
 AGAIN_SECONDS = 60.0

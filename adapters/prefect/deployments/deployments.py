@@ -12,14 +12,13 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.workers.process import ProcessWorker
 
+from prefect_phantom.adapters.between.prefect.work_pool import TYPE, completed, default_template
 from prefect_phantom.adapters.prefect.deployments import for_each_container
 from prefect_phantom.adapters.prefect.deployments.containment import Containment
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.playbooks import playbooks
 from prefect_phantom.adapters.store.playbooks.playbooks import Playbook
-from prefect_phantom.adapters.worker.phantom_worker import PhantomWorker
-from prefect_phantom.adapters.worker.work_pool import completed
 from prefect_phantom.flows.playbook import prefect_name
 
 STOCK_POOL = "phantom-process"
@@ -126,12 +125,10 @@ class Deployments:
 
     async def _ensure_work_pools(self) -> None:
         await self._ensure_work_pool(
-            self.settings.work_pool
-            if self.settings.worker_type == PhantomWorker.type
-            else PhantomWorker.type,
-            PhantomWorker.type,
+            self.settings.work_pool if self.settings.worker_type == TYPE else TYPE,
+            TYPE,
             "Runs playbooks in processes forked from warm templates.",
-            PhantomWorker.get_default_base_job_template(),
+            default_template(),
         )
         template = ProcessWorker.get_default_base_job_template()
         template["variables"]["properties"]["command"]["default"] = RUN_COMMAND
@@ -163,7 +160,7 @@ class Deployments:
         """Add the settings that an earlier version did not know; people's own values stay."""
         present = await self.client.read_work_pool(name)
         full = completed(present.base_job_template)
-        if present.type == PhantomWorker.type and full != present.base_job_template:
+        if present.type == TYPE and full != present.base_job_template:
             await self.client.update_work_pool(name, WorkPoolUpdate(base_job_template=full))
             logger.info("Added the settings that work pool %s lacked", name)
 

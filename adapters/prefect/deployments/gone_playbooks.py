@@ -27,9 +27,9 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Failed
 
+from prefect_phantom.adapters.between.prefect.outage import PrefectAway
 from prefect_phantom.adapters.between.signal import Signal
 from prefect_phantom.adapters.prefect.deployments.containment import Containment
-from prefect_phantom.adapters.prefect.outage import PrefectAway
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.playbooks.playbooks import (
     PAUSED,

@@ -27,8 +27,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from prefect_phantom.adapters.between.hints import Hints
+from prefect_phantom.adapters.between.prefect.outage import PrefectAway
 from prefect_phantom.adapters.between.signal import Signal
-from prefect_phantom.adapters.prefect.outage import PrefectAway
 from prefect_phantom.adapters.prefect.queues.queue_rules import QueueInPool, Rules, judge_pool
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.store.database.database import Database

@@ -18,16 +18,16 @@ from prefect.telemetry.run_telemetry import LABELS_TRACEPARENT_KEY
 
 from prefect_phantom.adapters.between import spans
 from prefect_phantom.adapters.between.hints import Hints
+from prefect_phantom.adapters.between.prefect.labels import REQUEST_LABEL
+from prefect_phantom.adapters.between.prefect.outage import PREFECT_ERRORS, is_outage
 from prefect_phantom.adapters.between.signal import Signal
 from prefect_phantom.adapters.prefect.deployments.deployments import Deployments
-from prefect_phantom.adapters.prefect.outage import PREFECT_ERRORS, is_outage
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.playbooks import playbook_reports, playbooks
 from prefect_phantom.adapters.store.playbooks.playbooks import Playbook
 from prefect_phantom.adapters.store.starts import dispatch_queue
 from prefect_phantom.adapters.store.starts.dispatch_queue import QueuedRun
-from prefect_phantom.adapters.worker.turns import REQUEST_LABEL
 from prefect_phantom.flows.inside.execution import run_name, run_tags
 
 UNAVAILABLE = httpx.codes.SERVICE_UNAVAILABLE

@@ -11,7 +11,7 @@ from prefect.events.filters import EventFilter, EventNameFilter
 from websockets.exceptions import WebSocketException
 
 from prefect_phantom.adapters.between.hints import Hints
-from prefect_phantom.adapters.prefect.outage import PrefectAway
+from prefect_phantom.adapters.between.prefect.outage import PrefectAway
 from prefect_phantom.adapters.prefect.queues.work_pool_watch import WorkPoolWatch
 from prefect_phantom.adapters.prefect.runs.reconcile import Reconciler
 

@@ -17,9 +17,9 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
 from prefect_phantom.adapters.between.hints import Hints
+from prefect_phantom.adapters.between.prefect.outage import PREFECT_ERRORS, is_outage
 from prefect_phantom.adapters.between.signal import Signal
 from prefect_phantom.adapters.prefect.deployments.containment import Containment
-from prefect_phantom.adapters.prefect.outage import PREFECT_ERRORS, is_outage
 from prefect_phantom.adapters.prefect.runs.judgement import (
     End,
     EndCancelled,

@@ -7,12 +7,12 @@ from dataclasses import asdict
 from starlette.requests import Request
 from starlette.responses import Response
 
-from prefect_phantom.adapters.gateway.administrator import has_shown_password, is_guessable
-from prefect_phantom.adapters.gateway.exposure import findings
 from prefect_phantom.adapters.rest.contract.times import timestamp
 from prefect_phantom.adapters.rest.gateway import Gateway
 from prefect_phantom.adapters.rest.openapi.operation import Operation
 from prefect_phantom.adapters.rest.responses import answer
+from prefect_phantom.adapters.security.administrator import has_shown_password, is_guessable
+from prefect_phantom.adapters.security.exposure import findings
 from prefect_phantom.adapters.store.database import measures, schema
 from prefect_phantom.adapters.store.playbooks import playbook_reports, worker_names
 from prefect_phantom.adapters.store.playbooks.worker_names import Refusal

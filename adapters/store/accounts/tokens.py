@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from prefect_phantom.adapters.between.permissions import AUTOMATION
 from prefect_phantom.adapters.errors import Invalid, TokenNotFound, Unauthenticated
-from prefect_phantom.adapters.secrets.random_text import random_text
+from prefect_phantom.adapters.security.random_text import random_text
 from prefect_phantom.adapters.store.accounts import served_request
 from prefect_phantom.adapters.store.accounts.roles import give
 from prefect_phantom.adapters.store.accounts.users import COLUMNS, LARGEST_ID, User

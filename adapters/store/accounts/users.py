@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from prefect_phantom.adapters.between.permissions import ADMINISTRATOR
 from prefect_phantom.adapters.errors import Unauthenticated, UserNotFound
-from prefect_phantom.adapters.secrets.guessable import is_blank
+from prefect_phantom.adapters.security.guessable import is_blank
 from prefect_phantom.adapters.store.accounts.passwords import hash_password, matches
 from prefect_phantom.adapters.store.accounts.roles import give
 from prefect_phantom.adapters.store.database.database import Database

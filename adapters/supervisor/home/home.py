@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from prefect_phantom.adapters.secrets.random_text import random_text
+from prefect_phantom.adapters.security.random_text import random_text
 from prefect_phantom.adapters.supervisor.failure import CannotStart, HomeInUse
 
 SECRET_BYTES = 32  # 256 bits: cannot be guessed, so a plain SHA-256 of it may be stored

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
+from prefect_phantom.adapters.between.prefect.work_pool import PhantomJobConfiguration
 from prefect_phantom.adapters.worker.processes.reused_process import ReusedProcess, ReusedRun
 from prefect_phantom.adapters.worker.processes.templates import (
     Code,
@@ -14,7 +15,6 @@ from prefect_phantom.adapters.worker.processes.templates import (
     TemplateFailed,
     Templates,
 )
-from prefect_phantom.adapters.worker.work_pool import PhantomJobConfiguration
 
 IDLE_SECONDS = 300.0
 """An idle process that was not used for so long is ended."""

@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from prefect_phantom.adapters.between.permissions import AUTOMATION, OBSERVER
 from prefect_phantom.adapters.errors import BadField, FieldMissing, Invalid, UserNotFound
-from prefect_phantom.adapters.gateway.exposure import is_open
 from prefect_phantom.adapters.rest.gateway import Gateway
 from prefect_phantom.adapters.rest.openapi.operation import Operation
 from prefect_phantom.adapters.rest.openapi.schemas import (
@@ -25,7 +24,8 @@ from prefect_phantom.adapters.rest.request.body import read_object
 from prefect_phantom.adapters.rest.request.fields import Fields, as_identifier
 from prefect_phantom.adapters.rest.request.path_identifier import path_identifier
 from prefect_phantom.adapters.rest.responses import answer
-from prefect_phantom.adapters.secrets.guessable import SHORTEST_PASSWORD, is_blank, objection
+from prefect_phantom.adapters.security.exposure import is_open
+from prefect_phantom.adapters.security.guessable import SHORTEST_PASSWORD, is_blank, objection
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.store.accounts import accounts, users
 from prefect_phantom.adapters.store.accounts.accounts import Changes

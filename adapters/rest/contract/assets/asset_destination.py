@@ -12,7 +12,7 @@ from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from socket import AF_INET6, inet_aton, inet_pton
 
-from prefect_phantom.adapters.secrets.secret_names import words_of
+from prefect_phantom.adapters.security.secret_names import words_of
 
 ADDRESSES = frozenset(
     {

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from prefect_phantom.adapters.errors import BadField, BadSecret, SecretSetting
 from prefect_phantom.adapters.rest.request.fields import Fields
-from prefect_phantom.adapters.secrets.secret_names import is_secret_setting, secret_within
+from prefect_phantom.adapters.security.secret_names import is_secret_setting, secret_within
 
 LONGEST_SECRET = 65536
 """Characters of a secret; a private key has a few thousand."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from prefect_phantom.adapters.gateway.exposure import is_open, password_refusal, password_warning
-from prefect_phantom.adapters.secrets.guessable import SHOWN_IN_GUIDES, objection
+from prefect_phantom.adapters.security.exposure import is_open, password_refusal, password_warning
+from prefect_phantom.adapters.security.guessable import SHOWN_IN_GUIDES, objection
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.store.accounts import users
 from prefect_phantom.adapters.store.accounts.users import FIRST_ADMINISTRATOR

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from prefect_phantom.flows.inside.definition import Isolation
 
+TYPE = "phantom"
 SLOTS = 2 * (os.cpu_count() or 1)
 GRACE_SECONDS = 5.0
 REUSED_RUNS = 200

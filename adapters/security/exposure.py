@@ -10,7 +10,7 @@ from ipaddress import IPv6Address, ip_address
 
 from pydantic import SecretStr
 
-from prefect_phantom.adapters.secrets.guessable import SHORTEST_KEY, is_blank, objection
+from prefect_phantom.adapters.security.guessable import SHORTEST_KEY, is_blank, objection
 from prefect_phantom.adapters.settings import Settings
 
 

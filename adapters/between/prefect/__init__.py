@@ -1,0 +1,3 @@
+"""What the worker and the gateway share about Prefect."""
+
+from __future__ import annotations

@@ -1,1 +1,0 @@
-"""What is secret by its name, and secrets that nobody guesses."""
