@@ -24,7 +24,7 @@ from prefect.client.orchestration import PrefectClient
 
 from tests.system import PASSWORD, PROGRAM, RUN_SECONDS, STOP_SECONDS, System
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]  # two installations on one machine
+pytestmark = pytest.mark.timeout(400)  # two installations on one machine
 WITNESS = """
 import time
 from prefect_phantom import PlaybookRun, playbook

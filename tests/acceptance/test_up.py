@@ -71,6 +71,7 @@ class Installation:
         )
         assert self.up.stdout is not None
         self.lines = [self.up.stdout.readline()]
+        assert self.lines[0].startswith("ready: "), self.log.read_text(errors="replace")
 
     def parts(self) -> dict[int, str]:
         """Number and name of every process that carries the mark of this home."""

@@ -12,8 +12,6 @@ from starlette.types import ASGIApp
 from prefect_phantom.adapters.rest.layers.proxies import Proxies
 from prefect_phantom.adapters.settings import Settings
 
-pytestmark = pytest.mark.anyio
-
 PROXY = "10.1.1.1"
 Call = Callable[..., Awaitable[httpx.Response]]
 

@@ -13,8 +13,6 @@ from prefect_phantom.adapters.rest.runtime.runtime import create_runtime_applica
 from prefect_phantom.adapters.settings import Settings
 from tests.runtime_key import KEY
 
-pytestmark = pytest.mark.anyio
-
 
 def assert_kept_by_nobody(answer: httpx.Response) -> None:
     assert answer.headers.get_list("cache-control") == ["no-store"], answer.request.url

@@ -6,8 +6,6 @@ import asyncio
 
 import pytest
 
-pytestmark = pytest.mark.anyio
-
 RECORDED = [
     "tags", "id", "cef", "cef_types", "container", "create_time", "description", "end_time",
     "external_id", "hash", "ingest_app", "kill_chain", "label", "name", "owner", "playbook_run",

@@ -6,8 +6,6 @@ import asyncio
 
 import pytest
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 async def artifact(add_artifact, container) -> int:

@@ -6,8 +6,6 @@ from uuid import uuid4
 
 import pytest
 
-pytestmark = pytest.mark.anyio
-
 SETTINGS = {"host": "192.0.2.43", "port": 43, "nested": {"timeout": 5}, "url": "https://x.example/"}
 
 

@@ -9,8 +9,6 @@ import pytest
 
 from prefect_phantom.adapters.rest.contract.assets.asset_destination import moved_settings
 
-pytestmark = pytest.mark.anyio
-
 BEFORE: dict[str, Any] = {
     "base_url": "https://soar.example/api",
     "port": 443,

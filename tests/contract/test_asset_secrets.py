@@ -14,8 +14,6 @@ from sqlalchemy import text
 from prefect_phantom.adapters.rest.contract.assets import asset_keeping
 from prefect_phantom.adapters.store.database.database import SERVER_SETTINGS, Database
 
-pytestmark = pytest.mark.anyio
-
 SECRET = "hunter2-žluťoučký"
 
 

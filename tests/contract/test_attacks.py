@@ -13,8 +13,6 @@ from sqlalchemy import func, select, text
 from prefect_phantom.adapters.store.tables.account_tables import audit, users
 from prefect_phantom.adapters.store.tables.tables import playbook_runs
 
-pytestmark = pytest.mark.anyio
-
 TEMPLATE = {"__prefect_kind": "jinja", "template": "{{ 7 * 7 }}"}
 SECRET = {"__prefect_kind": "workspace_variable", "variable_name": "password"}
 INJECTIONS = [

@@ -16,8 +16,6 @@ from prefect_phantom.adapters.rest.layers.audited import Allowance
 from prefect_phantom.adapters.store.accounts import audit
 from prefect_phantom.adapters.store.case import containers
 
-pytestmark = pytest.mark.anyio
-
 Entries = Callable[[], Awaitable[list[dict[str, Any]]]]
 
 

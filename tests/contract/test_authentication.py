@@ -18,8 +18,6 @@ from prefect_phantom.adapters.store.accounts.passwords import Passwords
 from prefect_phantom.adapters.store.tables.account_tables import tokens as tokens_table
 from prefect_phantom.adapters.store.tables.account_tables import users as users_table
 
-pytestmark = pytest.mark.anyio
-
 MISSING = "No supported auth information provided in request"
 BAD_TOKEN = "Invalid automation token"
 BAD_PASSWORD = "Invalid username or password"

@@ -11,7 +11,6 @@ from sqlalchemy import insert, select
 from prefect_phantom.adapters.between.announcement import Announcement
 from prefect_phantom.adapters.store.tables.tables import playbook_runs, playbooks
 
-pytestmark = pytest.mark.anyio
 LABEL = "automated"
 
 

@@ -9,8 +9,6 @@ import pytest
 
 from prefect_phantom.adapters.settings import Settings
 
-pytestmark = pytest.mark.anyio
-
 STARTS = ["/rest/playbook_run", "/rest/container", "/rest/artifact"]
 
 

@@ -10,8 +10,6 @@ import pytest
 
 from prefect_phantom.adapters.between.signal import Signal
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 def cancel(client, run_id):

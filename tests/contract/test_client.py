@@ -21,8 +21,6 @@ from prefect_phantom.client import (
 )
 from prefect_phantom.client.models import Item
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture(scope="module")
 async def phantom(application, credentials) -> AsyncIterator[AsyncPhantom]:

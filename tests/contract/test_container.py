@@ -10,8 +10,6 @@ import pytest
 
 from prefect_phantom.adapters.settings import Settings
 
-pytestmark = pytest.mark.anyio
-
 RECORDED = [
     "tags", "id", "artifact_count", "artifact_update_time", "asset", "close_time",
     "closing_owner", "closing_rule_run", "container_update_time", "create_time", "description",

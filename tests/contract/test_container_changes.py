@@ -9,8 +9,6 @@ import pytest
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.store.case import labels
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 def change(client, container):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-pytestmark = pytest.mark.anyio
-
 TYPES = {
     "note": {"title": "t", "content": "c", "note_type": "general", "note_format": "html"},
     "container_comment": {"comment": "looks benign"},

@@ -13,8 +13,6 @@ import pytest
 
 from prefect_phantom.adapters.store.case import decided_lists
 
-pytestmark = pytest.mark.anyio
-
 ROWS = [["a", "1"], ["b", "2"], ["c", "3"]]
 
 

@@ -10,8 +10,6 @@ from sqlalchemy import delete, select, text
 
 from prefect_phantom.adapters.store.tables.tables import containers
 
-pytestmark = pytest.mark.anyio
-
 WAITING = text(
     "SELECT count(*) FROM pg_stat_activity"
     " WHERE datname = current_database() AND wait_event_type = 'Lock'"

@@ -6,8 +6,6 @@ import re
 
 import pytest
 
-pytestmark = pytest.mark.anyio
-
 PAGES = ["/openapi.json", "/docs", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js"]
 
 

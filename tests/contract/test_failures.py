@@ -15,8 +15,6 @@ from prefect_phantom.adapters.store.database.database import Database, database_
 from prefect_phantom.adapters.store.database.notices import Notices
 from prefect_phantom.adapters.store.starts import run_requests
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "BREW"])
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from prefect_phantom.adapters.store.tables.tables import (
     playbooks,
 )
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("stored")]
+pytestmark = pytest.mark.usefixtures("stored")
 
 CONTAINERS = [
     {

@@ -17,7 +17,6 @@ from prefect_phantom.adapters.store.starts.work_queues import WorkQueue
 from prefect_phantom.client import AsyncPhantom
 from prefect_phantom.client.health import Health
 
-pytestmark = pytest.mark.anyio
 PATH = "/rest/prefect_phantom/health"
 
 

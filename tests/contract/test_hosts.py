@@ -16,8 +16,6 @@ from prefect_phantom.adapters.rest.runtime.runtime import create_runtime_applica
 from prefect_phantom.adapters.settings import Settings
 from tests.runtime_key import KEY
 
-pytestmark = pytest.mark.anyio
-
 REFUSED = "This gateway is not "
 OWN = [
     *("localhost", "localhost:8443", "LOCALHOST.", "a.localhost", socket.gethostname()),

@@ -16,8 +16,6 @@ from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 from prefect_phantom.adapters.store.tables.tables import playbooks
 from prefect_phantom.client import AsyncPhantom, Phantom, PlaybookRun
 
-pytestmark = pytest.mark.anyio
-
 STALE = timedelta(hours=24)
 
 

@@ -26,8 +26,6 @@ from prefect_phantom.flows.inside.log import run_log
 from tests.contract.test_runtime import action_end, action_start
 from tests.runtime_key import KEY
 
-pytestmark = pytest.mark.anyio
-
 LARGE = body_reader.PARSED_HERE_BYTES
 MEBIBYTE = 1024 * 1024
 

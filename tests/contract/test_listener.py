@@ -23,8 +23,6 @@ from prefect_phantom.adapters.rest.listener.connections import LEAVING, Connecti
 from prefect_phantom.adapters.rest.listener.listener import Listener
 from tests.conftest import require
 
-pytestmark = pytest.mark.anyio
-
 SOON = 0.2
 LONG = 30.0
 Connect: TypeAlias = Callable[..., Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]

@@ -24,8 +24,6 @@ from prefect_phantom.adapters.store.tables.tables import (
     run_log,
 )
 
-pytestmark = pytest.mark.anyio
-
 RESULTS = [
     {"parameter": {"a": 1}, "status": "success", "message": "m", "data": [{"b": 2}], "summary": {}}
 ]

@@ -31,8 +31,6 @@ from prefect_phantom.adapters.store.accounts.passwords import (
 )
 from prefect_phantom.adapters.store.database.notices import Notices
 
-pytestmark = pytest.mark.anyio
-
 FAILURES = 3
 Sign = Callable[..., Awaitable[httpx.Response]]
 

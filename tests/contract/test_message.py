@@ -13,8 +13,6 @@ from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.store.runs.playbook_runs import finish
 from prefect_phantom.adapters.store.tables.tables import action_runs, app_runs
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 def add_action(database, container):

@@ -23,8 +23,6 @@ from prefect_phantom.adapters.store.playbooks.workers import Presence
 from prefect_phantom.adapters.store.runs import attempts
 from prefect_phantom.adapters.store.tables import worker_tables
 
-pytestmark = pytest.mark.anyio
-
 
 class Scrape:
     """One reading of the page."""

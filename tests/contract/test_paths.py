@@ -10,8 +10,6 @@ import pytest
 
 from tests.runtime_key import KEY
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 def wire(address, credentials):

@@ -19,8 +19,6 @@ from prefect_phantom.adapters.store.accounts.accounts import Changes
 from prefect_phantom.adapters.store.accounts.credentials import Credentials
 from prefect_phantom.adapters.store.database.notices import CREDENTIALS, Notices
 
-pytestmark = pytest.mark.anyio
-
 SHIPPED = {
     "Administrator": set(Permission),
     "Automation": set(Permission) - {Permission.ADMINISTER},

@@ -6,8 +6,6 @@ import asyncio
 
 import pytest
 
-pytestmark = pytest.mark.anyio
-
 
 async def test_an_administrator_makes_an_automation_user_whose_token_works(client, anonymous):
     body = {"username": "siem", "type": "automation"}

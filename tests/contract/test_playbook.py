@@ -7,8 +7,6 @@ from sqlalchemy import delete, insert, select
 
 from prefect_phantom.adapters.store.tables.tables import playbook_runs, playbooks
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 async def playbook(database) -> int:

@@ -9,8 +9,6 @@ import pytest
 
 from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook, save_found
 
-pytestmark = pytest.mark.anyio
-
 DONE = {"message": "Operation successful", "success": True}
 
 

@@ -21,8 +21,6 @@ from prefect_phantom.adapters.rest.listener.limits import HEAD_BYTES, MOST_HEADE
 from prefect_phantom.adapters.rest.listener.listener import Listener
 from prefect_phantom.adapters.rest.listener.protocol import Protocol
 
-pytestmark = pytest.mark.anyio
-
 SOON = 0.2
 LONG = 30.0
 

@@ -10,8 +10,6 @@ from prefect_phantom.adapters.rest.layers import rates
 from prefect_phantom.adapters.rest.layers.rates import BURST_SECONDS, SECOND, Rates
 from prefect_phantom.adapters.settings import Settings
 
-pytestmark = pytest.mark.anyio
-
 FEW = 5 / BURST_SECONDS
 
 

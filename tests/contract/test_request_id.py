@@ -7,7 +7,6 @@ import re
 
 import pytest
 
-pytestmark = pytest.mark.anyio
 OURS = re.compile(r"[0-9a-f]{32}")
 
 

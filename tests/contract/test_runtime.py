@@ -15,7 +15,6 @@ from prefect_phantom.adapters.store.playbooks import workers
 from prefect_phantom.adapters.store.runs import playbook_runs
 from tests.runtime_key import KEY
 
-pytestmark = pytest.mark.anyio
 ANY_RUN = {"status": "success", "message": ""}
 STANDING = {
     "work_pool": "phantom", "type": "phantom", "hostname": "h", "version": "0.1.0", "slots": 4,

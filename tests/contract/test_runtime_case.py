@@ -10,7 +10,6 @@ from sqlalchemy import func, insert, select, update
 from prefect_phantom.adapters.store.tables.tables import playbook_runs, playbooks
 from tests.runtime_key import KEY
 
-pytestmark = pytest.mark.anyio
 NEW = {
     "artifacts": {"artifact": {"name": "found", "cef": {"sourceAddress": "192.0.2.9"}}},
     "notes": {"entry": {"title": "t", "content": "c", "note_type": "general"}},

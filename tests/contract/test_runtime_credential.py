@@ -15,8 +15,6 @@ from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.store.runs.attempts import token_hash
 from tests.runtime_key import KEY
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture(scope="module")
 def build_runtime(dispatch, reconcile):

@@ -24,7 +24,6 @@ from prefect_phantom.adapters.store.playbooks import (
 from prefect_phantom.adapters.store.starts import dispatch_status
 from tests.runtime_key import KEY
 
-pytestmark = pytest.mark.anyio
 FOLDER = "/srv/playbooks"
 Ask = Callable[..., Awaitable[httpx.Response]]
 

@@ -13,7 +13,7 @@ from prefect_phantom.adapters.store.tables.automation_tables import scheduled_st
 from prefect_phantom.adapters.store.tables.tables import playbook_runs
 from tests.runtime_key import KEY
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("shelf")]
+pytestmark = pytest.mark.usefixtures("shelf")
 
 
 @pytest.fixture

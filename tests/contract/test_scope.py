@@ -12,8 +12,6 @@ from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.store.case.containers import lock
 from prefect_phantom.adapters.store.tables.tables import artifacts, playbook_runs
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 def after(database):

@@ -9,7 +9,7 @@ from sqlalchemy import insert
 
 from prefect_phantom.adapters.store.tables.tables import assets, playbooks
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("stored")]
+pytestmark = pytest.mark.usefixtures("stored")
 
 LARGE = " ".join(f"{chr(0x20000 + n)}{n}" for n in range(90_000))
 CEF = {

@@ -12,8 +12,6 @@ from prefect_phantom.adapters.between.signal import Signal
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.store.tables.tables import playbook_runs
 
-pytestmark = pytest.mark.anyio
-
 
 async def test_an_accepted_start_is_answered_with_the_id_as_a_string(start):
     response = await start()

@@ -14,8 +14,6 @@ from prefect_phantom.adapters.store.starts import dispatch_status, work_queues
 from prefect_phantom.adapters.store.starts.work_queues import WorkQueue
 from prefect_phantom.adapters.store.tables.tables import playbooks
 
-pytestmark = pytest.mark.anyio
-
 VENDORS_FIELDS = [
     "action_exec", "cancelled", "container", "id", "last_artifact", "log_level", "message",
     "owner", "playbook", "start_time", "status", "test_mode", "update_time", "version",

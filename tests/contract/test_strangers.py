@@ -21,8 +21,6 @@ from prefect_phantom.adapters.rest.runtime.runtime import create_runtime_applica
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.store.database.notices import Notices
 
-pytestmark = pytest.mark.anyio
-
 CROWD = 100
 KEY = "runtime-key-of-the-tests-of-turns"
 ADDRESS = ipaddress.ip_address("127.0.0.1")

@@ -9,7 +9,6 @@ import pytest
 from prefect_phantom.flows.inside.runtime.ticket import make_ticket, ticket_key
 from tests.runtime_key import KEY
 
-pytestmark = pytest.mark.anyio
 OTHERS = {
     "claim": None,
     "refused": lambda other: {"flow_run_ids": [other]},

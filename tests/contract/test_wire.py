@@ -10,8 +10,6 @@ import pytest
 
 from prefect_phantom.adapters.settings import Settings
 
-pytestmark = pytest.mark.anyio
-
 LIMIT = 100_000
 
 

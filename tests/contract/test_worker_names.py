@@ -24,8 +24,6 @@ from prefect_phantom.adapters.worker.gateway.gateway_client import GatewayClient
 from prefect_phantom.adapters.worker.gateway.name_hold import NameHold
 from tests.runtime_key import KEY
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 def serve(database, dispatch, reconcile, port):

@@ -19,7 +19,6 @@ from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.supervisor.postgres.postgres import own_binaries
 from tests.deployments.variables import refused, unknown
 
-pytestmark = pytest.mark.anyio
 VALUE, FOLDER = "f00dbabe", "/srv/f00dbabe"
 FOLDERS = ("PLAYBOOKS", "CERTIFICATE", "CERTIFICATE_KEY")
 PLACE = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")

@@ -17,7 +17,6 @@ from tests.fuzz.requests import made_up_request
 from tests.system import System
 
 pytestmark = [
-    pytest.mark.anyio,
     pytest.mark.timeout(0 if "FUZZ_REQUESTS" in os.environ else 180),
 ]
 

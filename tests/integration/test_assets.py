@@ -34,8 +34,6 @@ from tests.integration import asset_playbooks
 from tests.integration.asset_playbooks import digest
 from tests.system import RUN_SECONDS, System
 
-pytestmark = pytest.mark.anyio
-
 SECRET = f"s3cret-{uuid4().hex}"
 
 

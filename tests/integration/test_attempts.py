@@ -25,7 +25,6 @@ from prefect_phantom.adapters.store.runs.attempts import Claim
 from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 from tests.integration.shop import REPOSITORIES, Shop, cancel
 
-pytestmark = pytest.mark.anyio
 PATIENCE = 10.0
 EVERY_REQUEST = ["start of an action", "end of an action", "end of the run"]
 

@@ -16,8 +16,6 @@ from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.runs import retention
 from prefect_phantom.adapters.store.tables.account_tables import audit
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 async def database(postgres_url) -> AsyncIterator[Database]:

@@ -38,7 +38,6 @@ from prefect_phantom.adapters.supervisor.postgres.alone import postgres_alone
 from tests.integration.shop import Shop
 from tests.system import OWN_ENVIRONMENT, PROGRAM
 
-pytestmark = pytest.mark.anyio
 OTHERS = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 """Other versions of PostgreSQL, as Debian installs them."""
 

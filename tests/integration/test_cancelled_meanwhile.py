@@ -24,8 +24,6 @@ from prefect_phantom.adapters.worker import states
 from prefect_phantom.flows.inside import execution
 from prefect_phantom.flows.inside.runtime.client import Superseded
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 async def deployment_id(prefect: PrefectClient) -> AsyncIterator[UUID]:

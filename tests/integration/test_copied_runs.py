@@ -17,8 +17,6 @@ from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybo
 from prefect_phantom.adapters.store.runs import attempts
 from prefect_phantom.adapters.store.tables.tables import playbooks as stored
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 async def deployment(shop):

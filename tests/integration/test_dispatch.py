@@ -30,8 +30,6 @@ from prefect_phantom.adapters.store.starts.dispatch_queue import TAKEOVER_SECOND
 from prefect_phantom.adapters.store.starts.run_requests import RunRequest
 from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 
-pytestmark = pytest.mark.anyio
-
 Way = Callable[[httpx.Request], Awaitable[httpx.Response]]
 
 

@@ -20,7 +20,6 @@ from prefect_phantom.adapters.store.starts.dispatch_queue import BATCH, TAKEOVER
 from prefect_phantom.adapters.store.starts.run_requests import RunRequest
 from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 
-pytestmark = pytest.mark.anyio
 PATIENCE = 10.0
 
 

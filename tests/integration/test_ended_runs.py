@@ -19,8 +19,6 @@ from prefect_phantom.adapters.store.runs import attempts, leases
 from prefect_phantom.adapters.store.runs import unsettled_runs as unsettled
 from prefect_phantom.adapters.store.runs.attempts import Claim
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.mark.parametrize(
     "column_and_value",

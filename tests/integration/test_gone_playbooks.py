@@ -36,8 +36,6 @@ from prefect_phantom.adapters.store.starts.run_requests import RunRequest
 from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 from prefect_phantom.adapters.store.tables.tables import playbooks as table
 
-pytestmark = pytest.mark.anyio
-
 
 class Loop:
     """The loop that registers, as a gateway has it, one round at a time."""

@@ -28,8 +28,6 @@ from prefect_phantom.adapters.store.database.database import database_url
 from prefect_phantom.flows.process.guardian.lease import Lease, Lost, Unreachable
 from tests.runtime_key import KEY
 
-pytestmark = pytest.mark.anyio
-
 PATIENCE_SECONDS = 60
 PAST = text("now() - interval '1 second'")
 OWNER = """

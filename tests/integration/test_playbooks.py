@@ -22,7 +22,6 @@ from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 from prefect_phantom.adapters.store.tables.tables import playbooks as table
 from prefect_phantom.adapters.store.tables.tables import repositories
 
-pytestmark = pytest.mark.anyio
 GONE = "The playbook is no longer in the repository local"
 
 

@@ -29,7 +29,6 @@ from prefect_phantom.adapters.supervisor.parts.pipes import Pipes
 from prefect_phantom.adapters.supervisor.postgres.alone import postgres_alone
 from prefect_phantom.adapters.supervisor.postgres.postgres import Postgres
 
-pytestmark = pytest.mark.anyio
 STOP_SECONDS = 10
 
 

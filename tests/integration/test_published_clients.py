@@ -18,7 +18,6 @@ from splunk_soar_mcp.server import build_server
 from tests.system import System
 
 pytestmark = [
-    pytest.mark.anyio,
     pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning"),
 ]
 

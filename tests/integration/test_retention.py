@@ -23,7 +23,6 @@ from prefect_phantom.adapters.store.tables.tables import action_runs, app_runs, 
 from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 from tests.integration.shop import REPOSITORIES, Shop
 
-pytestmark = pytest.mark.anyio
 WEEK = Settings(keep_run_days=7, keep_log_days=7, keep_audit_days=7)
 
 

@@ -16,7 +16,6 @@ from prefect_phantom.adapters.worker.processes.run_process import RunProcess
 from prefect_phantom.adapters.worker.processes.templates import Code
 from tests.system import is_alive
 
-pytestmark = pytest.mark.anyio
 SERVE = """
 import os, socket, sys, time
 from prefect_phantom.flows.process.warm.message import pack, receive

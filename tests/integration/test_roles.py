@@ -11,7 +11,6 @@ import pytest
 from prefect_phantom.adapters.store.database.database import Database, database_url, dsn
 from prefect_phantom.adapters.supervisor.postgres.roles import as_role, give_to_its_role
 
-pytestmark = pytest.mark.anyio
 FOREIGN = """
 SELECT oid::regclass::text FROM pg_class
 WHERE relnamespace = 'public'::regnamespace AND relowner = 'postgres'::regrole

@@ -18,8 +18,6 @@ from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.store.starts import work_queues
 from prefect_phantom.adapters.store.tables.tables import dispatch_status
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 async def pool(prefect) -> str:

@@ -22,7 +22,6 @@ from prefect_phantom.adapters.store.starts.work_queues import WorkQueue
 from prefect_phantom.adapters.store.tables.queue_tables import former_work_queues, work_queue_pauses
 from prefect_phantom.adapters.store.tables.tables import playbook_runs, playbooks
 
-pytestmark = pytest.mark.anyio
 NAMES = ("slow", "quick")
 WINDOW = 4
 

@@ -11,8 +11,6 @@ from starlette.requests import Request
 from prefect_phantom.adapters.errors import BodyTooLarge
 from prefect_phantom.adapters.rest.request.body_reader import PARSED_HERE_BYTES, BodyReader
 
-pytestmark = pytest.mark.anyio
-
 LIMIT = 4 * PARSED_HERE_BYTES
 
 

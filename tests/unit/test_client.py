@@ -339,7 +339,6 @@ def test_containers_and_artifacts() -> None:
         assert client.get(Container, 5).name == "c"
 
 
-@pytest.mark.anyio
 async def test_the_async_client_does_the_same() -> None:
     running = {**RUN, "status": "running"}
     gateway = Gateway(
@@ -351,7 +350,6 @@ async def test_the_async_client_does_the_same() -> None:
     assert len(gateway.requests) == 4
 
 
-@pytest.mark.anyio
 async def test_the_async_client_starts_again_where_that_is_safe() -> None:
     gateway = Gateway(httpx.ReadError("cut"), HERE, STARTED)
     async with AsyncPhantom(URL, token="secret", transport=httpx.MockTransport(gateway)) as client:
@@ -360,7 +358,6 @@ async def test_the_async_client_starts_again_where_that_is_safe() -> None:
     assert first == second
 
 
-@pytest.mark.anyio
 async def test_the_async_client_never_starts_twice_elsewhere() -> None:
     gateway = Gateway(httpx.ReadError("cut"), {"name": "something else"})
     async with AsyncPhantom(URL, token="secret", transport=httpx.MockTransport(gateway)) as client:

@@ -11,8 +11,6 @@ from prefect_phantom.adapters.prefect.runs import dispatch
 from prefect_phantom.adapters.prefect.runs.dispatch import Dispatcher
 from prefect_phantom.adapters.settings import Settings
 
-pytestmark = pytest.mark.anyio
-
 ACCEPTED = 50
 
 

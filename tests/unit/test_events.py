@@ -94,7 +94,6 @@ def test_who_is_told_of_what(heard, reconciler, hints, watch):
     assert [each.what for each in told] == [reconciler, hints, watch]
 
 
-@pytest.mark.anyio
 async def test_who_was_not_listening_says_that_something_may_be_missed(monkeypatch):
     @asynccontextmanager
     async def subscriber(**_: object) -> AsyncIterator[AsyncIterator[Event]]:

@@ -9,8 +9,6 @@ import pytest
 from prefect_phantom.adapters.between.fair_semaphore import FairSemaphore
 from prefect_phantom.adapters.errors import TooMany
 
-pytestmark = pytest.mark.anyio
-
 
 class Work:
     """Notes who has a place, and gives it back when it is told to."""

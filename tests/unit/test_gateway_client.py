@@ -11,8 +11,6 @@ from tenacity import AsyncRetrying, RetryCallState
 from prefect_phantom.adapters.worker.gateway import gateway_client
 from prefect_phantom.adapters.worker.gateway.gateway_client import GatewayClient, GatewayRefused
 
-pytestmark = pytest.mark.anyio
-
 
 class Gateway:
     """Answers with one response after the other, the last one for ever."""

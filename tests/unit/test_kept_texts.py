@@ -12,8 +12,6 @@ from prefect_phantom.adapters.rest.layers.access import Access
 from prefect_phantom.adapters.rest.layers.hosts import Hosts
 from prefect_phantom.adapters.rest.request.address import parse
 
-pytestmark = pytest.mark.anyio
-
 LENGTH = 60_000
 """Characters that one head brings at most, nearly."""
 

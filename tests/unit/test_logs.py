@@ -89,7 +89,6 @@ def process_of(logs: Logs) -> int:
     return logs._process.pid
 
 
-@pytest.mark.anyio
 async def test_what_was_printed_is_in_the_file_after_a_flush(logs: Logs, tmp_path: Path) -> None:
     path = tmp_path / "part.log"
     os.write(logs.writer(path), b"one\n")
@@ -97,7 +96,6 @@ async def test_what_was_printed_is_in_the_file_after_a_flush(logs: Logs, tmp_pat
     assert path.read_text() == "one\n"
 
 
-@pytest.mark.anyio
 async def test_all_who_flush_at_once_are_answered(
     logs: Logs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +104,6 @@ async def test_all_who_flush_at_once_are_answered(
         await asyncio.gather(*(logs.flush() for _ in range(5)))
 
 
-@pytest.mark.anyio
 async def test_what_writes_them_may_be_killed_and_nothing_is_lost(
     logs: Logs, tmp_path: Path
 ) -> None:
@@ -119,7 +116,6 @@ async def test_what_writes_them_may_be_killed_and_nothing_is_lost(
     assert process_of(logs) != first
 
 
-@pytest.mark.anyio
 async def test_what_writes_them_is_started_again_though_that_failed_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,7 +140,6 @@ async def test_what_writes_them_is_started_again_though_that_failed_meanwhile(
     await logs.close()
 
 
-@pytest.mark.anyio
 async def test_the_end_of_all_who_print_is_its_end(tmp_path: Path) -> None:
     logs = Logs({}, print, MOST)
     await logs.start()
@@ -158,7 +153,6 @@ async def test_the_end_of_all_who_print_is_its_end(tmp_path: Path) -> None:
     assert sum(each.stat().st_size for each in files(path)) > MOST
 
 
-@pytest.mark.anyio
 async def test_it_goes_on_after_an_up_that_was_killed_while_it_waited(tmp_path: Path) -> None:
     logs = Logs({}, print, MOST)
     await logs.start()

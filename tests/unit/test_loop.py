@@ -10,8 +10,6 @@ from prefect_phantom.adapters.gateway import loop
 from prefect_phantom.adapters.gateway.loop import LoopEnded, beside, keep
 from prefect_phantom.adapters.process.outage import Dependency
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:

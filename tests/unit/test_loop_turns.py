@@ -11,8 +11,6 @@ import pytest
 from prefect_phantom.adapters.rest.listener import loop_turns
 from prefect_phantom.adapters.rest.listener.loop_turns import LoopTurns
 
-pytestmark = pytest.mark.anyio
-
 PASSES = 20
 FIRST, SECOND = "192.0.2.1", "192.0.2.2"
 ELSEWHERE = "198.51.100.1"

@@ -14,8 +14,6 @@ from prefect_phantom.adapters.supervisor.parts import part as parts
 from prefect_phantom.adapters.supervisor.parts.part import Definition, Part, State
 from prefect_phantom.adapters.supervisor.parts.pipes import Pipes
 
-pytestmark = pytest.mark.anyio
-
 
 class Reports:
     """What the part told of itself."""

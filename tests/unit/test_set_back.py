@@ -18,8 +18,6 @@ from prefect_phantom.adapters.prefect.runs.reconcile import MOST_SET_BACK, Recon
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.store.runs.unsettled_runs import UnsettledRun, Which
 
-pytestmark = pytest.mark.anyio
-
 
 def ended(id_: int) -> UnsettledRun:
     return UnsettledRun(id_, UUID(int=id_), "success", "", "", False, False, False, 60.0)

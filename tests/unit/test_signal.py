@@ -8,7 +8,6 @@ import pytest
 
 from prefect_phantom.adapters.between.signal import Signal
 
-pytestmark = pytest.mark.anyio
 LONG = 60.0
 
 

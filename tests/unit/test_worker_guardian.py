@@ -11,8 +11,6 @@ import pytest
 from prefect_phantom.adapters.worker.processes import guardian as guardians
 from prefect_phantom.adapters.worker.processes.guardian import Guardian
 
-pytestmark = pytest.mark.anyio
-
 
 async def test_a_guardian_is_started_though_that_failed_at_first(
     monkeypatch: pytest.MonkeyPatch,
