@@ -158,7 +158,7 @@ def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     further = [each for extra in project["optional-dependencies"].values() for each in extra]
     names = {re.match(r"[\w-]+", each)[0] for each in [*project["dependencies"], *further]}  # type: ignore[index]
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs" / "dependencies.md").read_text()
     told = {
         name.strip()
         for row in re.findall(r"^\| ([^|]*) \| [^|]+ \|$", text, re.MULTILINE)
