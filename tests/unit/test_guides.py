@@ -23,7 +23,7 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-MAPS = [ROOT / "ARCHITECTURE.md", *DECISIONS]
+MAPS = [ROOT / "ARCHITECTURE.md", ROOT / "docs" / "changing.md", *DECISIONS]
 """Pages that send an engineer to files of the repository."""
 FENCE = re.compile(r"^ *```(?P<said>[^\n]*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
@@ -118,6 +118,16 @@ def test_every_file_that_a_map_names_exists(page: Path) -> None:
     assert [each for each in files if not (ROOT / each).exists()] == []
     paths = [(ROOT / each, ROOT / f"{each}.py") for each in modules]
     assert [path for path, file in paths if not (path.is_dir() or file.is_file())] == []
+
+
+def test_each_of_twelve_changes_has_its_files_in_order() -> None:
+    text = (ROOT / "docs" / "changing.md").read_text()
+    recipes = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    assert len(recipes) == 12
+    for recipe in recipes:
+        steps = re.findall(r"^\d+\. ", recipe, re.MULTILINE)
+        assert steps == [f"{number}. " for number in range(1, len(steps) + 1)]
+        assert "`tests/" in recipe, f"no test in: {recipe.partition(chr(10))[0]}"
 
 
 def test_the_architecture_is_read_in_minutes() -> None:
