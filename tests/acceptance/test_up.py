@@ -202,6 +202,7 @@ def test_a_part_that_dies_is_started_again_at_its_port(installation: Installatio
     assert "gateway: ended by SIGKILL" in installation.log.read_text()
 
 
+@pytest.mark.long
 def test_a_killed_up_takes_its_parts_along(own: Installation) -> None:
     own.start()
     assert {"gateway", "worker", "Prefect server", "PostgreSQL"} <= set(own.parts().values())
@@ -212,6 +213,7 @@ def test_a_killed_up_takes_its_parts_along(own: Installation) -> None:
     assert log.rstrip().endswith("database system is shut down"), log[-5000:]
 
 
+@pytest.mark.long
 def test_up_ends_what_an_earlier_one_has_left_all_the_same(own: Installation) -> None:
     marks = {"PREFECT_PHANTOM_HOME": str(own.home), "PREFECT_PHANTOM_PART": "worker"}
     left = subprocess.Popen(["sleep", "600"], env=marks, start_new_session=True)

@@ -36,6 +36,7 @@ def test_a_run_goes_on_while_the_gateway_is_killed_and_started_again(system: Sys
     assert (run["status"], run["cancelled"]) == ("success", "")
 
 
+@pytest.mark.long
 async def test_leases_are_renewed_while_the_gateway_stands_still(system: System) -> None:
     run_id = system.start("wait", inputs={"seconds": 300})
     system.executing(run_id)
@@ -119,6 +120,7 @@ def test_a_cancel_that_comes_while_the_worker_is_dead_is_carried_out(system: Sys
     assert not is_alive(process_id)
 
 
+@pytest.mark.long
 async def test_a_restartable_run_whose_worker_is_killed_is_started_again_as_the_same_flow_run(
     system: System, prefect: PrefectClient
 ) -> None:
@@ -133,6 +135,7 @@ async def test_a_restartable_run_whose_worker_is_killed_is_started_again_as_the_
     assert (await flow_run_of(prefect, run)).state_name == "Completed"
 
 
+@pytest.mark.long
 def test_a_run_ends_with_its_worker_although_nothing_starts_another_one(system: System) -> None:
     run_id = system.start("wait", inputs={"seconds": 300})
     process_id = system.executing(run_id)["misc"]["process_id"]
@@ -169,6 +172,7 @@ def test_a_killed_guardian_is_replaced_and_its_runs_stay_guarded(system: System)
     assert not is_alive(process_id)
 
 
+@pytest.mark.long
 def test_a_cancel_is_carried_out_although_the_worker_is_frozen(system: System) -> None:
     run_id = system.start("wait", inputs={"seconds": 300})
     process_id = system.executing(run_id)["misc"]["process_id"]

@@ -242,6 +242,7 @@ async def test_a_killed_runs_slot_comes_back_long_before_its_lease_is_over(
     assert (await limit_of(prefect, asset)).active_slots == 0
 
 
+@pytest.mark.long
 async def test_slots_outlive_a_killed_server_and_are_given_back(
     system: System, prefect: PrefectClient, tmp_path: Path
 ) -> None:

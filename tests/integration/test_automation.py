@@ -101,6 +101,7 @@ def runs_of(system: System, playbook_ids: list[int]) -> list[dict[str, Any]]:
     return system.get(f"/rest/playbook_run?page_size=0&_filter_playbook__in=[{wanted}]")["data"]
 
 
+@pytest.mark.long
 def test_a_thousand_containers_at_once_start_each_matching_playbook_once(
     system: System, matching: tuple[str, list[int]]
 ) -> None:
@@ -126,6 +127,7 @@ def test_a_thousand_containers_at_once_start_each_matching_playbook_once(
     print(f"{CONTAINERS} containers in {seconds:.1f} s, {len(runs)} runs")
 
 
+@pytest.mark.long
 def test_a_gateway_that_is_killed_meanwhile_leaves_each_container_with_its_runs(
     system: System, matching: tuple[str, list[int]]
 ) -> None:

@@ -28,6 +28,8 @@ from prefect.states import Pending
 from prefect_phantom.flows.inside.runtime.ticket import KEY_VARIABLE, ticket_key
 from tests.system import PROGRAM, STOP_SECONDS, System, is_alive, playbook_run_id_of
 
+pytestmark = pytest.mark.long
+
 INTEGRATIONS = Path(sys.prefix) / "infrastructure"
 IMAGE = "registry.example/prefect-phantom:1"
 KEY_NAME = "prefect-phantom-ticket-key"

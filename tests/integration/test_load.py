@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from prefect.client.orchestration import PrefectClient
 
 from tests.system import System, flow_run_of
@@ -12,6 +13,7 @@ POSTS = 40
 CALLERS = 16
 
 
+@pytest.mark.long
 async def test_forty_posts_by_sixteen_callers_are_forty_runs_and_forty_flow_runs(
     system: System, prefect: PrefectClient
 ) -> None:

@@ -227,6 +227,7 @@ async def test_a_process_that_a_run_has_forked_answers_nothing_in_its_place(
     ("part", "signal"),
     [("worker start", "kill"), ("prefect_phantom.adapters.cli worker", "terminate")],
 )
+@pytest.mark.long
 async def test_idle_processes_end_with_the_worker(
     system: System, run: Run, part: str, signal: str
 ) -> None:
@@ -276,6 +277,7 @@ async def test_a_suspended_run_leaves_its_process_and_goes_on_when_it_is_resumed
     assert "resumed" in run["message"]
 
 
+@pytest.mark.long
 async def test_job_variables_that_people_set_stay_until_the_playbook_says_another_isolation(
     system: System, prefect: PrefectClient, run: Run
 ) -> None:

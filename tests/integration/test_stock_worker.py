@@ -18,6 +18,8 @@ from prefect.client.orchestration import PrefectClient
 
 from tests.system import RUN_SECONDS, System, is_alive, playbook_run_id_of
 
+pytestmark = pytest.mark.long
+
 POOL = "phantom-process"
 
 

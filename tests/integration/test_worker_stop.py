@@ -76,6 +76,7 @@ async def test_a_worker_that_waits_for_prefect_says_so_and_stops_when_told(
     await worker.gateway.close()
 
 
+@pytest.mark.long
 async def test_nothing_stays_behind_when_the_gateway_is_gone_already(nowhere: str) -> None:
     settings = Settings(
         runtime_url=nowhere, runtime_key="key", worker_name="alone", grace_seconds=1
