@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -23,6 +24,7 @@ class Container(_Record):
     sensitivity: str
     description: str | None = None
     source_data_identifier: str
+    due_time: datetime | None = None
     tags: list[str] = []
     custom_fields: dict[str, Any] = {}
     data: Any = {}

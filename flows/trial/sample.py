@@ -5,17 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from prefect_phantom.flows.container import Artifact, Container
 
 
-class _Lenient(BaseModel):
-    # What is posted to a gateway may say more than a playbook sees.
-    model_config = ConfigDict(extra="ignore")
-
-
-class SampleArtifact(_Lenient):
+class SampleArtifact(BaseModel):
     """An artifact of it; only `cef` matters to most playbooks."""
 
     name: str = "artifact"
@@ -30,19 +25,16 @@ class SampleArtifact(_Lenient):
     data: Any = {}
 
 
-class Sample(_Lenient):
+class Sample(Container):
     """A container with its artifacts. Ids are given here: 1 for it, and from 1 for them."""
 
+    id: int = 1
     name: str = "Sample"
     label: str = "events"
     status: str = "new"
     severity: str = "medium"
     sensitivity: str = "amber"
-    description: str | None = None
     source_data_identifier: str = "sample"
-    tags: list[str] = []
-    custom_fields: dict[str, Any] = {}
-    data: Any = {}
     artifacts: list[SampleArtifact] = Field(default=[])
 
     @classmethod
@@ -63,7 +55,7 @@ class Sample(_Lenient):
 
     def container(self) -> Container:
         """The container as a playbook sees it."""
-        return Container(id=1, **self.model_dump(exclude={"artifacts"}))
+        return Container(**self.model_dump(exclude={"artifacts"}) | {"id": 1})
 
     def numbered(self) -> list[Artifact]:
         """Its artifacts as a playbook sees them."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from prefect_phantom.adapters.store.case import new_containers
-from prefect_phantom.adapters.store.case.containers import ContainerFields
 from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook, save_found
+from prefect_phantom.adapters.store.tables.case_fields import ContainerFields
 from tests.integration.shop import Shop
 
 

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, select, update
 
 from prefect_phantom.adapters.store.case import new_artifacts
-from prefect_phantom.adapters.store.case.artifacts import ArtifactFields
 from prefect_phantom.adapters.store.case.new_artifacts import NewArtifact
 from prefect_phantom.adapters.store.database.database import compact_json
 from prefect_phantom.adapters.store.runs import action_runs, attempts, playbook_runs
@@ -17,6 +16,7 @@ from prefect_phantom.adapters.store.runs.attempts import Claim, ClaimRequest
 from prefect_phantom.adapters.store.starts import run_requests
 from prefect_phantom.adapters.store.starts.automation import Automation
 from prefect_phantom.adapters.store.starts.run_requests import RunRequest
+from prefect_phantom.adapters.store.tables.case_fields import ArtifactFields
 from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 
 REPOSITORIES = ["local", "examples"]

@@ -20,7 +20,6 @@ from sqlalchemy import func, select
 
 from prefect_phantom.adapters.settings import PHANTOM_DATABASE, Settings
 from prefect_phantom.adapters.store.case import new_containers
-from prefect_phantom.adapters.store.case.containers import ContainerFields
 from prefect_phantom.adapters.store.database.database import (
     Database,
     create_database,
@@ -28,6 +27,7 @@ from prefect_phantom.adapters.store.database.database import (
     dsn,
 )
 from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook, save_found
+from prefect_phantom.adapters.store.tables.case_fields import ContainerFields
 from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 from prefect_phantom.adapters.supervisor.backup.archive import create
 from prefect_phantom.adapters.supervisor.backup.backup import back_up

@@ -21,13 +21,13 @@ from prefect_phantom.adapters.prefect.runs import dispatch
 from prefect_phantom.adapters.prefect.runs.dispatch import Dispatcher
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.store.case import new_containers
-from prefect_phantom.adapters.store.case.containers import ContainerFields
 from prefect_phantom.adapters.store.playbooks import playbooks
 from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook, save_found
 from prefect_phantom.adapters.store.runs import playbook_runs
 from prefect_phantom.adapters.store.starts import dispatch_queue, run_requests
 from prefect_phantom.adapters.store.starts.dispatch_queue import TAKEOVER_SECONDS
 from prefect_phantom.adapters.store.starts.run_requests import RunRequest
+from prefect_phantom.adapters.store.tables.case_fields import ContainerFields
 from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 
 Way = Callable[[httpx.Request], Awaitable[httpx.Response]]

@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import func, insert, select, text, update
 
 from prefect_phantom.adapters.store.case import new_containers
-from prefect_phantom.adapters.store.case.containers import ContainerFields
 from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook, save_found
 from prefect_phantom.adapters.store.runs import playbook_runs, unsettled_runs
 from prefect_phantom.adapters.store.starts import dispatch_queue, overdue_runs, run_requests
 from prefect_phantom.adapters.store.starts.dispatch_queue import BATCH, TAKEOVER_SECONDS
 from prefect_phantom.adapters.store.starts.run_requests import RunRequest
+from prefect_phantom.adapters.store.tables.case_fields import ContainerFields
 from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 
 PATIENCE = 10.0

@@ -26,13 +26,13 @@ from prefect_phantom.adapters.prefect.deployments.repositories import Repositori
 from prefect_phantom.adapters.prefect.runs.reconcile import Reconciler
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.store.case import new_containers
-from prefect_phantom.adapters.store.case.containers import ContainerFields
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.playbooks import playbook_reports, playbooks
 from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook
 from prefect_phantom.adapters.store.playbooks.playbook_reports import Report
 from prefect_phantom.adapters.store.starts import refused_starts, run_requests
 from prefect_phantom.adapters.store.starts.run_requests import RunRequest
+from prefect_phantom.adapters.store.tables.case_fields import ContainerFields
 from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 from prefect_phantom.adapters.store.tables.tables import playbooks as table
 

@@ -12,12 +12,12 @@ from sqlalchemy import insert, select, text, update
 from prefect_phantom.adapters.between.repositories import Repositories
 from prefect_phantom.adapters.errors import Invalid, PlaybookNotFound
 from prefect_phantom.adapters.store.case import new_containers
-from prefect_phantom.adapters.store.case.containers import ContainerFields
 from prefect_phantom.adapters.store.playbooks import playbooks
 from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook, save_found
 from prefect_phantom.adapters.store.runs import playbook_runs
 from prefect_phantom.adapters.store.starts import refused_starts, run_requests
 from prefect_phantom.adapters.store.starts.run_requests import RunRequest
+from prefect_phantom.adapters.store.tables.case_fields import ContainerFields
 from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 from prefect_phantom.adapters.store.tables.tables import playbooks as table
 from prefect_phantom.adapters.store.tables.tables import repositories

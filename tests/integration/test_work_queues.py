@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from prefect_phantom.adapters.store.case import new_containers
-from prefect_phantom.adapters.store.case.containers import ContainerFields
 from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook, save_found
 from prefect_phantom.adapters.store.starts import (
     dispatch_queue,
@@ -19,6 +18,7 @@ from prefect_phantom.adapters.store.starts import (
 )
 from prefect_phantom.adapters.store.starts.run_requests import RunRequest
 from prefect_phantom.adapters.store.starts.work_queues import WorkQueue
+from prefect_phantom.adapters.store.tables.case_fields import ContainerFields
 from prefect_phantom.adapters.store.tables.queue_tables import former_work_queues, work_queue_pauses
 from prefect_phantom.adapters.store.tables.tables import playbook_runs, playbooks
 

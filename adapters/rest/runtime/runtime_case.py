@@ -33,7 +33,8 @@ from prefect_phantom.adapters.rest.runtime.runtime_credential import bearer, run
 from prefect_phantom.adapters.rest.runtime.runtime_message import read
 from prefect_phantom.adapters.store.accounts.served_request import ServedRequest, serving
 from prefect_phantom.adapters.store.case.case_changes import Change
-from prefect_phantom.adapters.store.case.containers import ContainerFields, given
+from prefect_phantom.adapters.store.case.containers import given
+from prefect_phantom.adapters.store.tables.case_fields import ContainerFields
 
 
 async def _add_artifact(request: Request) -> Response:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import Select, delete, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -15,35 +13,12 @@ from prefect_phantom.adapters.errors import ArtifactNotFound, BadField, Duplicat
 from prefect_phantom.adapters.store.accounts.served_request import about
 from prefect_phantom.adapters.store.case.containers import hold, lock, owner, refuse_if_given, said
 from prefect_phantom.adapters.store.database.database import Database
+from prefect_phantom.adapters.store.tables.case_fields import ArtifactFields
 from prefect_phantom.adapters.store.tables.case_tables import notes
 from prefect_phantom.adapters.store.tables.tables import artifacts, containers, playbook_runs
 
 DEFAULT_NAME = "artifact"
 DEFAULT_LABEL = "event"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArtifactFields:
-    """What a caller says of an artifact; None says nothing. Times are aware.
-
-    An owner is named by id or by username.
-    """
-
-    name: str | None = None
-    label: str | None = None
-    type: str | None = None
-    description: str | None = None
-    severity: str | None = None
-    source_data_identifier: str | None = None
-    external_id: str | None = None
-    kill_chain: str | None = None
-    owner_id: int | str | None = None
-    cef: dict[str, object] | None = None
-    cef_types: dict[str, object] | None = None
-    data: dict[str, object] | None = None
-    tags: list[str] | None = None
-    start_time: datetime | None = None
-    end_time: datetime | None = None
 
 
 async def add(connection: AsyncConnection, container_id: int, new: ArtifactFields) -> int:

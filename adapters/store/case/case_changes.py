@@ -18,15 +18,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from prefect_phantom.adapters.errors import PhantomError
 from prefect_phantom.adapters.store.accounts.served_request import about, by, was_noted
 from prefect_phantom.adapters.store.case import artifacts, containers, decided_lists
-from prefect_phantom.adapters.store.case.artifacts import ArtifactFields, note_in_container
+from prefect_phantom.adapters.store.case.artifacts import note_in_container
 from prefect_phantom.adapters.store.case.container_entries import Entries
-from prefect_phantom.adapters.store.case.containers import ContainerFields
 from prefect_phantom.adapters.store.case.decided_lists import Cell
 from prefect_phantom.adapters.store.case.new_artifacts import Brought, NewArtifact, bring
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.runs.attempts import HeldRun, hold
 from prefect_phantom.adapters.store.starts.automation import Automation
 from prefect_phantom.adapters.store.tables.automation_tables import case_changes
+from prefect_phantom.adapters.store.tables.case_fields import ArtifactFields, ContainerFields
 from prefect_phantom.adapters.store.tables.tables import artifacts as table
 
 Work = Callable[[AsyncConnection, HeldRun], Awaitable[int]]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Select, case, delete, func, null, select, update
@@ -22,6 +21,7 @@ from prefect_phantom.adapters.errors import (
 from prefect_phantom.adapters.store.accounts.served_request import about
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.tables.account_tables import users
+from prefect_phantom.adapters.store.tables.case_fields import ContainerFields
 from prefect_phantom.adapters.store.tables.tables import containers, playbook_runs
 
 if TYPE_CHECKING:
@@ -29,34 +29,6 @@ if TYPE_CHECKING:
 
 CLOSED = "closed"
 """The status that gives a container its close time, unless it comes with one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerFields:
-    """What a caller says of a container; None says nothing. Times are aware.
-
-    An owner is named by id or by username.
-    """
-
-    name: str | None = None
-    label: str | None = None
-    description: str | None = None
-    status: str | None = None
-    severity: str | None = None
-    sensitivity: str | None = None
-    container_type: str | None = None
-    source_data_identifier: str | None = None
-    external_id: str | None = None
-    kill_chain: str | None = None
-    owner_id: int | str | None = None
-    tags: list[str] | None = None
-    custom_fields: dict[str, object] | None = None
-    data: dict[str, object] | None = None
-    start_time: datetime | None = None
-    end_time: datetime | None = None
-    due_time: datetime | None = None
-    open_time: datetime | None = None
-    close_time: datetime | None = None
 
 
 async def add(connection: AsyncConnection, new: ContainerFields) -> int:

@@ -9,11 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from prefect_phantom.adapters.errors import DuplicateArtifact, PhantomError, UnknownOwner
 from prefect_phantom.adapters.store.accounts.served_request import note_each
-from prefect_phantom.adapters.store.case.artifacts import ArtifactFields, add, note_in_container
+from prefect_phantom.adapters.store.case.artifacts import add, note_in_container
 from prefect_phantom.adapters.store.case.containers import lock
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.starts import automation
 from prefect_phantom.adapters.store.starts.automation import Automation
+from prefect_phantom.adapters.store.tables.case_fields import ArtifactFields
 
 Outcome = int | PhantomError
 """What became of one artifact: its id, or why there is none."""

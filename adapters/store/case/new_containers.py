@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from prefect_phantom.adapters.errors import PhantomError
 from prefect_phantom.adapters.store.case import containers
-from prefect_phantom.adapters.store.case.containers import ContainerFields
 from prefect_phantom.adapters.store.case.new_artifacts import Brought, NewArtifact, bring
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.starts.automation import Automation
+from prefect_phantom.adapters.store.tables.case_fields import ContainerFields
 
 NOBODY = Automation()
 

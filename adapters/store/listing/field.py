@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, ColumnElement, DateTime, FromClause, Text, cast, literal
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
+
+from prefect_phantom.adapters.store.tables.written import Content, written
 
 Expression = Callable[[FromClause], ColumnElement[Any]]
 """What a field's value is in SQL, given the table (or alias) that holds the thing's row."""
@@ -106,3 +108,21 @@ def constant(kind: Kind, value: object = None) -> Field:
     """The same for every row: what the contract has and nothing here fills yet."""
     type_ = _TYPES[kind]
     return Field(kind, lambda _: cast(literal(value, type_), type_))
+
+
+_OF_CONTENT: dict[Content, Callable[[str], Field]] = {
+    Content.TEXT: text,
+    Content.FILLED_TEXT: text,
+    Content.TEXTS: document,
+    Content.OBJECT: document,
+    Content.TIME: time,
+}
+
+
+def further(thing: type, named: Container[str]) -> dict[str, Field]:
+    """What callers write of a thing besides the fields that are `named`, and besides its users."""
+    return {
+        name: _OF_CONTENT[field.content](name)
+        for name, field in written(thing).items()
+        if name not in named and field.content in _OF_CONTENT
+    }

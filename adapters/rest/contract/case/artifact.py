@@ -17,53 +17,32 @@ from prefect_phantom.adapters.errors import (
 from prefect_phantom.adapters.rest.contract.case.automation import announce, automating
 from prefect_phantom.adapters.rest.gateway import Gateway
 from prefect_phantom.adapters.rest.openapi.operation import Operation
-from prefect_phantom.adapters.rest.openapi.schemas import (
-    FILLED,
-    FLAG,
-    IDENTIFIER,
-    INDEXED,
-    OBJECT,
-    OWNER,
-    TEXT,
-    TEXTS,
-    TIME,
-    optional,
-)
+from prefect_phantom.adapters.rest.openapi.schemas import FLAG, IDENTIFIER, optional
 from prefect_phantom.adapters.rest.request.body import read_object
+from prefect_phantom.adapters.rest.request.body_field import (
+    body_fields,
+    body_schemas,
+    clearable,
+    read_fields,
+)
 from prefect_phantom.adapters.rest.request.bulk import Group, as_object
-from prefect_phantom.adapters.rest.request.fields import LONGEST_INDEXED, Fields, as_identifier
+from prefect_phantom.adapters.rest.request.fields import Fields, as_identifier
 from prefect_phantom.adapters.rest.request.path_identifier import path_identifier
 from prefect_phantom.adapters.rest.responses import answer
 from prefect_phantom.adapters.store.case import artifacts, new_artifacts
-from prefect_phantom.adapters.store.case.artifacts import ArtifactFields
 from prefect_phantom.adapters.store.case.new_artifacts import NewArtifact
+from prefect_phantom.adapters.store.tables.case_fields import ArtifactFields
 
-CLEARABLE = ("type", "description", "external_id", "kill_chain", "owner_id", "end_time")
-
-
-BODY = {
+BODY = body_fields(ArtifactFields)
+SCHEMAS = {
     "container_id": optional(IDENTIFIER),
-    "name": optional(FILLED),
-    "label": optional(FILLED),
-    "type": TEXT,
-    "description": TEXT,
-    "severity": optional(FILLED),
+    **body_schemas(BODY),
     "severity_id": {"description": "With a name in it, a synonym of severity"},
-    "source_data_identifier": optional(INDEXED),
-    "external_id": TEXT,
-    "kill_chain": TEXT,
-    "owner_id": OWNER,
-    "cef": OBJECT,
-    "cef_types": OBJECT,
-    "data": OBJECT,
-    "tags": TEXTS,
-    "start_time": TIME,
-    "end_time": TIME,
 }
 
 
 @Operation(
-    body={**BODY, "container_id": IDENTIFIER, "run_automation": FLAG},
+    body={**SCHEMAS, "container_id": IDENTIFIER, "run_automation": FLAG},
     required=["container_id"],
     sent={"container_id": 42, "name": "ioc", "cef": {"destinationDnsDomain": "example.org"}},
     answer={"id": 5, "success": True},
@@ -108,13 +87,13 @@ IN_ONE_CONTAINER = Group(_container_of, _create_all)
 for all of them, and for none that was refused."""
 
 
-@Operation(body=BODY, sent={"tags": ["seen"]}, answer={"success": True, "id": 5})
+@Operation(body=SCHEMAS, sent={"tags": ["seen"]}, answer={"success": True, "id": 5})
 async def change(request: Request) -> Response:
     """Change what is named; `cef` is replaced as a whole (recorded). Further fields are ignored."""
     artifact_id = path_identifier(request, ArtifactNotFound)
     body = await read_object(request)
     changes = artifact_fields(body)
-    nulls = Fields(body).cleared(changes, CLEARABLE, "an artifact")
+    nulls = Fields(body).cleared(changes, clearable(ArtifactFields), "an artifact")
     container_id = Fields(body).identifier("container_id")
     database = Gateway.of(request).database
     await artifacts.change(database, artifact_id, changes, nulls, container_id=container_id)
@@ -145,25 +124,7 @@ def artifact_fields(body: dict[str, object]) -> ArtifactFields:
     `severity_id` with a name in it is another spelling of `severity` (sent by published clients).
     """
     fields = Fields(body)
-    severity = fields.filled_text("severity")
-    if severity is None and isinstance(body.get("severity_id"), str):
-        severity = fields.filled_text("severity_id")
-    return ArtifactFields(
-        name=fields.filled_text("name"),
-        label=fields.filled_text("label"),
-        type=fields.text("type"),
-        description=fields.text("description"),
-        severity=severity,
-        source_data_identifier=fields.filled_text(
-            "source_data_identifier", longest=LONGEST_INDEXED
-        ),
-        external_id=fields.text("external_id"),
-        kill_chain=fields.text("kill_chain"),
-        owner_id=fields.user("owner_id"),
-        cef=fields.mapping("cef"),
-        cef_types=fields.mapping("cef_types"),
-        data=fields.mapping("data"),
-        tags=fields.texts("tags"),
-        start_time=fields.time("start_time"),
-        end_time=fields.time("end_time"),
-    )
+    read = read_fields(BODY, fields)
+    if read["severity"] is None and isinstance(body.get("severity_id"), str):
+        read["severity"] = fields.filled_text("severity_id")
+    return ArtifactFields(**read)

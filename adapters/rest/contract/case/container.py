@@ -7,63 +7,33 @@ from starlette.responses import Response
 
 from prefect_phantom.adapters.between.announcement import Announcement
 from prefect_phantom.adapters.errors import BadField, ContainerNotFound, RunsRefer, UnknownLabel
-from prefect_phantom.adapters.rest.contract.case.artifact import BODY as ARTIFACT
+from prefect_phantom.adapters.rest.contract.case.artifact import SCHEMAS as ARTIFACT
 from prefect_phantom.adapters.rest.contract.case.artifact import new_artifact
 from prefect_phantom.adapters.rest.contract.case.automation import announce, automating
 from prefect_phantom.adapters.rest.gateway import Gateway
 from prefect_phantom.adapters.rest.openapi.operation import Operation
-from prefect_phantom.adapters.rest.openapi.schemas import (
-    FILLED,
-    FLAG,
-    INDEXED,
-    OBJECT,
-    OWNER,
-    TEXT,
-    TEXTS,
-    TIME,
-    optional,
-)
+from prefect_phantom.adapters.rest.openapi.schemas import FILLED, FLAG, INDEXED
 from prefect_phantom.adapters.rest.request.body import read_object
+from prefect_phantom.adapters.rest.request.body_field import (
+    body_fields,
+    body_schemas,
+    clearable,
+    read_fields,
+)
 from prefect_phantom.adapters.rest.request.bulk import failed
-from prefect_phantom.adapters.rest.request.fields import LONGEST_INDEXED, Fields
+from prefect_phantom.adapters.rest.request.fields import Fields
 from prefect_phantom.adapters.rest.request.path_identifier import path_identifier
 from prefect_phantom.adapters.rest.responses import answer
 from prefect_phantom.adapters.store.case import containers, new_containers
-from prefect_phantom.adapters.store.case.containers import ContainerFields
+from prefect_phantom.adapters.store.tables.case_fields import ContainerFields
 from prefect_phantom.adapters.store.tables.columns import DEFAULT_SEVERITY
 
-CLEARABLE = (
-    *("description", "external_id", "kill_chain", "owner_id"),
-    *("end_time", "due_time", "open_time", "close_time"),
-)
-
-
-BODY = {
-    "name": optional(FILLED),
-    "label": optional(INDEXED),
-    "description": TEXT,
-    "status": optional(INDEXED),
-    "severity": optional(FILLED),
-    "sensitivity": optional(FILLED),
-    "container_type": optional(FILLED),
-    "source_data_identifier": optional(INDEXED),
-    "external_id": TEXT,
-    "kill_chain": TEXT,
-    "owner_id": OWNER,
-    "tags": TEXTS,
-    "custom_fields": OBJECT,
-    "data": OBJECT,
-    "start_time": TIME,
-    "end_time": TIME,
-    "due_time": TIME,
-    "open_time": TIME,
-    "close_time": TIME,
-}
+BODY = body_fields(ContainerFields)
 
 
 @Operation(
     body={
-        **BODY,
+        **body_schemas(BODY),
         "name": FILLED,
         "label": INDEXED,
         "artifacts": {
@@ -105,7 +75,7 @@ async def create(request: Request, body: dict[str, object]) -> dict[str, object]
 
 
 @Operation(
-    body={**BODY, "artifacts": {"description": "Not here", "enum": [[], None]}},
+    body={**body_schemas(BODY), "artifacts": {"description": "Not here", "enum": [[], None]}},
     sent={"status": "closed"},
     answer={"success": True, "id": 43},
 )
@@ -119,7 +89,7 @@ async def change(request: Request) -> Response:
         raise BadField("artifacts", body["artifacts"], accepted)
     fields = Fields(body)
     changes = _container_fields(request, fields)
-    nulls = fields.cleared(changes, CLEARABLE, "a container")
+    nulls = fields.cleared(changes, clearable(ContainerFields), "a container")
     await containers.change(Gateway.of(request).database, container_id, changes, nulls)
     return answer({"success": True, "id": container_id})
 
@@ -134,33 +104,11 @@ async def remove(request: Request) -> Response:
 
 def _container_fields(request: Request, fields: Fields) -> ContainerFields:
     """What is said of a container. Further fields are ignored (our decision)."""
-    label = fields.filled_text("label", longest=LONGEST_INDEXED)
+    read = ContainerFields(**read_fields(BODY, fields))
     labels = Gateway.of(request).settings.labels
-    if label is not None and labels is not None and label not in labels:
-        raise UnknownLabel(label)
-    return ContainerFields(
-        name=fields.filled_text("name"),
-        label=label,
-        description=fields.text("description"),
-        status=fields.filled_text("status", longest=LONGEST_INDEXED),
-        severity=fields.filled_text("severity"),
-        sensitivity=fields.filled_text("sensitivity"),
-        container_type=fields.filled_text("container_type"),
-        source_data_identifier=fields.filled_text(
-            "source_data_identifier", longest=LONGEST_INDEXED
-        ),
-        external_id=fields.text("external_id"),
-        kill_chain=fields.text("kill_chain"),
-        owner_id=fields.user("owner_id"),
-        tags=fields.texts("tags"),
-        custom_fields=fields.mapping("custom_fields"),
-        data=fields.mapping("data"),
-        start_time=fields.time("start_time"),
-        end_time=fields.time("end_time"),
-        due_time=fields.time("due_time"),
-        open_time=fields.time("open_time"),
-        close_time=fields.time("close_time"),
-    )
+    if read.label is not None and labels is not None and read.label not in labels:
+        raise UnknownLabel(read.label)
+    return read
 
 
 def _artifacts(fields: Fields) -> list[object]:
