@@ -7,10 +7,8 @@
     ├── Refused                  known caller, not allowed
     │   ├── PermissionMissing  TokenOnDelete
     │   └── ForeignOrigin  ForbiddenAddress  ForeignFlowRun  UnknownHost
-    ├── NotFound
-    │   ├── PlaybookNotFound  ContainerNotFound  ArtifactNotFound  PlaybookRunNotFound
-    │   ├── UserNotFound  RoleNotFound  TokenNotFound  EntryNotFound
-    │   └── EndpointNotFound
+    ├── NotFound                 no thing has this id or name
+    ├── EndpointNotFound         no resource lives at this path
     ├── MethodNotAllowed
     ├── BodyTooLarge
     ├── HeadTooLarge  RequestTooSlow
@@ -51,18 +49,11 @@ from prefect_phantom.adapters.errors.caller import (
     Unauthenticated,
     UnknownHost,
 )
-from prefect_phantom.adapters.errors.path import (
-    ArtifactNotFound,
-    ContainerNotFound,
+from prefect_phantom.adapters.errors.not_found import (
     EndpointNotFound,
-    EntryNotFound,
     MethodNotAllowed,
     NotFound,
-    PlaybookNotFound,
-    PlaybookRunNotFound,
-    RoleNotFound,
-    TokenNotFound,
-    UserNotFound,
+    Thing,
 )
 from prefect_phantom.adapters.errors.query import (
     BadFilter,
@@ -121,7 +112,6 @@ from prefect_phantom.adapters.errors.state import (
 __all__ = [
     "AlreadyFinished",
     "AppsUnknown",
-    "ArtifactNotFound",
     "AssetExists",
     "BadBody",
     "BadField",
@@ -131,12 +121,10 @@ __all__ = [
     "BadSecret",
     "BodyNotRead",
     "BodyTooLarge",
-    "ContainerNotFound",
     "DecidedListExists",
     "DuplicateArtifact",
     "DuplicateContainer",
     "EndpointNotFound",
-    "EntryNotFound",
     "FieldMissing",
     "ForbiddenAddress",
     "ForeignFlowRun",
@@ -158,8 +146,6 @@ __all__ = [
     "OtherFlowRun",
     "PermissionMissing",
     "PhantomError",
-    "PlaybookNotFound",
-    "PlaybookRunNotFound",
     "PlaybookStays",
     "PrefectUnavailable",
     "Refused",
@@ -167,12 +153,11 @@ __all__ = [
     "RoleExists",
     "RoleInUse",
     "RoleIsShipped",
-    "RoleNotFound",
     "RunsRefer",
     "SecretSetting",
     "SecretsMoved",
     "Superseded",
-    "TokenNotFound",
+    "Thing",
     "TokenOnDelete",
     "TooCostly",
     "TooMany",
@@ -184,6 +169,5 @@ __all__ = [
     "UnknownLookup",
     "UnknownOwner",
     "UserExists",
-    "UserNotFound",
     "WrongInputs",
 ]

@@ -11,10 +11,9 @@ import pytest
 from sqlalchemy import func, select, text
 
 from prefect_phantom.adapters.errors import (
-    ContainerNotFound,
     Invalid,
+    NotFound,
     NotReady,
-    PlaybookNotFound,
     Superseded,
 )
 from prefect_phantom.adapters.store.playbooks import playbooks
@@ -200,16 +199,16 @@ async def test_the_deployment_of_a_run_that_begins_in_prefect_names_its_playbook
 
 
 @pytest.mark.parametrize(
-    ("fields", "error"),
+    ("fields", "named"),
     [
-        ({"container_id": 999999}, ContainerNotFound),
-        ({"container_id": 0}, ContainerNotFound),
-        ({"playbook": "nothing"}, PlaybookNotFound),
-        ({"playbook": "1"}, PlaybookNotFound),  # a flow of that name is no id
+        ({"container_id": 999999}, 'Container "999999"'),
+        ({"container_id": 0}, 'Container "0"'),
+        ({"playbook": "nothing"}, 'Playbook "nothing"'),
+        ({"playbook": "1"}, 'Playbook "1"'),  # a flow of that name is no id
     ],
 )
-async def test_a_run_that_begins_in_prefect_and_cannot_be_made_says_why(shop, fields, error):
-    with pytest.raises(error):
+async def test_a_run_that_begins_in_prefect_and_cannot_be_made_says_why(shop, fields, named):
+    with pytest.raises(NotFound, match=f"^{named} not found$"):
         await shop.claim(shop.request(**fields))
 
 

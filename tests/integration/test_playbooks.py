@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import insert, select, text, update
 
 from prefect_phantom.adapters.between.repositories import Repositories
-from prefect_phantom.adapters.errors import Invalid, PlaybookNotFound
+from prefect_phantom.adapters.errors import Invalid, NotFound
 from prefect_phantom.adapters.store.case import new_containers
 from prefect_phantom.adapters.store.playbooks import playbooks
 from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook, save_found
@@ -373,7 +373,7 @@ async def test_an_id_that_is_no_positive_number_of_32_bits_is_refused(database, 
 
 
 async def test_an_unknown_playbook_is_given_no_id(database):
-    with pytest.raises(PlaybookNotFound):
+    with pytest.raises(NotFound, match=r'^Playbook "7" not found$'):
         await playbooks.set_id(database, 7, 8)
 
 
@@ -428,7 +428,7 @@ async def test_a_name_with_a_slash_is_found_beside_one_that_is_its_end(find, dat
 )  # fmt: skip
 @pytest.mark.usefixtures("shelf")
 async def test_what_names_no_playbook_is_not_found_and_repeated_as_it_was_sent(find, playbook):
-    with pytest.raises(PlaybookNotFound) as raised:
+    with pytest.raises(NotFound) as raised:
         await find(playbook)
     assert str(raised.value) == f'Playbook "{playbook}" not found'
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select, text, update
 
-from prefect_phantom.adapters.errors import PlaybookRunNotFound, Superseded
+from prefect_phantom.adapters.errors import NotFound, Superseded
 from prefect_phantom.adapters.gateway.retention import Retention
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.store.accounts import users
@@ -62,7 +62,7 @@ async def age(shop: Shop, run_id: int, days: float, **columns) -> None:
 async def kept(shop: Shop, run_id: int) -> bool:
     try:
         await playbook_runs.read(shop.database, run_id)
-    except PlaybookRunNotFound:
+    except NotFound:
         return False
     return True
 

@@ -127,7 +127,7 @@ class Lists:
         return self._object(request, row, pretty=pretty)
 
     async def _by_id(self, request: Request) -> int:
-        return path_identifier(request, self.resource.missing)
+        return path_identifier(request, self.resource.thing)
 
     @staticmethod
     def _listing(request: Request, resource: Resource) -> Listing:

@@ -8,9 +8,8 @@ from starlette.responses import Response
 from prefect_phantom.adapters.between.permissions import Permission
 from prefect_phantom.adapters.errors import (
     AlreadyFinished,
+    NotFound,
     NotRequested,
-    PlaybookNotFound,
-    PlaybookRunNotFound,
 )
 from prefect_phantom.adapters.rest.contract.runs.cancel import cancel
 from prefect_phantom.adapters.rest.gateway import Gateway, require
@@ -48,7 +47,7 @@ async def change(request: Request) -> Response:
 
     Only one whose file is gone is forgotten; `preview` answers what would go with it.
     """
-    playbook_id = path_identifier(request, PlaybookNotFound)
+    playbook_id = path_identifier(request, "Playbook")
     fields = Fields(await read_object(request))
     if "id" in fields.body:
         return await _set_id(request, playbook_id, fields)
@@ -72,7 +71,7 @@ async def _cancel_runs(request: Request, playbook_id: int) -> None:
     for run_id in await playbook_runs.open_runs(Gateway.of(request).database, playbook_id):
         try:
             await cancel(request, run_id)
-        except (AlreadyFinished, PlaybookRunNotFound):
+        except (AlreadyFinished, NotFound):
             continue  # meanwhile, which is just as good
 
 

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from prefect_phantom.adapters.errors import (
     BodyTooLarge,
+    EndpointNotFound,
     HeadTooLarge,
     Invalid,
     KeyReused,
@@ -36,6 +37,7 @@ STATUSES: dict[type[PhantomError], int] = {
     Unauthenticated: 401,
     Refused: 403,
     NotFound: 404,
+    EndpointNotFound: 404,
     MethodNotAllowed: 405,
     RequestTooSlow: 408,
     KeyReused: 409,

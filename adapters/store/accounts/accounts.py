@@ -47,7 +47,7 @@ async def create(
 ) -> tuple[int, str | None]:
     """Make a user of a type; returns its id, and for an automation user its first token.
 
-    That token ends at `expire_time`. Raises `UserExists` and `RoleNotFound`.
+    That token ends at `expire_time`. Raises `UserExists` and `NotFound`.
     """
     values = await _values(changes)
     token = new_token() if kind == "automation" else None
@@ -70,7 +70,7 @@ async def create(
 async def change(database: Database, user_id: int, changes: Changes) -> User:
     """Change a user; every gateway hears of it at once. Returns what the user is then.
 
-    Raises `UserNotFound`, `RoleNotFound` and `LastAdministrator`.
+    Raises `NotFound` and `LastAdministrator`.
     """
     await users.read(database, user_id)  # users are never deleted, so this one stays
     values = await _values(changes)

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from prefect_phantom.adapters.between.permissions import ADMINISTRATOR, Permission
 from prefect_phantom.adapters.errors import (
     LastAdministrator,
+    NotFound,
     RoleExists,
     RoleInUse,
     RoleIsShipped,
-    RoleNotFound,
 )
 from prefect_phantom.adapters.store.accounts import served_request
 from prefect_phantom.adapters.store.database.database import Database
@@ -62,7 +62,7 @@ async def change(
     description: str | None = None,
     permissions: Iterable[Permission] | None = None,
 ) -> None:
-    """Change what is given. Raises `RoleNotFound`, `RoleIsShipped` and `LastAdministrator`."""
+    """Change what is given. Raises `NotFound`, `RoleIsShipped` and `LastAdministrator`."""
     values: dict[str, object] = {}
     if description is not None:
         values["description"] = description
@@ -77,7 +77,7 @@ async def change(
 
 
 async def remove(database: Database, role: int) -> None:
-    """Delete a role. Raises `RoleNotFound`, `RoleIsShipped` and `RoleInUse`."""
+    """Delete a role. Raises `NotFound`, `RoleIsShipped` and `RoleInUse`."""
     async with database.begin() as connection:
         name = (await _find_own(connection, role)).name
         holders = select(func.count()).where(user_roles.c.role_id == role)
@@ -88,7 +88,7 @@ async def remove(database: Database, role: int) -> None:
 
 
 async def give(connection: AsyncConnection, user_id: int, named: Sequence[int | str]) -> None:
-    """Let a user have exactly these roles, named by id or name. Raises `RoleNotFound`."""
+    """Let a user have exactly these roles, named by id or name. Raises `NotFound`."""
     ids = [(await _find(connection, role)).id for role in named]
     await connection.execute(
         delete(user_roles).where(user_roles.c.user_id == user_id, user_roles.c.role_id.not_in(ids))
@@ -131,11 +131,11 @@ def has_permission(permission: Permission) -> ColumnElement[bool]:
 
 async def _find(connection: AsyncConnection, role: int | str) -> Role:
     if isinstance(role, int) and not 0 < role <= LARGEST_ID:
-        raise RoleNotFound(role)
+        raise NotFound("Role", role)
     column: ColumnElement[object] = roles.c.id if isinstance(role, int) else roles.c.name
     row = (await connection.execute(select(*_COLUMNS).where(column == role))).one_or_none()
     if row is None:
-        raise RoleNotFound(role)
+        raise NotFound("Role", role)
     return Role(*row)
 
 

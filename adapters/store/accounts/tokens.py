@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from prefect_phantom.adapters.between.permissions import AUTOMATION
-from prefect_phantom.adapters.errors import Invalid, TokenNotFound, Unauthenticated
+from prefect_phantom.adapters.errors import Invalid, NotFound, Unauthenticated
 from prefect_phantom.adapters.security.random_text import random_text
 from prefect_phantom.adapters.store.accounts import served_request
 from prefect_phantom.adapters.store.accounts.roles import give
@@ -84,15 +84,15 @@ async def create(
 
 
 async def revoke(database: Database, user_id: int, token_id: int) -> None:
-    """Take a token away; every gateway hears of it at once. Raises `TokenNotFound`."""
+    """Take a token away; every gateway hears of it at once. Raises `NotFound`."""
     if not 0 < token_id <= LARGEST_ID:
-        raise TokenNotFound(token_id)
+        raise NotFound("Token", token_id)
     async with database.begin() as connection:
         revoked = await connection.execute(
             delete(tokens).where(tokens.c.id == token_id, tokens.c.user_id == user_id)
         )
         if not revoked.rowcount:
-            raise TokenNotFound(token_id)
+            raise NotFound("Token", token_id)
         served_request.about(token_id)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, RowMapping, Text, bindparam, cast, func, s
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from prefect_phantom.adapters.between.permissions import ADMINISTRATOR
-from prefect_phantom.adapters.errors import Unauthenticated, UserNotFound
+from prefect_phantom.adapters.errors import NotFound, Unauthenticated
 from prefect_phantom.adapters.security.guessable import is_blank
 from prefect_phantom.adapters.store.accounts.passwords import hash_password, matches
 from prefect_phantom.adapters.store.accounts.roles import give
@@ -94,14 +94,14 @@ async def read_all(database: Database) -> list[User]:
 
 
 async def read(database: Database, user_id: int) -> User:
-    """The user with this id. Raises `UserNotFound`."""
+    """The user with this id. Raises `NotFound`."""
     if not 0 < user_id <= LARGEST_ID:
-        raise UserNotFound(user_id)
+        raise NotFound("User", user_id)
     async with database.read() as connection:
         result = await connection.execute(select(*COLUMNS).where(users.c.id == user_id))
         row = result.mappings().one_or_none()
     if row is None:
-        raise UserNotFound(user_id)
+        raise NotFound("User", user_id)
     return User.of(row)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Select, delete, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prefect_phantom.adapters.errors import ArtifactNotFound, BadField, DuplicateArtifact
+from prefect_phantom.adapters.errors import BadField, DuplicateArtifact, NotFound
 from prefect_phantom.adapters.store.accounts.served_request import about
 from prefect_phantom.adapters.store.case.containers import hold, lock, owner, refuse_if_given, said
 from prefect_phantom.adapters.store.database.database import Database
@@ -60,7 +60,7 @@ async def change(
     The fields named in `cleared` become null. `container_id` is where the caller takes it to be.
 
     Raises:
-        ArtifactNotFound: no artifact has this id.
+        NotFound: no artifact has this id.
         BadField: it is in another container; what runs have seen there stays there.
         DuplicateArtifact: another one of its container has the identifier.
         UnknownOwner: no user has this id or name.
@@ -100,18 +100,18 @@ async def change_held(
 
 
 async def container_of(connection: AsyncConnection, artifact_id: int) -> int:
-    """The container that an artifact is in. Raises `ArtifactNotFound`."""
+    """The container that an artifact is in. Raises `NotFound`."""
     query = select(artifacts.c.container_id).where(artifacts.c.id == artifact_id)
     home: int | None = await connection.scalar(query)
     if home is None:
-        raise ArtifactNotFound(artifact_id)
+        raise NotFound("Artifact", artifact_id)
     return home
 
 
 async def remove(database: Database, artifact_id: int) -> None:
     """Delete an artifact, while no run was accepted that may have seen it. Its notes stay.
 
-    Raises `ArtifactNotFound`, and `RunsRefer` when there was such a run, however it ended.
+    Raises `NotFound`, and `RunsRefer` when there was such a run, however it ended.
     """
     async with database.begin() as connection:
         home = await container_of(connection, artifact_id)

@@ -48,7 +48,7 @@ class Change:
     async def add_artifact(self, new: NewArtifact, queue_delay: timedelta) -> int:
         """Add an artifact, which may start playbooks as one that a caller adds; returns its id.
 
-        Raises `ContainerNotFound`, `DuplicateArtifact` and `UnknownOwner`.
+        Raises `NotFound`, `DuplicateArtifact` and `UnknownOwner`.
         """
 
         async def work(connection: AsyncConnection, held: HeldRun) -> int:
@@ -77,7 +77,7 @@ class Change:
     ) -> int:
         """Change an artifact. Unless `overwrite`, CEF fields and tags are added to those it has.
 
-        Raises `ArtifactNotFound`, `DuplicateArtifact` and `UnknownOwner`.
+        Raises `NotFound`, `DuplicateArtifact` and `UnknownOwner`.
         """
 
         async def work(connection: AsyncConnection, _: HeldRun) -> int:
@@ -94,7 +94,7 @@ class Change:
         return await self._make(work)
 
     async def change_container(self, changes: ContainerFields) -> int:
-        """Change a container. Raises `ContainerNotFound`."""
+        """Change a container. Raises `NotFound`."""
 
         async def work(connection: AsyncConnection, held: HeldRun) -> int:
             container_id = self._container(held)
@@ -106,7 +106,7 @@ class Change:
     async def write(self, entries: Entries, author: str, values: Mapping[str, object]) -> int:
         """Write a note, a comment or a pin, whose author is the run's user; returns its id.
 
-        Raises `ContainerNotFound`, and `BadField` for an artifact of another container.
+        Raises `NotFound`, and `BadField` for an artifact of another container.
         """
 
         async def work(connection: AsyncConnection, held: HeldRun) -> int:
@@ -118,7 +118,7 @@ class Change:
     async def append_row(self, named: str, row: list[Cell], *, create: bool) -> int:
         """Add a row to a custom list, which is made on demand with `create`; returns its id.
 
-        Raises `EntryNotFound`, and `Invalid` if it would be too large.
+        Raises `NotFound`, and `Invalid` if it would be too large.
         """
 
         async def work(connection: AsyncConnection, _: HeldRun) -> int:

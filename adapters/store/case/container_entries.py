@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Delete, Table, Update, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prefect_phantom.adapters.errors import BadField, ContainerNotFound, EntryNotFound, NotFound
+from prefect_phantom.adapters.errors import BadField, NotFound, Thing
 from prefect_phantom.adapters.store.accounts.served_request import about
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.tables.case_tables import (
@@ -26,18 +26,18 @@ class Entries:
 
     Attributes:
         table: Where they are, each with its container.
-        missing: Makes the error for an id that does not exist.
+        thing: What one of them is called in sentences.
         touched: What is set besides when one is changed.
     """
 
     table: Table
-    missing: Callable[[int | str], NotFound]
+    thing: Thing
     touched: Mapping[str, Any] = field(default_factory=dict)
 
     async def add(self, database: Database, container_id: int, values: Mapping[str, object]) -> int:
         """Write one on a container; returns its id.
 
-        Raises `ContainerNotFound`, and `BadField` for an artifact that is not in that container.
+        Raises `NotFound`, and `BadField` for an artifact that is not in that container.
         """
         async with database.begin() as connection:
             return await self.write(connection, container_id, values)
@@ -53,30 +53,30 @@ class Entries:
         return made
 
     async def change(self, database: Database, entry: int, values: Mapping[str, object]) -> None:
-        """Replace what is named of one. Raises what `missing` makes."""
+        """Replace what is named of one. Raises `NotFound`."""
         query = update(self.table).where(self.table.c.id == entry)
         await self._one(database, entry, query.values(**self.touched, **values))
 
     async def remove(self, database: Database, entry: int) -> None:
-        """Delete one. Raises what `missing` makes."""
+        """Delete one. Raises `NotFound`."""
         await self._one(database, entry, delete(self.table).where(self.table.c.id == entry))
 
     async def _one(self, database: Database, entry: int, statement: Update | Delete) -> None:
         async with database.begin() as connection:
             if not (await connection.execute(statement)).rowcount:
-                raise self.missing(entry)
+                raise NotFound(self.thing, entry)
             about(entry)
 
 
 NOTES = Entries(
     notes,
-    lambda identifier: EntryNotFound("Note", identifier),
+    "Note",
     {"modified_time": func.now(), "version": notes.c.version + 1},
 )
-COMMENTS = Entries(container_comments, lambda identifier: EntryNotFound("Comment", identifier))
+COMMENTS = Entries(container_comments, "Comment")
 PINS = Entries(
     container_pins,
-    lambda identifier: EntryNotFound("Pin", identifier),
+    "Pin",
     {"modified_time": func.now()},
 )
 
@@ -85,7 +85,7 @@ async def _require(connection: AsyncConnection, container_id: int, artifact: obj
     """See that container and artifact are there, and keep them until the transaction ends."""
     query = select(containers.c.id).where(containers.c.id == container_id)
     if await connection.scalar(query.with_for_update(read=True, key_share=True)) is None:
-        raise ContainerNotFound(container_id)
+        raise NotFound("Container", container_id)
     if artifact is None:
         return
     query = select(artifacts.c.id).where(

@@ -13,8 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from prefect_phantom.adapters.errors import (
-    ContainerNotFound,
     DuplicateContainer,
+    NotFound,
     RunsRefer,
     UnknownOwner,
 )
@@ -60,7 +60,7 @@ async def change(
     """Change a container: `custom_fields` are merged into those that it has, all else replaced.
 
     The fields named in `cleared` become null. With the status `CLOSED` it gets its close time,
-    with any other it loses it, where neither is given. Raises `ContainerNotFound`,
+    with any other it loses it, where neither is given. Raises `NotFound`,
     `DuplicateContainer` and `UnknownOwner`.
     """
     try:
@@ -94,14 +94,14 @@ async def change_held(
     query = update(containers).where(containers.c.id == container_id)
     done = await connection.execute(query.values(container_update_time=func.now(), **fields))
     if not done.rowcount:
-        raise ContainerNotFound(container_id)
+        raise NotFound("Container", container_id)
     about(container_id)
 
 
 async def remove(database: Database, container_id: int) -> None:
     """Delete a container with all that was written on it, while no run was accepted there.
 
-    Raises `ContainerNotFound`, and `RunsRefer` when there was one, however it ended.
+    Raises `NotFound`, and `RunsRefer` when there was one, however it ended.
     """
     async with database.begin() as connection:
         await hold(connection, container_id)
@@ -113,11 +113,11 @@ async def remove(database: Database, container_id: int) -> None:
 async def hold(connection: AsyncConnection, container_id: int) -> None:
     """Keep runs from being accepted on the container, until the transaction ends.
 
-    Raises `ContainerNotFound`.
+    Raises `NotFound`.
     """
     query = select(containers.c.id).where(containers.c.id == container_id).with_for_update()
     if await connection.scalar(query) is None:
-        raise ContainerNotFound(container_id)
+        raise NotFound("Container", container_id)
 
 
 async def refuse_if_given(
@@ -140,7 +140,7 @@ async def lock(connection: AsyncConnection, container_id: int) -> str:
     artifact's id is given before it is committed, and without the lock a run accepted in between
     would set its mark above an artifact that it cannot see.
 
-    Raises `ContainerNotFound`.
+    Raises `NotFound`.
     """
     found: str | None = await connection.scalar(
         select(containers.c.label)
@@ -148,7 +148,7 @@ async def lock(connection: AsyncConnection, container_id: int) -> str:
         .with_for_update(key_share=True)
     )
     if found is None:
-        raise ContainerNotFound(container_id)
+        raise NotFound("Container", container_id)
     return found
 
 

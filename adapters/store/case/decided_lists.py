@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prefect_phantom.adapters.errors import BadField, DecidedListExists, EntryNotFound, Invalid
+from prefect_phantom.adapters.errors import BadField, DecidedListExists, Invalid, NotFound
 from prefect_phantom.adapters.store.accounts.served_request import about
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.tables.case_tables import decided_lists
@@ -37,11 +37,6 @@ class ListChange:
     append_rows: Rows = field(default_factory=list)
 
 
-def missing(named: int | str) -> EntryNotFound:
-    """The error for a list that does not exist."""
-    return EntryNotFound("Custom list", named)
-
-
 async def create(database: Database, name: str, content: Rows) -> int:
     """Make a list; returns its id. Raises `DecidedListExists`, and `Invalid` if it is too large."""
     _check_size(content)
@@ -57,16 +52,16 @@ async def create(database: Database, name: str, content: Rows) -> int:
 
 
 async def find(database: Database, named: str) -> int:
-    """The id of the list with this id, or this name. Raises what `missing` makes."""
+    """The id of the list with this id, or this name. Raises `NotFound`."""
     async with database.read() as connection:
         found: int | None = await connection.scalar(select(decided_lists.c.id).where(_is(named)))
     if found is None:
-        raise missing(named)
+        raise NotFound("Custom list", named)
     return found
 
 
 async def read_content(database: Database, list_id: int) -> Rows:
-    """The rows of a list. Raises what `missing` makes."""
+    """The rows of a list. Raises `NotFound`."""
     async with database.read() as connection:
         return await _content(connection, list_id)
 
@@ -75,7 +70,7 @@ async def change(database: Database, list_id: int, wanted: ListChange) -> None:
     """Change a list, one at a time, so that of two changes at once neither is lost.
 
     Raises:
-        EntryNotFound: what `missing` makes.
+        NotFound: there is no such list.
         BadField: it has no row with such a number. Nothing is changed then.
         DecidedListExists: another list has the name.
         Invalid: it would be too large.
@@ -105,7 +100,7 @@ async def append(
 ) -> int:
     """Add a row to the list with this id or name, within a transaction; returns the list's id.
 
-    Raises what `missing` makes, unless it is to be made then, and `Invalid` if it grows too large.
+    Raises `NotFound`, unless it is to be made then, and `Invalid` if it grows too large.
     """
     found = select(decided_lists.c.id).where(_is(named))
     list_id: int | None = await connection.scalar(found)
@@ -115,7 +110,7 @@ async def append(
         await connection.execute(new.on_conflict_do_nothing(index_elements=["name"]))
         list_id = await connection.scalar(found)
     if list_id is None:
-        raise missing(named)
+        raise NotFound("Custom list", named)
     content = [*await _content(connection, list_id, lock=True), row]
     _check_size(content)
     await connection.execute(
@@ -128,11 +123,11 @@ async def append(
 
 
 async def remove(database: Database, list_id: int) -> None:
-    """Delete a list. Raises what `missing` makes."""
+    """Delete a list. Raises `NotFound`."""
     async with database.begin() as connection:
         query = delete(decided_lists).where(decided_lists.c.id == list_id)
         if not (await connection.execute(query)).rowcount:
-            raise missing(list_id)
+            raise NotFound("Custom list", list_id)
         about(list_id)
 
 
@@ -141,7 +136,7 @@ async def _content(connection: AsyncConnection, list_id: int, *, lock: bool = Fa
     query = query.with_for_update(key_share=True) if lock else query
     row = (await connection.execute(query)).one_or_none()
     if row is None:
-        raise missing(list_id)
+        raise NotFound("Custom list", list_id)
     content: Rows = row.content
     return content
 

@@ -45,7 +45,7 @@ async def create(
 ) -> Brought:
     """Add artifacts to their container in one transaction, and start its playbooks once.
 
-    An artifact that cannot be had leaves the others as they are. Raises `ContainerNotFound`.
+    An artifact that cannot be had leaves the others as they are. Raises `NotFound`.
     """
     async with database.begin() as connection:
         label = await lock(connection, container_id)

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 
-from prefect_phantom.adapters.errors import BadField, BadPattern, NoSuchPage, TooCostly
+from prefect_phantom.adapters.errors import BadField, BadPattern, NoSuchPage, NotFound, TooCostly
 from prefect_phantom.adapters.store.database.availability import causes
 from prefect_phantom.adapters.store.database.database import LIST_SECONDS, PATTERN_SECONDS, Database
 from prefect_phantom.adapters.store.listing.conditions import Conditions
@@ -104,11 +104,11 @@ class Listing:
         return Page(count, math.ceil(count / size), large, batches)
 
     async def read_one(self, identifier: int, *, pretty: bool) -> Row:
-        """Everything of one thing. Raises what `Resource.missing` makes."""
+        """Everything of one thing. Raises `NotFound`."""
         return await self._one(self._select(ListRequest(pretty=pretty, expensive=True)), identifier)
 
     async def require(self, identifier: int) -> None:
-        """Check that one is there. Raises what `Resource.missing` makes."""
+        """Check that one is there. Raises `NotFound`."""
         await self._one(select(self._row.c.id), identifier)
 
     async def _one(self, query: Select[Any], identifier: int) -> Row:
@@ -120,7 +120,7 @@ class Listing:
             if row is not None:
                 one: Row = row
                 return one
-        raise self._resource.missing(identifier)
+        raise NotFound(self._resource.thing, identifier)
 
     def _select(self, request: ListRequest) -> Select[Any]:
         resource = self._resource

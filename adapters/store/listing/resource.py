@@ -20,7 +20,7 @@ from sqlalchemy import (
     values,
 )
 
-from prefect_phantom.adapters.errors import NotFound
+from prefect_phantom.adapters.errors import Thing
 from prefect_phantom.adapters.store.listing.field import (
     Expression,
     Field,
@@ -46,7 +46,7 @@ class Resource:
     Attributes:
         name: As in its path.
         source: Table, or what is used like one, with a column ``id``.
-        missing: Makes the error for an id that does not exist.
+        thing: What one of them is called in sentences.
         fields: By name; `related` are names in filters for things that refer to this one.
         title: What ``pretty`` shows for an id of such a thing.
         pretty: Further fields that are shown with ``pretty``, named without ``_pretty_``.
@@ -56,7 +56,7 @@ class Resource:
 
     name: str
     source: FromClause
-    missing: Callable[[int | str], NotFound]
+    thing: Thing
     fields: Mapping[str, Field]
     title: Expression
     related: Mapping[str, Relation] = field(default_factory=dict)
@@ -93,20 +93,16 @@ class Resource:
         return [name for name, each in self.fields.items() if each.kind is not Kind.JSON]
 
 
-def fixed(
-    name: str, missing: Callable[[int | str], NotFound], names: Sequence[str], **further: Field
-) -> Resource:
+def fixed(name: str, thing: Thing, names: Sequence[str], **further: Field) -> Resource:
     """A resource that is the same in every installation: its ids count from 1."""
     rows = values(column("id", BigInteger), column("name", Text), name=name).data(
         [(number, each) for number, each in enumerate(names, start=1)]
     )
     fields = {"id": integer("id"), "name": text("name"), **further}
-    return Resource(name, rows, missing, fields, title=lambda row: row.c.name)
+    return Resource(name, rows, thing, fields, title=lambda row: row.c.name)
 
 
-def nothing(
-    name: str, missing: Callable[[int | str], NotFound], fields: Mapping[str, Field]
-) -> Resource:
+def nothing(name: str, thing: Thing, fields: Mapping[str, Field]) -> Resource:
     """A resource of which there is nothing yet, with the fields that callers filter by."""
     rows = select(literal(0, BigInteger).label("id")).where(false()).subquery(name)
-    return Resource(name, rows, missing, fields, title=lambda _: literal(None, Text))
+    return Resource(name, rows, thing, fields, title=lambda _: literal(None, Text))

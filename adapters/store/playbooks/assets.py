@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prefect_phantom.adapters.errors import AssetExists, EntryNotFound
+from prefect_phantom.adapters.errors import AssetExists, NotFound
 from prefect_phantom.adapters.store.accounts.served_request import about
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.tables.tables import app_runs, assets
@@ -57,23 +57,13 @@ class OpenAsset:
         await self._connection.execute(delete(assets).where(assets.c.id == self.id))
 
 
-def missing(identifier: int | str) -> EntryNotFound:
-    """The error for an asset that does not exist."""
-    return EntryNotFound("Asset", identifier)
-
-
-def missing_app(identifier: int | str) -> EntryNotFound:
-    """The error for an app of which there is no asset."""
-    return EntryNotFound("App", identifier)
-
-
 @asynccontextmanager
 async def create(
     database: Database, name: str, values: Mapping[str, object]
 ) -> AsyncIterator[OpenAsset]:
     """Make an asset of the app in ``values["app"]``, by its name, or by its id if it has an asset.
 
-    It is there when the block ends. Raises `AssetExists`, and `EntryNotFound` for the id of no app.
+    It is there when the block ends. Raises `AssetExists`, and `NotFound` for the id of no app.
     """
     async with database.begin(asks_others=True) as connection:
         values = await _with_app(connection, values)
@@ -92,14 +82,14 @@ async def change(
 ) -> AsyncIterator[OpenAsset]:
     """Replace what is named of an asset, its settings as a whole, when the block ends.
 
-    Raises `EntryNotFound` for the asset and for the id of no app, and `AssetExists`.
+    Raises `NotFound` for the asset and for the id of no app, and `AssetExists`.
     """
     async with database.begin(asks_others=True) as connection:
         values = await _with_app(connection, values)
         former = select(assets.c.app).where(assets.c.id == asset_id).with_for_update()
         former_app: str | None = await connection.scalar(former)
         if former_app is None:
-            raise missing(asset_id)
+            raise NotFound("Asset", asset_id)
         try:
             query = update(assets).where(assets.c.id == asset_id)
             query = query.values(update_time=func.now(), version=assets.c.version + 1, **values)
@@ -149,5 +139,5 @@ async def _with_app(
     first = select(assets.c.app).group_by(assets.c.app).having(func.min(assets.c.id) == app)
     name: str | None = await connection.scalar(first)
     if name is None:
-        raise missing_app(app)
+        raise NotFound("App", app)
     return {**values, "app": name}

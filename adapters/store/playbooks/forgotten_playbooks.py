@@ -39,7 +39,7 @@ async def read(database: Database, playbook_id: int) -> GonePlaybook:
     """What would go with a playbook.
 
     Raises:
-        PlaybookNotFound: no playbook has this id.
+        NotFound: no playbook has this id.
         Invalid: its file is there, or may come back in a moment.
     """
     async with database.read() as connection:
@@ -74,7 +74,7 @@ async def forget(
     deployment, and comes back with its file.
 
     Raises:
-        PlaybookNotFound: no playbook has this id.
+        NotFound: no playbook has this id.
         Invalid: its file is there, or may come back in a moment.
     """
     async with database.begin(asks_others=True) as connection:

@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prefect_phantom.adapters.errors import Invalid, PlaybookNotFound
+from prefect_phantom.adapters.errors import Invalid, NotFound
 from prefect_phantom.adapters.store.accounts.served_request import about
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.tables.tables import playbooks
@@ -180,7 +180,7 @@ async def read(database: Database, playbook_id: int) -> Playbook:
     """Read one playbook.
 
     Raises:
-        PlaybookNotFound: no playbook has this id.
+        NotFound: no playbook has this id.
     """
     async with database.read() as connection:
         return await find(connection, playbook_id, repositories=())
@@ -194,12 +194,12 @@ async def find(
     A bare name is looked up in `repositories`, in their order; names are case-sensitive.
 
     Raises:
-        PlaybookNotFound: with the id or name as it was sent.
+        NotFound: with the id or name as it was sent.
     """
     query = select(*_columns).where(playbooks.c.id == PLAYBOOK_ID)
     row = (await connection.execute(query, reference(playbook, repositories))).one_or_none()
     if row is None:
-        raise PlaybookNotFound(playbook)
+        raise NotFound("Playbook", playbook)
     return _playbook(row)
 
 
@@ -225,7 +225,7 @@ async def set_id(database: Database, playbook_id: int, new_id: int) -> None:
     """Give a playbook the id that callers have written down. Its runs follow.
 
     Raises:
-        PlaybookNotFound: no playbook has `playbook_id`.
+        NotFound: no playbook has `playbook_id`.
         Invalid: `new_id` is not positive, or belongs to another playbook.
     """
     if not 0 < new_id <= LARGEST_PLAYBOOK:
@@ -235,7 +235,7 @@ async def set_id(database: Database, playbook_id: int, new_id: int) -> None:
         async with database.begin() as connection:
             query = update(playbooks).where(playbooks.c.id == playbook_id).values(id=new_id)
             if not (await connection.execute(query)).rowcount:
-                raise PlaybookNotFound(playbook_id)
+                raise NotFound("Playbook", playbook_id)
             await move_sequence(connection, new_id)
             about(new_id)
     except IntegrityError as error:
@@ -246,7 +246,7 @@ async def set_id(database: Database, playbook_id: int, new_id: int) -> None:
 async def set_active(database: Database, playbook_id: int, active: bool | None) -> None:
     """Let automation start a playbook, or no longer; None leaves it as it is.
 
-    Raises `PlaybookNotFound`, also when nothing is to be changed.
+    Raises `NotFound`, also when nothing is to be changed.
     """
     query = update(playbooks).where(playbooks.c.id == playbook_id)
     if active is None:
@@ -255,7 +255,7 @@ async def set_active(database: Database, playbook_id: int, active: bool | None) 
         query = query.values(active=active, update_time=func.now())
     async with database.begin() as connection:
         if not (await connection.execute(query)).rowcount:
-            raise PlaybookNotFound(playbook_id)
+            raise NotFound("Playbook", playbook_id)
         about(playbook_id)
 
 

@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prefect_phantom.adapters.errors import NotReady, OtherFlowRun, PlaybookNotFound, Superseded
+from prefect_phantom.adapters.errors import NotFound, NotReady, OtherFlowRun, Superseded
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.database.measures import RUNS_ACCEPTED
 from prefect_phantom.adapters.store.database.prepared import Prepared
@@ -113,7 +113,7 @@ async def claim(
             to a worker that has its code.
         OtherFlowRun: the run is another flow run's; this one may be `copied` from that.
         NotReady: the dispatcher has not yet recorded the flow run.
-        ContainerNotFound, PlaybookNotFound, Invalid: a run that began in Prefect cannot be made.
+        NotFound, Invalid: a run that began in Prefect cannot be made.
     """
     try:
         async with database.begin() as connection:
@@ -218,7 +218,7 @@ async def _insert(
     if request.playbook_run_id is not None:
         new = await _copied(connection, request.playbook_run_id, new)
     if request.playbook.isdigit():
-        raise PlaybookNotFound(request.playbook)
+        raise NotFound("Playbook", request.playbook)
     if request.former_id is not None and not await _exists(connection, request.former_id):
         raise Superseded(REMOVED.format(id=request.former_id))
     run_id = await insert_run(

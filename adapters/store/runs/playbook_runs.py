@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prefect_phantom.adapters.errors import AlreadyFinished, PlaybookRunNotFound
+from prefect_phantom.adapters.errors import AlreadyFinished, NotFound
 from prefect_phantom.adapters.store.accounts.served_request import about
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.database.measures import count_end
@@ -115,13 +115,13 @@ async def read(database: Database, playbook_run_id: int) -> PlaybookRun:
     """Read a run by one indexed statement.
 
     Raises:
-        PlaybookRunNotFound: no run has this id.
+        NotFound: no run has this id.
     """
     if not 0 < playbook_run_id <= LARGEST_ID:
-        raise PlaybookRunNotFound(playbook_run_id)
+        raise NotFound("Playbook run", playbook_run_id)
     row = await database.gather(_READ, playbook_run_id)
     if row is None:
-        raise PlaybookRunNotFound(playbook_run_id)
+        raise NotFound("Playbook run", playbook_run_id)
     return PlaybookRun(**row)
 
 
@@ -134,11 +134,11 @@ async def request_cancel(
     Returns the flow run whose process is to be stopped, if there can be one.
 
     Raises:
-        PlaybookRunNotFound: no run has this id.
+        NotFound: no run has this id.
         AlreadyFinished: the run has ended.
     """
     if not 0 < playbook_run_id <= LARGEST_ID:
-        raise PlaybookRunNotFound(playbook_run_id)
+        raise NotFound("Playbook run", playbook_run_id)
     async with database.begin() as connection:
         query = select(
             runs.c.status,
@@ -149,7 +149,7 @@ async def request_cancel(
         ).where(runs.c.id == playbook_run_id)
         row = (await connection.execute(query.with_for_update())).one_or_none()
         if row is None:
-            raise PlaybookRunNotFound(playbook_run_id)
+            raise NotFound("Playbook run", playbook_run_id)
         if row.status != "running":
             raise AlreadyFinished(playbook_run_id, row.status, row.cancelled)
         flow_run_id: UUID | None = row.flow_run_id

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Float, Integer, bindparam, func, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
-from prefect_phantom.adapters.errors import PlaybookRunNotFound
+from prefect_phantom.adapters.errors import NotFound
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.database.prepared import Prepared
 from prefect_phantom.adapters.store.playbooks.workers import OFFLINE_SECONDS
@@ -109,11 +109,11 @@ async def read_waiting(database: Database, playbook_run_id: int, work_pool: str)
 
     `work_pool` is taken for its own while that is not known.
 
-    Raises `PlaybookRunNotFound`.
+    Raises `NotFound`.
     """
     row = await database.fetch(_READ, playbook_run_id=playbook_run_id, work_pool=work_pool)
     if row is None:
-        raise PlaybookRunNotFound(playbook_run_id)
+        raise NotFound("Playbook run", playbook_run_id)
     return Waiting(**row)
 
 

@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prefect_phantom.adapters.errors import ContainerNotFound, Invalid
+from prefect_phantom.adapters.errors import Invalid, NotFound
 from prefect_phantom.adapters.store.accounts.served_request import DONE, about, was_noted
 from prefect_phantom.adapters.store.case.containers import lock
 from prefect_phantom.adapters.store.database.database import Database
@@ -82,7 +82,7 @@ async def accept(
     A `key` that came before with the same request gives the run that it got then.
 
     Raises:
-        ContainerNotFound, PlaybookNotFound: the named thing does not exist.
+        NotFound: the named thing does not exist.
         Invalid: an artifact of the scope is not in the container, or the playbook is disabled.
         KeyReused: the key came before with another request.
     """
@@ -125,7 +125,7 @@ async def insert_run(
 ) -> int:
     """`accept` inside a transaction; `flow_run_id` is given for a run that began in Prefect."""
     if not 0 < request.container_id <= LARGEST_ID:
-        raise ContainerNotFound(request.container_id)
+        raise NotFound("Container", request.container_id)
     values = _values(request, repositories, flow_run_id)
     if request.scope == "all":
         made = (await connection.execute(_INSERT_RUN, values)).scalar_one_or_none()

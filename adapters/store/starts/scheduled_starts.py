@@ -60,7 +60,7 @@ async def start(
     A flow run that asks again is answered with the runs that it got before.
 
     Raises:
-        PlaybookNotFound: no playbook is called so.
+        NotFound: no playbook is called so.
         Invalid: the playbook is disabled, or there are more containers than `MOST_CONTAINERS`.
     """
     async with database.begin() as connection:

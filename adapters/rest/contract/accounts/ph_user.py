@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from prefect_phantom.adapters.between.permissions import AUTOMATION, OBSERVER
-from prefect_phantom.adapters.errors import BadField, FieldMissing, Invalid, UserNotFound
+from prefect_phantom.adapters.errors import BadField, FieldMissing, Invalid
 from prefect_phantom.adapters.rest.gateway import Gateway
 from prefect_phantom.adapters.rest.openapi.operation import Operation
 from prefect_phantom.adapters.rest.openapi.schemas import (
@@ -102,7 +102,7 @@ async def create(request: Request) -> Response:
 )
 async def change(request: Request) -> Response:
     """Change a user's password, roles or addresses, or whether the user is active."""
-    gateway, changed = Gateway.of(request), path_identifier(request, UserNotFound)
+    gateway, changed = Gateway.of(request), path_identifier(request, "User")
     body = await read_object(request)
     Fields(body).refuse_others(CHANGEABLE, "user")
     changes = _changes(body, gateway.settings)

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from prefect_phantom.adapters.between.permissions import Permission
-from prefect_phantom.adapters.errors import BadField, FieldMissing, RoleNotFound
+from prefect_phantom.adapters.errors import BadField, FieldMissing
 from prefect_phantom.adapters.rest.gateway import Gateway
 from prefect_phantom.adapters.rest.openapi.operation import Operation
 from prefect_phantom.adapters.rest.openapi.schemas import FILLED, TEXT, TRUE
@@ -56,7 +56,7 @@ async def create(request: Request) -> Response:
 )
 async def change(request: Request) -> Response:
     """Change a role's description or permissions, or delete it with ``"delete": true``."""
-    database, role_id = Gateway.of(request).database, path_identifier(request, RoleNotFound)
+    database, role_id = Gateway.of(request).database, path_identifier(request, "Role")
     fields = Fields(await read_object(request))
     fields.refuse_others(CHANGEABLE, "role")
     if fields.asks("delete"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from prefect_phantom.adapters.errors import NotRequested, TokenNotFound, UserNotFound
+from prefect_phantom.adapters.errors import NotRequested
 from prefect_phantom.adapters.rest.contract.accounts.ph_user import time_to_come
 from prefect_phantom.adapters.rest.gateway import Gateway
 from prefect_phantom.adapters.rest.openapi.operation import Operation
@@ -21,7 +21,7 @@ from prefect_phantom.adapters.store.accounts import tokens, users
 async def create(request: Request) -> Response:
     """Make a further token, which the answer shows, this once; `expire_time` ends it."""
     database = Gateway.of(request).database
-    user = await users.read(database, path_identifier(request, UserNotFound))
+    user = await users.read(database, path_identifier(request, "User"))
     fields = Fields(await read_object(request))
     fields.refuse_others(["expire_time"], "token")
     expire_time = time_to_come(fields, "expire_time")
@@ -37,10 +37,8 @@ async def create(request: Request) -> Response:
 )
 async def revoke(request: Request) -> Response:
     """Take a token away, at once on every gateway. Not by DELETE, which no token may send."""
-    token_id = path_identifier(request, TokenNotFound, name="token_id")
+    token_id = path_identifier(request, "Token", name="token_id")
     if not Fields(await read_object(request)).asks("revoke"):
         raise NotRequested("revoke", updating=True)
-    await tokens.revoke(
-        Gateway.of(request).database, path_identifier(request, UserNotFound), token_id
-    )
+    await tokens.revoke(Gateway.of(request).database, path_identifier(request, "User"), token_id)
     return answer({"success": True, "id": token_id})

@@ -92,7 +92,7 @@ async def change(request: Request) -> Response:
 
     A secret that is not named stays. `delete` deletes the asset, and is the only one then.
     """
-    asset_id = path_identifier(request, assets.missing)
+    asset_id = path_identifier(request, "Asset")
     fields = Fields(await read_object(request))
     if fields.flag("delete"):
         await _remove(Gateway.of(request), asset_id)
@@ -112,7 +112,7 @@ async def change(request: Request) -> Response:
 @Operation(answer={"success": True, "id": 1}, refusals=[PrefectUnavailable])
 async def remove(request: Request) -> Response:
     """Delete an asset with its secrets and its limit. What it did stays known."""
-    asset_id = path_identifier(request, assets.missing)
+    asset_id = path_identifier(request, "Asset")
     await _remove(Gateway.of(request), asset_id)
     return answer({"success": True, "id": asset_id})
 

@@ -8,9 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from prefect_phantom.adapters.errors import (
-    ArtifactNotFound,
-    ContainerNotFound,
     Invalid,
+    NotFound,
     PhantomError,
     RunsRefer,
 )
@@ -46,7 +45,7 @@ SCHEMAS = {
     required=["container_id"],
     sent={"container_id": 42, "name": "ioc", "cef": {"destinationDnsDomain": "example.org"}},
     answer={"id": 5, "success": True},
-    refusals=[ContainerNotFound],
+    refusals=[NotFound],
 )
 async def create(request: Request, body: dict[str, object]) -> dict[str, object]:
     """Add an artifact; only `container_id` is required (our decision).
@@ -90,7 +89,7 @@ for all of them, and for none that was refused."""
 @Operation(body=SCHEMAS, sent={"tags": ["seen"]}, answer={"success": True, "id": 5})
 async def change(request: Request) -> Response:
     """Change what is named; `cef` is replaced as a whole (recorded). Further fields are ignored."""
-    artifact_id = path_identifier(request, ArtifactNotFound)
+    artifact_id = path_identifier(request, "Artifact")
     body = await read_object(request)
     changes = artifact_fields(body)
     nulls = Fields(body).cleared(changes, clearable(ArtifactFields), "an artifact")
@@ -103,7 +102,7 @@ async def change(request: Request) -> Response:
 @Operation(answer={"success": True, "id": 5}, refusals=[RunsRefer])
 async def remove(request: Request) -> Response:
     """Delete an artifact that no run was given (our decision)."""
-    artifact_id = path_identifier(request, ArtifactNotFound)
+    artifact_id = path_identifier(request, "Artifact")
     await artifacts.remove(Gateway.of(request).database, artifact_id)
     return answer({"success": True, "id": artifact_id})
 

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from prefect_phantom.adapters.between.announcement import Announcement
-from prefect_phantom.adapters.errors import BadField, ContainerNotFound, RunsRefer, UnknownLabel
+from prefect_phantom.adapters.errors import BadField, RunsRefer, UnknownLabel
 from prefect_phantom.adapters.rest.contract.case.artifact import SCHEMAS as ARTIFACT
 from prefect_phantom.adapters.rest.contract.case.artifact import new_artifact
 from prefect_phantom.adapters.rest.contract.case.automation import announce, automating
@@ -81,7 +81,7 @@ async def create(request: Request, body: dict[str, object]) -> dict[str, object]
 )
 async def change(request: Request) -> Response:
     """Change what is named; further fields are ignored, as when one is made."""
-    container_id = path_identifier(request, ContainerNotFound)
+    container_id = path_identifier(request, "Container")
     body = await read_object(request)
     if body.get("artifacts"):
         # Ignoring these would lose evidence without a word.
@@ -97,7 +97,7 @@ async def change(request: Request) -> Response:
 @Operation(answer={"success": True, "id": 43}, refusals=[RunsRefer])
 async def remove(request: Request) -> Response:
     """Delete a container on which no run was accepted (our decision)."""
-    container_id = path_identifier(request, ContainerNotFound)
+    container_id = path_identifier(request, "Container")
     await containers.remove(Gateway.of(request).database, container_id)
     return answer({"success": True, "id": container_id})
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from prefect_phantom.adapters.errors import BadField, ContainerNotFound, NothingToChange
+from prefect_phantom.adapters.errors import BadField, NotFound, NothingToChange
 from prefect_phantom.adapters.rest.gateway import Gateway, caller
 from prefect_phantom.adapters.rest.openapi.operation import Operation, Schema
 from prefect_phantom.adapters.rest.openapi.schemas import (
@@ -66,7 +66,7 @@ class EntryHandlers:
                 required=["container_id", self.required],
                 sent={"container_id": 42, self.required: "seen"},
                 answer=answer,
-                refusals=[ContainerNotFound],
+                refusals=[NotFound],
             ),
             "change": Operation(body=self.body, sent={self.required: "changed"}, answer=answer),
             "remove": Operation(answer=answer),
@@ -89,7 +89,7 @@ class EntryHandlers:
 
     async def change(self, request: Request) -> Response:
         """Replace what is named of one; its container and who wrote it stay."""
-        entry = path_identifier(request, self.entries.missing)
+        entry = path_identifier(request, self.entries.thing)
         said = dict(self.read(Fields(await read_object(request))))
         values = given(said)
         if not values:
@@ -99,7 +99,7 @@ class EntryHandlers:
 
     async def remove(self, request: Request) -> Response:
         """Delete one."""
-        entry = path_identifier(request, self.entries.missing)
+        entry = path_identifier(request, self.entries.thing)
         await self.entries.remove(Gateway.of(request).database, entry)
         return answer({"success": True, "id": entry})
 

@@ -12,7 +12,7 @@ import re
 from starlette.requests import Request
 from starlette.responses import Response
 
-from prefect_phantom.adapters.errors import BadField, FieldMissing, NothingToChange
+from prefect_phantom.adapters.errors import BadField, FieldMissing, NotFound, NothingToChange
 from prefect_phantom.adapters.rest.gateway import Gateway
 from prefect_phantom.adapters.rest.openapi.operation import Operation
 from prefect_phantom.adapters.rest.openapi.schemas import INDEXED, optional
@@ -125,10 +125,10 @@ async def formatted_content(request: Request) -> Response:
 
 
 async def locate(request: Request) -> int:
-    """The id of the list that the path names. Raises `EntryNotFound`."""
+    """The id of the list that the path names. Raises `NotFound`."""
     named: str = request.path_params["id"]
     if UNSTORABLE.search(named):
-        raise decided_lists.missing(named)  # PostgreSQL would not even look for it
+        raise NotFound("Custom list", named)  # PostgreSQL would not even look for it
     return await decided_lists.find(Gateway.of(request).database, named)
 
 

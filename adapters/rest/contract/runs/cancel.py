@@ -11,7 +11,7 @@ from prefect_phantom.adapters.store.runs import playbook_runs
 async def cancel(request: Request, playbook_run_id: int, reason: str | None = None) -> None:
     """Cancel a run that has not ended; back when the cancel is durable.
 
-    Asking again while it is carried out changes nothing. Raises `PlaybookRunNotFound` and
+    Asking again while it is carried out changes nothing. Raises `NotFound` and
     `AlreadyFinished`.
     """
     gateway = Gateway.of(request)

@@ -9,11 +9,9 @@ from starlette.responses import Response
 
 from prefect_phantom.adapters.between import spans
 from prefect_phantom.adapters.errors import (
-    ContainerNotFound,
     KeyReused,
+    NotFound,
     NotRequested,
-    PlaybookNotFound,
-    PlaybookRunNotFound,
 )
 from prefect_phantom.adapters.rest.contract.lists import Lists, Row
 from prefect_phantom.adapters.rest.contract.runs.cancel import cancel
@@ -56,7 +54,7 @@ RUNS = Lists(RESOURCES["playbook_run"], _run)
     sent={"container_id": 42, "playbook_id": "my_playbook", "scope": "new", "run": True},
     headers={HEADER: SCHEMA},
     answer={"playbook_run_id": "1", "received": True},
-    refusals=[PlaybookNotFound, ContainerNotFound, KeyReused],
+    refusals=[NotFound, KeyReused],
 )
 async def start(request: Request) -> Response:
     """Accept a run. The answer is the vendor's page's, with the id as a string."""
@@ -87,7 +85,7 @@ async def start(request: Request) -> Response:
 async def show(request: Request) -> Response:
     """The run as it stands, without any envelope around it (vendor's page)."""
     gateway = Gateway.of(request)
-    run = await playbook_runs.read(gateway.database, path_identifier(request, PlaybookRunNotFound))
+    run = await playbook_runs.read(gateway.database, path_identifier(request, "Playbook run"))
     waiting = None
     if run.waits:
         # The one status that needs a second read.
@@ -112,7 +110,7 @@ async def change(request: Request) -> Response:
     Asking again while it is carried out gets the same answer. `reason` is ours: its text follows
     the user's name in the run's `cancelled`.
     """
-    playbook_run_id = path_identifier(request, PlaybookRunNotFound)
+    playbook_run_id = path_identifier(request, "Playbook run")
     await cancel(request, playbook_run_id, _read_reason(await read_object(request)))
     message = f"Playbook run {playbook_run_id} is being cancelled"
     return answer({"cancelled": True, "message": message})

@@ -17,7 +17,6 @@ from prefect_phantom.adapters.store.listing.field import (
     time,
 )
 from prefect_phantom.adapters.store.listing.resource import Resource
-from prefect_phantom.adapters.store.playbooks.assets import missing, missing_app
 from prefect_phantom.adapters.store.tables.tables import assets
 
 _same = assets.alias("same")
@@ -25,7 +24,7 @@ _same = assets.alias("same")
 ASSET = Resource(
     name="asset",
     source=assets,
-    missing=missing,
+    thing="Asset",
     title=column("name"),
     fields={
         "id": integer("id"),
@@ -55,7 +54,7 @@ APP = Resource(
     source=select(func.min(assets.c.id).label("id"), assets.c.app.label("name"))
     .group_by(assets.c.app)
     .subquery("apps"),
-    missing=missing_app,
+    thing="App",
     title=column("name"),
     fields={
         "id": integer("id"),

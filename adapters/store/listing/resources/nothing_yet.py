@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from prefect_phantom.adapters.errors import EntryNotFound
 from prefect_phantom.adapters.store.listing.field import Field, Kind, Relation, constant, integer
 from prefect_phantom.adapters.store.listing.resource import Resource, nothing
 
@@ -16,7 +15,7 @@ def _to(resource: str) -> Field:
 
 APPROVAL: Resource = nothing(
     "approval",
-    lambda identifier: EntryNotFound("Approval", identifier),
+    "Approval",
     {
         "id": integer("id"),
         "name": constant(Kind.TEXT),

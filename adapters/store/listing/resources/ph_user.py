@@ -17,7 +17,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 
-from prefect_phantom.adapters.errors import RoleNotFound, TokenNotFound, UserNotFound
 from prefect_phantom.adapters.store.listing.field import (
     Expression,
     Field,
@@ -60,7 +59,7 @@ def _allowed(row: FromClause) -> ColumnElement[Any]:
 PH_USER = Resource(
     name="ph_user",
     source=users,
-    missing=UserNotFound,
+    thing="User",
     title=column("username"),
     fields={
         "id": integer("id"),
@@ -75,7 +74,7 @@ PH_USER = Resource(
 ROLE = Resource(
     name="role",
     source=roles,
-    missing=RoleNotFound,
+    thing="Role",
     title=column("name"),
     fields={
         "id": integer("id"),
@@ -88,7 +87,7 @@ ROLE = Resource(
 TOKEN = Resource(
     name="token",
     source=tokens,
-    missing=TokenNotFound,
+    thing="Token",
     title=column("id"),
     fields={
         "id": integer("id"),

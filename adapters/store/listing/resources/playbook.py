@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from sqlalchemy import Text, cast, select
 
-from prefect_phantom.adapters.errors import PlaybookNotFound
 from prefect_phantom.adapters.store.listing.field import (
     Field,
     Kind,
@@ -27,7 +26,7 @@ from prefect_phantom.adapters.store.tables.tables import playbooks, repositories
 PLAYBOOK = Resource(
     name="playbook",
     source=playbooks,
-    missing=PlaybookNotFound,
+    thing="Playbook",
     title=column("name"),
     fields={
         "id": integer("id"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy import exists
 
-from prefect_phantom.adapters.errors import ArtifactNotFound
 from prefect_phantom.adapters.store.listing.field import (
     Field,
     Kind,
@@ -23,7 +22,7 @@ from prefect_phantom.adapters.store.tables.tables import artifacts
 ARTIFACT = Resource(
     name="artifact",
     source=artifacts,
-    missing=ArtifactNotFound,
+    thing="Artifact",
     title=column("name"),
     fields={
         "tags": document("tags"),

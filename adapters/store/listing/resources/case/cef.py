@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Text, column, values
 from sqlalchemy.dialects.postgresql import JSONB
 
-from prefect_phantom.adapters.errors import EntryNotFound
 from prefect_phantom.adapters.store.listing.field import Kind, constant, document, integer, text
 from prefect_phantom.adapters.store.listing.field import column as from_column
 from prefect_phantom.adapters.store.listing.resource import Resource
@@ -61,7 +60,7 @@ CEF = Resource(
             for number, (name, contains) in enumerate(NAMES.items(), start=1)
         ]
     ),
-    missing=lambda identifier: EntryNotFound("CEF field", identifier),
+    thing="CEF field",
     title=from_column("name"),
     fields={
         "id": integer("id"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from prefect_phantom.adapters.errors import ContainerNotFound
 from prefect_phantom.adapters.store.listing.field import (
     Field,
     Kind,
@@ -75,7 +74,7 @@ RECORDED = {
 CONTAINER = Resource(
     name="container",
     source=containers,
-    missing=ContainerNotFound,
+    thing="Container",
     title=column("name"),
     fields={**RECORDED, **further(ContainerFields, RECORDED)},
     related={

@@ -35,7 +35,7 @@ def _username(name: str) -> Field:
 NOTE = Resource(
     name="note",
     source=notes,
-    missing=NOTES.missing,
+    thing=NOTES.thing,
     title=column("title"),
     fields={
         "id": integer("id"),
@@ -57,7 +57,7 @@ NOTE = Resource(
 COMMENT = Resource(
     name="container_comment",
     source=container_comments,
-    missing=COMMENTS.missing,
+    thing=COMMENTS.thing,
     title=column("comment"),
     fields={
         "id": integer("id"),
@@ -71,7 +71,7 @@ COMMENT = Resource(
 PIN = Resource(
     name="container_pin",
     source=container_pins,
-    missing=PINS.missing,
+    thing=PINS.thing,
     title=lambda row: cast(row.c.id, Text),
     fields={
         "id": integer("id"),

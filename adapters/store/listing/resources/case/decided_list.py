@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from prefect_phantom.adapters.store.case import decided_lists
 from prefect_phantom.adapters.store.listing.field import column, document, integer, text, time
 from prefect_phantom.adapters.store.listing.resource import Resource
 from prefect_phantom.adapters.store.tables.case_tables import decided_lists as table
@@ -10,7 +9,7 @@ from prefect_phantom.adapters.store.tables.case_tables import decided_lists as t
 DECIDED_LIST = Resource(
     name="decided_list",
     source=table,
-    missing=decided_lists.missing,
+    thing="Custom list",
     title=column("name"),
     fields={
         "id": integer("id"),

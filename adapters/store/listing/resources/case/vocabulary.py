@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from prefect_phantom.adapters.errors import EntryNotFound
 from prefect_phantom.adapters.store.listing.field import (
     Kind,
     Relation,
@@ -17,13 +16,13 @@ from prefect_phantom.adapters.store.tables.tables import repositories
 
 SEVERITY = fixed(
     "severity",
-    lambda identifier: EntryNotFound("Severity", identifier),
+    "Severity",
     ["high", "medium", "low"],
     disabled=constant(Kind.BOOLEAN, value=False),
 )
 CONTAINER_STATUS = fixed(
     "container_status",
-    lambda identifier: EntryNotFound("Container status", identifier),
+    "Container status",
     ["new", "open", "closed"],
     status_type=text("name"),
     disabled=constant(Kind.BOOLEAN, value=False),
@@ -32,7 +31,7 @@ CONTAINER_STATUS = fixed(
 LABEL = Resource(
     name="label",
     source=labels,
-    missing=lambda identifier: EntryNotFound("Label", identifier),
+    thing="Label",
     title=column("name"),
     fields={
         "id": integer("id"),
@@ -44,7 +43,7 @@ LABEL = Resource(
 SCM = Resource(
     name="scm",
     source=repositories,
-    missing=lambda identifier: EntryNotFound("Repository", identifier),
+    thing="Repository",
     title=column("name"),
     fields={
         "id": integer("id"),

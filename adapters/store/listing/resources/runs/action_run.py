@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy import exists, select
 
-from prefect_phantom.adapters.errors import EntryNotFound
 from prefect_phantom.adapters.store.listing.field import (
     Field,
     Kind,
@@ -47,7 +46,7 @@ def _of_run(name: str) -> Field:
 ACTION_RUN = Resource(
     name="action_run",
     source=action_runs,
-    missing=lambda identifier: EntryNotFound("Action run", identifier),
+    thing="Action run",
     title=column("name"),
     fields={
         "action": text("action"),

@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Text, cast, func, literal, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from prefect_phantom.adapters.errors import EntryNotFound
 from prefect_phantom.adapters.store.listing.field import (
     Field,
     Kind,
@@ -45,7 +44,7 @@ def _summary(row: FromClause) -> ColumnElement[Any]:
 APP_RUN = Resource(
     name="app_run",
     source=app_runs,
-    missing=lambda identifier: EntryNotFound("App run", identifier),
+    thing="App run",
     title=lambda row: cast(row.c.id, Text),
     fields={
         "status": text("status"),

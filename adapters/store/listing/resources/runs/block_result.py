@@ -9,7 +9,6 @@ from __future__ import annotations
 from sqlalchemy import literal_column
 from sqlalchemy.dialects.postgresql import JSONB
 
-from prefect_phantom.adapters.errors import EntryNotFound
 from prefect_phantom.adapters.store.listing.field import (
     Field,
     Kind,
@@ -39,7 +38,7 @@ _OUTPUTS = """
 BLOCK_RESULT = Resource(
     name="block_result",
     source=action_runs,
-    missing=lambda identifier: EntryNotFound("Block result", identifier),
+    thing="Block result",
     title=column("name"),
     fields={
         "id": integer("id"),

@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import JSON, ColumnElement, FromClause, Text, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from prefect_phantom.adapters.errors import PlaybookRunNotFound
 from prefect_phantom.adapters.store.listing.field import (
     Expression,
     Field,
@@ -66,7 +65,7 @@ def _columns(row: FromClause, expensive: bool) -> Sequence[ColumnElement[Any]]:
 PLAYBOOK_RUN = Resource(
     name="playbook_run",
     source=playbook_runs,
-    missing=PlaybookRunNotFound,
+    thing="Playbook run",
     title=lambda row: cast(row.c.id, Text),
     columns=_columns,
     fields={

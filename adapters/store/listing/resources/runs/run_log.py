@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy import Text, cast
 
-from prefect_phantom.adapters.errors import EntryNotFound
 from prefect_phantom.adapters.store.listing.field import integer, reference, text, time
 from prefect_phantom.adapters.store.listing.resource import Resource
 from prefect_phantom.adapters.store.tables.tables import run_log
@@ -12,7 +11,7 @@ from prefect_phantom.adapters.store.tables.tables import run_log
 RUN_LOG = Resource(
     name="log",
     source=run_log,
-    missing=lambda identifier: EntryNotFound("Line", identifier),
+    thing="Line",
     title=lambda row: cast(row.c.id, Text),
     fields={
         "id": integer("id"),
