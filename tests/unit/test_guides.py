@@ -23,7 +23,10 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-MAPS = [ROOT / "ARCHITECTURE.md", ROOT / "docs" / "changing.md", *DECISIONS]
+MAPS = [
+    *(ROOT / name for name in ("ARCHITECTURE.md", "docs/changing.md", "docs/development.md")),
+    *DECISIONS,
+]
 """Pages that send an engineer to files of the repository."""
 FENCE = re.compile(r"^ *```(?P<said>[^\n]*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
