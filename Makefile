@@ -13,9 +13,13 @@ APART := tests/integration/test_backup.py
 HALF := $(addprefix tests/,contract integration) --ignore=$(APART)
 REST := $(addprefix tests/,unit acceptance chaos conformance deployments fuzz) $(APART)
 
-.PHONY: setup demo up test test-long test-newest bench chaos fuzz conformance coverage lint format lock clean
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test test-long test-newest bench chaos fuzz conformance coverage lint format lock clean
 
-setup: $(VENV)/complete $(VENV)/infrastructure/complete
+help: ## what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(VENV)/complete $(VENV)/infrastructure/complete ## everything pinned, into .venv; all others do that first
 
 # Everything pinned and checked by hash, and compiled: an import of Prefect costs twice otherwise.
 # Another Prefect brings what it needs itself, as it does to those who install the wheel.
@@ -56,18 +60,21 @@ $(VENV)/deployments/complete: $(VENV)/complete requirements/deployments.txt
 demo: setup ## the contract's three calls, on parts of its own
 	bash deployments/demo.sh $(BIN)
 
-up: setup ## all parts on this machine
+up: setup ## all parts on this machine; ARGUMENTS=--help says what can be said
 	$(BIN)/prefect-phantom up $(ARGUMENTS)
 
+test: SHELL := bash
 test: setup $(VENV)/deployments/complete ## in two halves at a time, since tests wait for most of it; ARGUMENTS go to one pytest
 ifdef ARGUMENTS
 	$(BIN)/python -m pytest $(ARGUMENTS)
 else
-	$(BIN)/python -m pytest -m "not long" $(HALF) \
-	  >$(VENV)/half.log 2>&1 & half=$$!; \
-	$(BIN)/python -m pytest -m "not long" $(REST) & rest=$$!; \
-	trap 'kill $$half $$rest; wait; exit 130' HUP INT QUIT TERM; \
-	wait $$rest; rest=$$?; wait $$half; half=$$?; cat $(VENV)/half.log; exit $$((half + rest))
+	@# What marks the lines lives on through Ctrl-C, until the half that writes them has ended.
+	mark() { trap '' HUP INT QUIT TERM; exec sed --unbuffered "s/^/$$1: /"; }; \
+	exec 3>&1 4> >(mark half >&3); half_mark=$$!; exec 5> >(mark rest >&3) 3>&-; rest_mark=$$!; \
+	$(BIN)/python -m pytest -m "not long" $(HALF) >&4 2>&1 4>&- 5>&- & half=$$!; \
+	$(BIN)/python -m pytest -m "not long" $(REST) >&5 2>&1 4>&- 5>&- & rest=$$!; \
+	trap 'kill $$half $$rest; wait; exit 130' HUP INT QUIT TERM; exec 4>&- 5>&-; \
+	wait $$rest; rest=$$?; wait $$half; half=$$?; wait $$half_mark $$rest_mark; exit $$((half + rest))
 endif
 
 test-long: setup $(VENV)/deployments/complete ## what takes long by its nature
@@ -100,13 +107,13 @@ coverage: setup ## docs/coverage.md, docs/attacks.md and docs/apps.md, from the 
 	$(BIN)/python -m tests.attacks_table
 	$(BIN)/python -m tests.apps_table
 
-lint: setup
+lint: setup ## style, types, and which room may know which
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: setup
+format: setup ## what of the style can be set right by itself
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
@@ -129,5 +136,5 @@ lock: $(VENV)/complete ## resolve the newest versions that fit; the lock names n
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 	  --output-file requirements/deployments.txt
 
-clean:
+clean: ## .venv is gone
 	rm -rf .venv
