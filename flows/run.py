@@ -67,7 +67,7 @@ class PlaybookRun(Generic[InputsT]):
     base_url: str = ""
     """Where people reach the gateway, such as ``https://soar.example``; empty without one."""
     attempt: int = 1
-    """Counts from 1; more only where a restartable playbook was started again."""
+    """Counts from 1; more where it was started again, or went on after it was suspended."""
     action_runs: list[ActionRun] = field(default_factory=list, repr=False)
     """What its actions have done so far."""
 

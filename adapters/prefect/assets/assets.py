@@ -88,15 +88,6 @@ class PrefectAssets:
                     *(len(left.leases), left.playbook_run_id),
                 )
 
-    async def restore_limits(self) -> None:
-        """Make the limits that assets have and Prefect has not; those that it has stay."""
-        for name, limit in await assets.limits(self.database):
-            try:
-                await self.client.read_global_concurrency_limit_by_name(name)
-            except ObjectNotFound:
-                logger.warning("The limit %s was not in Prefect; it is made again", name)
-                await self.save_limit(name, limit)
-
     async def secrets_of(self, app: str) -> Collection[str]:
         """The settings that an app declares secret. Raises `AppsUnknown`."""
         return await self.apps.secrets_of(app)

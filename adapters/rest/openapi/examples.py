@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from prefect_phantom.adapters.store.listing.resources.case.container import CONTAINER
+
 _RUN: Final = {
     "action_exec": [],
     "cancelled": "",
@@ -145,7 +147,7 @@ _APP_RUN: Final = {
 }
 EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
     "playbook_run": _RUN,
-    "container": _CONTAINER,
+    "container": dict.fromkeys(CONTAINER.fields) | _CONTAINER,
     "artifact": _ARTIFACT,
     "app_run": _APP_RUN,
 }

@@ -9,36 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Interval,
-    Select,
-    Text,
-    any_,
-    bindparam,
-    case,
-    exists,
-    func,
-    insert,
-    literal,
-    literal_column,
-    null,
-    select,
-    text,
-    true,
-)
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, array
+from sqlalchemy import BigInteger, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from prefect_phantom.adapters.store.accounts.served_request import DONE
 from prefect_phantom.adapters.store.database.measures import RUNS_ACCEPTED
-from prefect_phantom.adapters.store.starts.scope_marks import mark, newest_artifact
-from prefect_phantom.adapters.store.tables.account_tables import audit
-from prefect_phantom.adapters.store.tables.tables import containers, playbooks
-from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 
 EVERY_LABEL = "*"
 """The label of playbooks that are meant for all containers, as in Phantom."""
@@ -74,13 +50,17 @@ async def start(connection: AsyncConnection, container_id: int, by: Automation) 
     One that matches and cannot start by itself is left out, which the audit says with the reason.
     """
     # The statement that makes runs costs milliseconds, also when there is none to make.
-    if not await connection.scalar(_ANY, {"container": container_id}):
+    if not await connection.scalar(_ANY, {"container": container_id, "every_label": EVERY_LABEL}):
         return []
     chain = [] if by.cause is None else await _chain(connection, by.cause)
     made = await connection.execute(
         _START,
         {
             "container": container_id,
+            "every_label": EVERY_LABEL,
+            "path": PATH,
+            "done": DONE,
+            "skipped": SKIPPED,
             "chain": chain,
             "owner": by.owner_id,
             "ip_address": by.ip_address,
@@ -115,110 +95,65 @@ _CHAIN = text(
 ).columns(playbook_id=BigInteger)
 
 
-def asks_for_inputs() -> ColumnElement[bool]:
-    """Whether a playbook has inputs that must be given."""
-    required = func.coalesce(playbooks.c.input_schema["required"], literal([], JSONB))
-    return func.jsonb_array_length(required) > 0
-
-
-def _matches() -> ColumnElement[bool]:
-    """Whether a playbook is active and meant for a container."""
-    labels = array([containers.c.label, literal(EVERY_LABEL, Text)])
-    return playbooks.c.active & playbooks.c.labels.op("?|", is_comparison=True)(labels)
-
-
-def _any() -> Select[Any]:
-    found = exists(select(playbooks.c.id).where(_matches()).correlate(containers))
-    is_it = containers.c.id == bindparam("container", type_=BigInteger)
-    return select(found).select_from(containers).where(is_it)
-
-
-def _start() -> Select[Any]:
-    """One statement that makes the runs and what the audit says of them and of those left out."""
-    chain = bindparam("chain", type_=ARRAY(BigInteger))
-    owner = bindparam("owner", type_=BigInteger)
-    ip_address = bindparam("ip_address", type_=Text)
-    reason = case(
-        (playbooks.c.disabled, "it is disabled"),
-        (playbooks.c.gone_time.is_not(None), "it is no longer in its repository"),
-        ((playbooks.c.error != "") & ~playbooks.c.earlier_code, "it does not import"),
-        (asks_for_inputs(), "it asks for inputs"),
-        (
-            playbooks.c.id == any_(chain),
-            "it had a part in bringing these artifacts, and would start for ever",
-        ),
-        else_=null(),
+_ANY = text(
+    """
+    SELECT EXISTS (
+      SELECT 1 FROM playbooks
+      WHERE active AND labels ?| ARRAY[containers.label, CAST(:every_label AS text)]
+    ) FROM containers WHERE containers.id = :container
+    """
+)
+# One statement that makes the runs and what the audit says of them and of those left out. Where the
+# artifacts of a run begin and end is as in `scope_marks`.
+_START = text(
+    """
+    WITH matching AS (
+      SELECT playbooks.id AS playbook_id, repository || '/' || playbooks.name AS name,
+        containers.id AS container_id,
+        CASE
+          WHEN disabled THEN 'it is disabled'
+          WHEN gone_time IS NOT NULL THEN 'it is no longer in its repository'
+          WHEN error != '' AND NOT earlier_code THEN 'it does not import'
+          WHEN jsonb_array_length(coalesce(input_schema -> 'required', '[]')) > 0
+            THEN 'it asks for inputs'
+          WHEN playbooks.id = ANY (CAST(:chain AS bigint[]))
+            THEN 'it had a part in bringing these artifacts, and would start for ever'
+        END AS reason
+      FROM containers JOIN playbooks
+        ON active AND labels ?| ARRAY[containers.label, CAST(:every_label AS text)]
+      WHERE containers.id = :container
+    ), made AS (
+      INSERT INTO playbook_runs (playbook_id, container_id, owner_id, effective_user_id, scope,
+        after_artifact, last_artifact, queue_time, ip_address, request_id, traceparent,
+        automation_chain)
+      SELECT playbook_id, container_id, CAST(:owner AS bigint), CAST(:owner AS bigint), 'new',
+        coalesce(greatest(
+          (SELECT max(playbook_runs.last_artifact) FROM playbook_runs
+          WHERE playbook_runs.container_id = matching.container_id
+            AND playbook_runs.playbook_id = matching.playbook_id
+            AND playbook_runs.scope IN ('all', 'new')),
+          (SELECT scope_marks.last_artifact FROM scope_marks
+          WHERE scope_marks.container_id = matching.container_id
+            AND scope_marks.playbook_id = matching.playbook_id)), 0),
+        coalesce((SELECT max(artifacts.id) FROM artifacts
+          WHERE artifacts.container_id = matching.container_id), 0),
+        now() + CAST(:queue_delay AS interval), CAST(:ip_address AS text),
+        CAST(:request_id AS text), CAST(:traceparent AS text), CAST(:chain AS bigint[])
+      FROM matching WHERE reason IS NULL ORDER BY playbook_id
+      RETURNING id, playbook_id
+    ), said_of_made AS (
+      INSERT INTO audit (user_id, ip_address, method, path, object_id, status, message)
+      SELECT CAST(:owner AS bigint), CAST(:ip_address AS text), 'POST', CAST(:path AS text),
+        made.id, CAST(:done AS integer),
+        concat(name, ' started by itself on container ', container_id)
+      FROM made JOIN matching USING (playbook_id)
+    ), said_of_left_out AS (
+      INSERT INTO audit (user_id, ip_address, method, path, status, message)
+      SELECT CAST(:owner AS bigint), CAST(:ip_address AS text), 'POST', CAST(:path AS text),
+        CAST(:skipped AS integer),
+        concat(name, ' did not start by itself on container ', container_id, ': ', reason)
+      FROM matching WHERE reason IS NOT NULL
     )
-    matching = (
-        select(
-            playbooks.c.id.label("playbook_id"),
-            (playbooks.c.repository + "/" + playbooks.c.name).label("name"),
-            containers.c.id.label("container_id"),
-            reason.label("reason"),
-        )
-        .select_from(containers.join(playbooks, true()))
-        .where(containers.c.id == bindparam("container", type_=BigInteger), _matches())
-        .cte("matching")
-    )
-    columns: dict[str, ColumnElement[Any]] = {
-        "playbook_id": matching.c.playbook_id,
-        "container_id": matching.c.container_id,
-        "owner_id": owner,
-        "effective_user_id": owner,
-        "scope": literal_column("'new'"),
-        "after_artifact": mark(matching.c.container_id, matching.c.playbook_id),
-        "last_artifact": newest_artifact(matching.c.container_id),
-        "queue_time": func.now() + bindparam("queue_delay", type_=Interval),
-        "ip_address": ip_address,
-        "request_id": bindparam("request_id", type_=Text),
-        "traceparent": bindparam("traceparent", type_=Text),
-        "automation_chain": chain,
-    }
-    new = select(*columns.values()).where(matching.c.reason.is_(None))
-    made = (
-        insert(runs)
-        .from_select(list(columns), new.order_by(matching.c.playbook_id))
-        .returning(runs.c.id, runs.c.playbook_id)
-        .cte("made")
-    )
-    said: dict[str, ColumnElement[Any]] = {
-        "user_id": owner,
-        "ip_address": ip_address,
-        "method": literal_column("'POST'"),
-        "path": literal_column(f"'{PATH}'"),
-    }
-    of_container = func.concat(" on container ", matching.c.container_id)
-    started = {
-        **said,
-        "object_id": made.c.id,
-        "status": literal_column(str(DONE)),
-        "message": matching.c.name + " started by itself" + of_container,
-    }
-    left_out = {
-        **said,
-        "status": literal_column(str(SKIPPED)),
-        "message": matching.c.name
-        + " did not start by itself"
-        + of_container
-        + ": "
-        + matching.c.reason,
-    }
-    notes = [
-        insert(audit).from_select(
-            list(started),
-            select(*started.values()).select_from(
-                made.join(matching, matching.c.playbook_id == made.c.playbook_id)
-            ),
-        ),
-        insert(audit).from_select(
-            list(left_out), select(*left_out.values()).where(matching.c.reason.is_not(None))
-        ),
-    ]
-    query = select(made.c.id)
-    for number, note in enumerate(notes):
-        query = query.add_cte(note.cte(f"note_{number}"))
-    return query
-
-
-_ANY = _any()
-_START = _start()
+    SELECT id FROM made
+    """
+)
