@@ -5,45 +5,20 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, overload
 
 import prefect
 
 from prefect_phantom.flows.asset import Asset
 from prefect_phantom.flows.inside import action_call
+from prefect_phantom.flows.inside.action_definition import ActionDefinition, Options
 from prefect_phantom.flows.inside.parameters import Parameters
-from prefect_phantom.flows.inside.task import make_task
+from prefect_phantom.flows.inside.task import task_of
 from prefect_phantom.flows.result import ActionRun, Returned
 
 P = ParamSpec("P")
 ParameterSet = Mapping[str, Any]
-PARALLEL = 20
-"""How many parameter sets of one map are worked on at once, unless another limit is said."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How calls of an action are carried out. See `action` and `Action.with_options`."""
-
-    name: str | None = None
-    assets: tuple[str, ...] | None = None
-    limit: int = PARALLEL
-    raise_on_failure: bool = True
-    retries: int = 0
-    retry_delay_seconds: float = 0
-    timeout: float | None = None
-    cache_seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("limit", "timeout", "cache_seconds"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                message = f"{name} must be above 0, not {value}"
-                raise ValueError(message)
-        if self.retries < 0 or self.retry_delay_seconds < 0:
-            message = "retries and retry_delay_seconds must not be negative"
-            raise ValueError(message)
 
 
 class Action(Generic[P]):
@@ -52,22 +27,59 @@ class Action(Generic[P]):
     def __init__(
         self, function: Callable[..., Any], name: str, app: str, type_: str, options: Options
     ) -> None:
-        self.function = function
-        """The plain function, for tests of its own."""
-        self.name = name
-        self.app = app
-        self.type = type_
-        self.options = options
-        self.parameters = Parameters(name, function)
+        self.definition = ActionDefinition(
+            function=function,
+            name=name,
+            app=app,
+            type=type_,
+            parameters=Parameters(name, function),
+            options=options,
+            description=(inspect.getdoc(function) or "").partition("\n")[0],
+        )
         self.__doc__ = function.__doc__
         self.__module__ = function.__module__
         self.__name__ = function.__name__
-        self.task: prefect.Task[..., Any] = make_task(self)
+        task_of(self.definition)  # now: a process that is forked for a run has it then
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The plain function, for tests of its own."""
+        return self.definition.function
+
+    @property
+    def name(self) -> str:
+        """As Phantom has it, such as ``whois ip``."""
+        return self.definition.name
+
+    @property
+    def app(self) -> str:
+        """The name of its app."""
+        return self.definition.app
+
+    @property
+    def type(self) -> str:
+        """Phantom's kind of action, such as ``investigate``."""
+        return self.definition.type
 
     @property
     def description(self) -> str:
         """The first line of its docstring."""
-        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+        return self.definition.description
+
+    @property
+    def parameters(self) -> Parameters:
+        """What it takes."""
+        return self.definition.parameters
+
+    @property
+    def options(self) -> Options:
+        """How its calls are carried out."""
+        return self.definition.options
+
+    @property
+    def task(self) -> prefect.Task[..., Any]:
+        """Its Prefect task."""
+        return task_of(self.definition)
 
     def with_options(
         self,
@@ -110,8 +122,9 @@ class Action(Generic[P]):
             "cache_seconds": cache_seconds,
         }
         changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-        return type(self)(
-            self.function, self.name, self.app, self.type, replace(self.options, **changes)
+        own = self.definition
+        return self.__class__(
+            own.function, own.name, own.app, own.type, replace(own.options, **changes)
         )
 
     def run(self, sets: Sequence[ParameterSet]) -> ActionRun:
@@ -122,7 +135,7 @@ class Action(Generic[P]):
             ActionFailure: every set failed on every asset, unless that is to be returned.
 
         """
-        return action_call.call(self, sets)
+        return action_call.begin(self.definition, sets).finish()
 
 
 class SyncAction(Action[P]):
@@ -136,7 +149,7 @@ class SyncAction(Action[P]):
             ActionFailure: it failed on every asset, unless that is to be returned.
 
         """
-        return self.run([self.parameters.bind(*values, **parameters)])
+        return self.run([self.definition.parameters.bind(*values, **parameters)])
 
     def map(self, sets: Sequence[ParameterSet]) -> ActionRun:
         """Run the action for each set of parameters, in parallel, as one action run.
@@ -161,7 +174,7 @@ class AsyncAction(Action[P]):
 
     async def __call__(self, *values: P.args, **parameters: P.kwargs) -> ActionRun:
         """As `SyncAction.__call__`."""
-        sets = [self.parameters.bind(*values, **parameters)]
+        sets = [self.definition.parameters.bind(*values, **parameters)]
         return await asyncio.to_thread(self.run, sets)
 
     async def map(self, sets: Sequence[ParameterSet]) -> ActionRun:

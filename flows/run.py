@@ -6,18 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic
+from typing import Any, Generic
 
 from typing_extensions import TypeVar
 
 from prefect_phantom.flows.asset import Asset, AssetRecord, Secrets, secret_values
 from prefect_phantom.flows.container import Artifact, Container
+from prefect_phantom.flows.inside.action_definition import ActionDefinition
 from prefect_phantom.flows.inside.recorder import Recorder
 from prefect_phantom.flows.inside.secrets.redaction import Redaction
 from prefect_phantom.flows.result import ActionResult, ActionRun
-
-if TYPE_CHECKING:
-    from prefect_phantom.flows.action import Action
 
 InputsT = TypeVar("InputsT", default=dict[str, Any])
 Outcome = ActionResult | Exception
@@ -42,7 +40,7 @@ class Call:
         return Redaction(secret_values(self.asset.settings, names))
 
 
-Perform = Callable[["Action[...]", Sequence[Call], int], Sequence[Outcome]]
+Perform = Callable[[ActionDefinition, Sequence[Call], int], Sequence[Outcome]]
 """Carries out calls of an action, so many at once, and gives results or errors in their order."""
 
 

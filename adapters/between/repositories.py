@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from prefect_phantom.adapters.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +31,3 @@ def read_ids(file: Path) -> Mapping[str, object]:
         message = f'{file} must hold a JSON object such as {{"local/triage": 107}}'
         raise ValueError(message)  # noqa: TRY004 - what is wrong is the file
     return ids
-
-
-def repository_refusals(settings: Settings) -> Iterator[str]:
-    """Why a gateway with these settings must not start: what it is told cannot be read."""
-    try:
-        _ = settings.known_repositories.ids  # which reads it, now and then never again
-    except ValueError as error:
-        yield f"PREFECT_PHANTOM_PLAYBOOK_IDS: {error}"

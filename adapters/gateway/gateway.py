@@ -13,7 +13,6 @@ from prefect.client.orchestration import get_client
 from prefect_phantom.adapters.between.hints import Hints
 from prefect_phantom.adapters.between.permissions import ADMINISTRATOR
 from prefect_phantom.adapters.between.prefect.outage import prefect_dependency
-from prefect_phantom.adapters.between.repositories import repository_refusals
 from prefect_phantom.adapters.between.signal import Signal
 from prefect_phantom.adapters.gateway.host_names import host_names
 from prefect_phantom.adapters.gateway.lease_server.process import LeaseProcess
@@ -43,7 +42,7 @@ from prefect_phantom.adapters.rest.listener.loop_turns import LoopTurns
 from prefect_phantom.adapters.rest.runtime.runtime import create_runtime_application
 from prefect_phantom.adapters.sample.data import insert_sample_data
 from prefect_phantom.adapters.security.administrator import GuessablePassword, prepare_administrator
-from prefect_phantom.adapters.security.exposure import is_loopback, refusals
+from prefect_phantom.adapters.security.exposure import is_loopback, refusals, repository_refusals
 from prefect_phantom.adapters.security.guessable import SHORTEST_KEY, objection
 from prefect_phantom.adapters.settings import PHANTOM_DATABASE, Settings
 from prefect_phantom.adapters.store.accounts import tokens

@@ -152,3 +152,11 @@ def _is_loopback(host: str) -> bool:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     return address.is_loopback
+
+
+def repository_refusals(settings: Settings) -> Iterator[str]:
+    """Why a gateway with these settings must not start: what it is told cannot be read."""
+    try:
+        _ = settings.known_repositories.ids  # which reads it, now and then never again
+    except ValueError as error:
+        yield f"PREFECT_PHANTOM_PLAYBOOK_IDS: {error}"

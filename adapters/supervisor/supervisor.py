@@ -9,10 +9,14 @@ from collections.abc import Callable
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
-from prefect_phantom.adapters.between.repositories import repository_refusals
 from prefect_phantom.adapters.process.parent import Parent
 from prefect_phantom.adapters.process.stop_signals import stop_event
-from prefect_phantom.adapters.security.exposure import password_refusal, password_warning, refusals
+from prefect_phantom.adapters.security.exposure import (
+    password_refusal,
+    password_warning,
+    refusals,
+    repository_refusals,
+)
 from prefect_phantom.adapters.settings import PHANTOM_DATABASE, PREFECT_DATABASE, Settings
 from prefect_phantom.adapters.store.database.database import create_database
 from prefect_phantom.adapters.supervisor.administrator import has_administrator

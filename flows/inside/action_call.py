@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from dataclasses import dataclass
+from typing import Any, TypedDict
 
 from prefect_phantom.flows.asset import Asset, settle
 from prefect_phantom.flows.failure import ActionFailure
+from prefect_phantom.flows.inside.action_definition import ActionDefinition
 from prefect_phantom.flows.inside.display.shown import show_action_run
-from prefect_phantom.flows.inside.recorder import StartedAppRun
+from prefect_phantom.flows.inside.recorder import StartedAction, StartedAppRun
 from prefect_phantom.flows.inside.secrets.redaction import Redaction
 from prefect_phantom.flows.result import (
     ActionResult,
@@ -20,9 +22,6 @@ from prefect_phantom.flows.result import (
 )
 from prefect_phantom.flows.run import Call, Outcome, PlaybookRun, current
 
-if TYPE_CHECKING:
-    from prefect_phantom.flows.action import Action
-
 
 class _AppRunEnd(TypedDict):
     id: int
@@ -32,72 +31,99 @@ class _AppRunEnd(TypedDict):
     results: list[dict[str, Any]]
 
 
-def call(action: Action[...], sets: Sequence[Mapping[str, Any]]) -> ActionRun:
-    """Carry out `action` for each set of parameters, as one action run.
+def begin(action: ActionDefinition, sets: Sequence[Mapping[str, Any]]) -> ActionCall:
+    """Record the start of `action` for each set of parameters, as one action run.
 
     Raises:
         WrongParameter: parameters do not fit; nothing was begun.
-        ActionFailure: every set failed on every asset, unless that is to be returned.
 
     """
     options = action.options
-    name = options.name or action.name
     checked = [action.parameters.check(values) for values in sets]
-    if not checked:
-        return ActionRun(id=None, name=name, status="success", message=count([]), results=[])
-    run = current()
-    records = [record for _, record in checked]
-    started = run.recorder.start_action(
-        action=action.name,
-        app=action.app,
-        type=action.type,
-        name=name,
-        parameters=records,
-        assets=None if options.assets is None else list(options.assets),
-        needs_asset=action.parameters.needs_asset,
-    )
-    values = [each for each, _ in checked]
-    outcomes = iter(_carry_out(action, run, started.app_runs, values))
-    results: list[ParameterResult] = []
-    told: list[ParameterResult] = []
-    ends: list[_AppRunEnd] = []
-    for app_run in started.app_runs:
-        on_asset = [next(outcomes) for _ in records]
-        asset = app_run.asset.name if app_run.asset else action.app
-        fared = [
-            _result(asset, record, outcome)
-            for record, (outcome, _) in zip(records, on_asset, strict=True)
-        ]
-        # The playbook has what its action returned; nobody else is told a secret of the asset.
-        redacted = [
-            _redacted(result, redaction)
-            for result, (_, redaction) in zip(fared, on_asset, strict=True)
-        ]
-        ends.append(_end(app_run.id, redacted, [outcome for outcome, _ in on_asset]))
-        results += fared
-        told += redacted
-    action_run = ActionRun(
-        id=started.action_run_id,
-        name=name,
-        status=overall(results),
-        message=count(results),
-        results=results,
-    )
-    run.recorder.end_action(
-        started.action_run_id,
-        status=action_run.status,
-        message=action_run.message,
-        app_runs=[dict(end) for end in ends],
-    )
-    run.action_runs.append(action_run)
-    show_action_run(action_run.model_copy(update={"results": told}), run.base_url)
-    if options.raise_on_failure and not action_run.succeeded:
-        raise ActionFailure(f"{name}: {results[0].message}", action_run)
-    return action_run
+    call = ActionCall(action, [each for each, _ in checked], [record for _, record in checked])
+    if checked:
+        call.run = current()
+        call.started = call.run.recorder.start_action(
+            action=action.name,
+            app=action.app,
+            type=action.type,
+            name=call.name,
+            parameters=call.records,
+            assets=None if options.assets is None else list(options.assets),
+            needs_asset=action.parameters.needs_asset,
+        )
+    return call
+
+
+@dataclass
+class ActionCall:
+    """A call whose start is recorded. It is carried out by `finish`, in whichever thread."""
+
+    action: ActionDefinition
+    values: list[dict[str, Any]]
+    """The parameter sets, checked."""
+    records: list[dict[str, Any]]
+    """The same, as they are recorded."""
+    run: PlaybookRun[Any] | None = None
+    started: StartedAction | None = None
+    """None when there is nothing to do."""
+
+    @property
+    def name(self) -> str:
+        """Of the action run."""
+        return self.action.options.name or self.action.name
+
+    def finish(self) -> ActionRun:
+        """Carry it out, and record its end.
+
+        Raises:
+            ActionFailure: every set failed on every asset, unless that is to be returned.
+
+        """
+        if self.run is None or self.started is None:
+            message = count([])
+            return ActionRun(id=None, name=self.name, status="success", message=message, results=[])
+        outcomes = iter(_carry_out(self.action, self.run, self.started.app_runs, self.values))
+        results: list[ParameterResult] = []
+        told: list[ParameterResult] = []
+        ends: list[_AppRunEnd] = []
+        for app_run in self.started.app_runs:
+            on_asset = [next(outcomes) for _ in self.records]
+            asset = app_run.asset.name if app_run.asset else self.action.app
+            fared = [
+                _result(asset, record, outcome)
+                for record, (outcome, _) in zip(self.records, on_asset, strict=True)
+            ]
+            # The playbook has what its action returned; nobody else is told a secret of the asset.
+            redacted = [
+                _redacted(result, redaction)
+                for result, (_, redaction) in zip(fared, on_asset, strict=True)
+            ]
+            ends.append(_end(app_run.id, redacted, [outcome for outcome, _ in on_asset]))
+            results += fared
+            told += redacted
+        action_run = ActionRun(
+            id=self.started.action_run_id,
+            name=self.name,
+            status=overall(results),
+            message=count(results),
+            results=results,
+        )
+        self.run.recorder.end_action(
+            self.started.action_run_id,
+            status=action_run.status,
+            message=action_run.message,
+            app_runs=[dict(end) for end in ends],
+        )
+        self.run.action_runs.append(action_run)
+        show_action_run(action_run.model_copy(update={"results": told}), self.run.base_url)
+        if self.action.options.raise_on_failure and not action_run.succeeded:
+            raise ActionFailure(f"{self.name}: {results[0].message}", action_run)
+        return action_run
 
 
 def _carry_out(
-    action: Action[...],
+    action: ActionDefinition,
     run: PlaybookRun[Any],
     app_runs: Sequence[StartedAppRun],
     sets: Sequence[dict[str, Any]],
@@ -128,7 +154,7 @@ def _redacted(result: ParameterResult, redaction: Redaction) -> ParameterResult:
 
 
 def _settled(
-    action: Action[...], run: PlaybookRun[Any], app_run: StartedAppRun
+    action: ActionDefinition, run: PlaybookRun[Any], app_run: StartedAppRun
 ) -> Asset[Any] | None:
     if app_run.asset is None:
         return None
@@ -148,14 +174,14 @@ def _result(asset: str, parameter: dict[str, Any], outcome: Outcome) -> Paramete
 def _end(
     app_run_id: int, results: Sequence[ParameterResult], outcomes: Sequence[Outcome]
 ) -> _AppRunEnd:
-    unforeseen = (Exception, ActionFailure)
     return {
         "id": app_run_id,
         "status": overall(results),
         "message": count(results),
-        "exception_occured": any(
-            isinstance(each, unforeseen[0]) and not isinstance(each, unforeseen[1])
-            for each in outcomes
-        ),
+        "exception_occured": any(_is_unforeseen(outcome) for outcome in outcomes),
         "results": [result.model_dump(exclude={"asset"}) for result in results],
     }
+
+
+def _is_unforeseen(outcome: Outcome) -> bool:
+    return isinstance(outcome, Exception) and not isinstance(outcome, ActionFailure)

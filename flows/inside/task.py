@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from threading import BoundedSemaphore
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import prefect
 from prefect.cache_policies import NO_CACHE, CachePolicy
@@ -21,6 +21,7 @@ from prefect.tasks import Task
 
 from prefect_phantom.flows.asset import Asset
 from prefect_phantom.flows.failure import AssetMisconfiguration
+from prefect_phantom.flows.inside.action_definition import ActionDefinition
 from prefect_phantom.flows.inside.display.visible import one_line
 from prefect_phantom.flows.inside.plain import plain
 from prefect_phantom.flows.inside.runtime.client import Superseded
@@ -30,15 +31,12 @@ from prefect_phantom.flows.inside.time_limit import time_limit
 from prefect_phantom.flows.result import ActionResult, action_result
 from prefect_phantom.flows.run import Call, Outcome, current
 
-if TYPE_CHECKING:
-    from prefect_phantom.flows.action import Action
-
 LONGEST_NAME = 200
 """How much of a parameter stands in the name of its task run."""
 _NEVER_AGAIN = (AssetMisconfiguration, Superseded, TypeError)
 
 
-def perform(action: Action[...], call: Call) -> ActionResult:
+def perform(action: ActionDefinition, call: Call) -> ActionResult:
     """Call the function of `action` once, with checked values.
 
     Meanwhile it holds one of the asset's slots, where the asset has a limit. Its time begins when
@@ -55,7 +53,7 @@ def perform(action: Action[...], call: Call) -> ActionResult:
             return action_result(action.name, _returned(action, call.values, call.asset))
 
 
-def _returned(action: Action[...], values: dict[str, Any], *asset: Asset[Any]) -> object:
+def _returned(action: ActionDefinition, values: dict[str, Any], *asset: Asset[Any]) -> object:
     seconds = action.options.timeout
     with time_limit(seconds, f"{action.name} timed out: it took longer than {seconds} s"):
         returned = action.function(*asset, **values)
@@ -63,17 +61,19 @@ def _returned(action: Action[...], values: dict[str, Any], *asset: Asset[Any]) -
         return asyncio.run(returned) if inspect.iscoroutine(returned) else returned
 
 
-def perform_in_prefect(action: Action[...], calls: Sequence[Call], limit: int) -> list[Outcome]:
+def perform_in_prefect(
+    action: ActionDefinition, calls: Sequence[Call], limit: int
+) -> list[Outcome]:
     """Carry out `calls` as task runs, at most `limit` at once; results or errors in their order."""
     if len(calls) == 1:
         # In this thread: another one would cost more than a light action does.
-        state: Any = action.task(calls[0], return_state=True)
+        state: Any = task_of(action)(calls[0], return_state=True)
         return [_outcome(state)]
     free = BoundedSemaphore(limit)
     futures: list[PrefectFuture[ActionResult]] = []
     for place, call in enumerate(calls):
         free.acquire()
-        future = action.task.submit(replace(call, waits=place >= limit))
+        future = task_of(action).submit(replace(call, waits=place >= limit))
         future.add_done_callback(lambda _: free.release())
         futures.append(future)
     for future in futures:
@@ -86,8 +86,14 @@ def _outcome(state: State[ActionResult]) -> Outcome:
     return found if isinstance(found, ActionResult | Exception) else RuntimeError(state.message)
 
 
-def make_task(action: Action[...]) -> Task[[Call], ActionResult]:
-    """The task whose runs show in Prefect what `action` does."""
+def task_of(action: ActionDefinition) -> Task[[Call], ActionResult]:
+    """The task whose runs show in Prefect what `action` does; it is made once."""
+    if action.task is None:
+        action.task = _make_task(action)
+    return action.task
+
+
+def _make_task(action: ActionDefinition) -> Task[[Call], ActionResult]:
 
     def perform_once(call: Call) -> ActionResult:
         context = TaskRunContext.get()
@@ -125,7 +131,7 @@ def task_run_name(action: str, call: Call) -> str:
     return one_line(f"{action}{first}")
 
 
-def cache_key(action: Action[...], call: Call) -> str:
+def cache_key(action: ActionDefinition, call: Call) -> str:
     """What two calls have in common whose results are the same; of secrets only their names."""
     what = [action.app, action.name, call.values, call.record]
     return hashlib.sha256(json.dumps(plain(what), sort_keys=True).encode()).hexdigest()

@@ -46,7 +46,7 @@ class Recording:
 
     def _kept(self, action: Action[...], call: Call) -> ActionResult:
         try:
-            result = perform(action, call)
+            result = perform(action.definition, call)
         except ActionFailure as failure:
             self._write(_key(action, call.values), {"failure": str(failure)})
             raise

@@ -17,6 +17,7 @@ from prefect.utilities.timeout import timeout
 
 from prefect_phantom.flows.action import Action
 from prefect_phantom.flows.failure import ActionFailure, AssetMisconfiguration
+from prefect_phantom.flows.inside.action_definition import ActionDefinition
 from prefect_phantom.flows.inside.body import (
     call,
     checked_inputs,
@@ -149,7 +150,9 @@ class Trial:
             error=error,
         )
 
-    def _perform(self, action: Action[...], calls: Sequence[Call], limit: int) -> list[Outcome]:
+    def _perform(
+        self, action: ActionDefinition, calls: Sequence[Call], limit: int
+    ) -> list[Outcome]:
         name = action.options.name or action.name
         steps = [
             Progress(name, each.record.name if each.record else action.app, plain(each.values))
@@ -164,7 +167,7 @@ class Trial:
             ]
         return [future.result() for future in futures]
 
-    def _one(self, action: Action[...], each: Call, step: Progress) -> Outcome:
+    def _one(self, action: ActionDefinition, each: Call, step: Progress) -> Outcome:
         step.status = "running"
         self._watch(step)
         began = time.monotonic()
@@ -177,7 +180,7 @@ class Trial:
         self._watch(step)
         return outcome
 
-    def _tried(self, action: Action[...], each: Call) -> Outcome:
+    def _tried(self, action: ActionDefinition, each: Call) -> Outcome:
         """The outcome after as many retries as the action's author allows."""
         left = action.options.retries
         while True:

@@ -16,10 +16,10 @@ from prefect.utilities.callables import get_call_parameters
 from pydantic import BaseModel, Field, SecretStr
 
 from prefect_phantom import ActionFailure, ActionResult, Asset, PlaybookRun, action
-from prefect_phantom.flows.action import Action
 from prefect_phantom.flows.asset import AssetName, AssetRecord
 from prefect_phantom.flows.container import Container
 from prefect_phantom.flows.failure import WrongParameter
+from prefect_phantom.flows.inside.action_definition import ActionDefinition
 from prefect_phantom.flows.inside.plain import plain
 from prefect_phantom.flows.inside.recorder import StartedAction, StartedAppRun
 from prefect_phantom.flows.inside.task import cache_key, perform, task_run_name
@@ -84,12 +84,12 @@ class Recorder:
         self.ends.append({"id": action_run_id, **json.loads(sent)})
 
 
-def one_by_one(called: Action, calls: Sequence[Call], _limit: int) -> list[Outcome]:
+def one_by_one(called: ActionDefinition, calls: Sequence[Call], _limit: int) -> list[Outcome]:
     """Carry out calls without Prefect."""
     return [_outcome(called, call) for call in calls]
 
 
-def _outcome(called: Action, call: Call) -> Outcome:
+def _outcome(called: ActionDefinition, call: Call) -> Outcome:
     try:
         return perform(called, call)
     except Exception as error:  # noqa: BLE001 - as Prefect does
