@@ -25,9 +25,16 @@ from prefect_phantom.adapters.store.tables import (
     tables,
 )
 from prefect_phantom.adapters.store.tables.columns import metadata
+from prefect_phantom.adapters.store.tables.run_states import RUN_STATES, run_statement
 
 TABLES = (account_tables, automation_tables, case_tables, queue_tables, search, tables)
 """What the metadata is filled by, however few tests are run."""
+INDEXES = {
+    "queued": "ix_playbook_runs_queue",
+    "not_dispatched": "ix_playbook_runs_queue_of_playbook",
+    "waiting": "ix_playbook_runs_standing",
+    "held": "ix_playbook_runs_held",
+}
 
 
 def _differences(connection: Connection) -> list[object]:
@@ -196,3 +203,38 @@ async def test_a_gateway_of_a_version_without_roles_sees_who_administers(
                 text("UPDATE roles SET permissions = '{view}' WHERE name = :name"), {"name": taken}
             )
     assert await administers(user_id) is False
+
+
+async def test_the_indexes_of_runs_are_of_the_states_that_statements_name(
+    database: Database,
+) -> None:
+    predicate = text(
+        "SELECT pg_get_expr(indpred, indrelid) FROM pg_index"
+        " WHERE indexrelid = CAST(:name AS regclass)"
+    )
+    async with database.begin() as connection:
+        for state, name in INDEXES.items():
+            await connection.execute(
+                text(f"CREATE INDEX probe ON playbook_runs (id) WHERE {RUN_STATES[state]}")
+            )
+            declared = await connection.scalar(predicate, {"name": "probe"})
+            await connection.execute(text("DROP INDEX probe"))
+            assert await connection.scalar(predicate, {"name": name}) == declared
+    assert INDEXES.keys() == RUN_STATES.keys()
+
+
+async def test_a_statement_that_names_a_state_is_answered_from_its_index(
+    database: Database,
+) -> None:
+    async with database.begin() as connection:
+        await connection.execute(text("SET LOCAL enable_seqscan = off"))
+        for state, name in INDEXES.items():
+            # Which of two indexes that both fit is cheaper depends on the rows.
+            others = [each for each in INDEXES.values() if each != name]
+            await connection.execute(text("SAVEPOINT others"))
+            await connection.execute(text(f"DROP INDEX {', '.join(others)}"))
+            plan = await connection.execute(
+                run_statement(f"EXPLAIN SELECT count(*) FROM playbook_runs WHERE {{{state}}}")
+            )
+            assert name in "".join(plan.scalars())
+            await connection.execute(text("ROLLBACK TO SAVEPOINT others"))

@@ -28,6 +28,7 @@ from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.database.measures import count_end
 from prefect_phantom.adapters.store.database.prepared import Prepared
 from prefect_phantom.adapters.store.runs.playbook_runs import ending
+from prefect_phantom.adapters.store.tables.run_states import run_statement
 from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 
 BATCH = 100
@@ -81,22 +82,22 @@ _ALONE = text(f"SELECT pg_advisory_xact_lock({QUEUE_LOCK}), {IN_ORDER}")
 # The playbooks that have queued runs are found one by one in an index, named by its whole order and
 # its own words, so that a long queue of one is not read for the others. Arrays, because PostgreSQL
 # would read the whole table for a join with rows it cannot count.
-_TAKE = text(
+_TAKE = run_statement(
     """
     WITH RECURSIVE queued AS (
       (SELECT playbook_id FROM playbook_runs
-       WHERE end_time IS NULL AND claim_time IS NULL AND flow_run_id IS NULL
+       WHERE {not_dispatched}
        ORDER BY playbook_id, queue_time, id LIMIT 1)
       UNION ALL
       SELECT (SELECT playbook_id FROM playbook_runs
-              WHERE end_time IS NULL AND claim_time IS NULL AND flow_run_id IS NULL
+              WHERE {not_dispatched}
                 AND playbook_id > queued.playbook_id
               ORDER BY playbook_id, queue_time, id LIMIT 1)
       FROM queued WHERE queued.playbook_id IS NOT NULL
     ), standing AS (
       SELECT playbooks.work_queue_id, count(*) AS count
       FROM playbook_runs JOIN playbooks ON playbooks.id = playbook_runs.playbook_id
-      WHERE status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL
+      WHERE {waiting}
         AND (flow_run_id IS NOT NULL
              OR dispatch_time >= now() - make_interval(secs => :takeover))
       GROUP BY playbooks.work_queue_id
@@ -114,7 +115,7 @@ _TAKE = text(
       ) AS place
       FROM roomy CROSS JOIN LATERAL (
         SELECT id, queue_time, dispatch_time IS NOT NULL AS again FROM playbook_runs
-        WHERE end_time IS NULL AND claim_time IS NULL AND flow_run_id IS NULL
+        WHERE {not_dispatched}
           AND playbook_id = roomy.playbook_id
           AND (dispatch_time IS NULL
                OR dispatch_time < now() - make_interval(secs => :takeover))

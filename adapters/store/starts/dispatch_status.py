@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Float, Integer, bindparam, func, text, tuple_
+from sqlalchemy import Float, Integer, bindparam, func, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from prefect_phantom.adapters.errors import NotFound
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.database.prepared import Prepared
 from prefect_phantom.adapters.store.playbooks.workers import OFFLINE_SECONDS
+from prefect_phantom.adapters.store.tables.run_states import run_statement
 from prefect_phantom.adapters.store.tables.tables import dispatch_status as statuses
 
 MOST_AHEAD = 1000
@@ -41,14 +42,14 @@ class Waiting:
 # The order has PostgreSQL walk the queue's index from the run on; any 1000 rows would do, and for a
 # run near the front it would look for them in the whole table.
 _READ = Prepared(
-    text(
+    run_statement(
         """
         SELECT coalesce(queue.work_pool, :work_pool) AS work_pool,
           coalesce(queue.rule, '') AS rule,
           run.dispatch_time IS NULL AS queued,
           (SELECT count(*) FROM (
             SELECT playbook_id FROM playbook_runs
-            WHERE status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL
+            WHERE {queued}
               AND dispatch_time IS NULL AND run.dispatch_time IS NULL
               AND (queue_time, id) < (run.queue_time, run.id)
             ORDER BY queue_time DESC, id DESC
@@ -57,11 +58,11 @@ _READ = Prepared(
           WHERE playbooks.work_queue_id IS NOT DISTINCT FROM playbook.work_queue_id)
           + (SELECT count(*) FROM playbook_runs JOIN playbooks ON playbooks.id = playbook_id
              WHERE playbooks.work_queue_id IS NOT DISTINCT FROM playbook.work_queue_id
-               AND status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL
+               AND {waiting}
                AND (dispatch_time, playbook_runs.id)
                    < (coalesce(run.dispatch_time, 'infinity'), run.id)) AS ahead,
           (SELECT count(*) FROM playbook_runs
-           WHERE end_time IS NULL AND claim_id IS NOT NULL) AS busy,
+           WHERE {held}) AS busy,
           least(
             status.slots,
             (SELECT sum(slots) FROM workers

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.runs.playbook_runs import finish
 from prefect_phantom.adapters.store.starts.dispatch_queue import IN_ORDER
+from prefect_phantom.adapters.store.tables.run_states import run_statement
 from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 
 BATCH = 1000
@@ -40,7 +41,7 @@ async def _end_some(database: Database, hours: float) -> list[int]:
 # The playbooks of paused queues are passed over as a whole: their runs may be a million. Of each of
 # the others the oldest are looked at, in the order of an index; a later one has waited no longer. A
 # pause counts while the playbook was in its queue; what stands in Prefect stays in the one it had.
-_OVERDUE = text(
+_OVERDUE = run_statement(
     """
     WITH stays AS (
       SELECT playbook_id, work_queue_id, end_time,
@@ -59,7 +60,7 @@ _OVERDUE = text(
         CAST(NULL AS timestamptz) AS dispatch_time
       FROM running CROSS JOIN LATERAL (
         SELECT id, greatest(queue_time, update_time) AS since FROM playbook_runs
-        WHERE end_time IS NULL AND claim_time IS NULL AND flow_run_id IS NULL
+        WHERE {not_dispatched}
           AND playbook_id = running.id
           AND queue_time < now() - make_interval(secs => :seconds)
         ORDER BY queue_time, id LIMIT :batch
@@ -67,7 +68,7 @@ _OVERDUE = text(
       UNION ALL
       SELECT run.id, greatest(queue_time, update_time), running.id, dispatch_time
       FROM playbook_runs AS run JOIN running ON running.id = run.playbook_id
-      WHERE status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL
+      WHERE {waiting}
         AND flow_run_id IS NOT NULL
     )
     SELECT id FROM waiting

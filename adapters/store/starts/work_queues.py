@@ -25,6 +25,7 @@ from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.tables.queue_tables import former_work_queues as former
 from prefect_phantom.adapters.store.tables.queue_tables import work_queue_pauses as pauses
 from prefect_phantom.adapters.store.tables.queue_tables import work_queues as queues
+from prefect_phantom.adapters.store.tables.run_states import run_statement
 from prefect_phantom.adapters.store.tables.tables import playbooks
 
 
@@ -142,29 +143,29 @@ _OLDEST_WAITING = text(
     ), now())
     """
 )
-_RUNS_WAIT = text(
+_RUNS_WAIT = run_statement(
     """
     SELECT EXISTS (
       SELECT FROM playbook_runs
-      WHERE status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL
+      WHERE {queued}
     ) OR EXISTS (
       SELECT FROM playbook_runs
-      WHERE status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL
+      WHERE {waiting}
     )
     """
 )
-_LIMIT_COUNTS = text(
+_LIMIT_COUNTS = run_statement(
     """
     SELECT EXISTS (
       SELECT FROM playbooks JOIN work_queues ON work_queues.id = playbooks.work_queue_id
       WHERE work_queues.room > (
         SELECT count(*) FROM playbook_runs JOIN playbooks AS others ON others.id = playbook_id
-        WHERE status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL
+        WHERE {waiting}
           AND others.work_queue_id = work_queues.id
       ) AND EXISTS (
         SELECT FROM playbook_runs
         WHERE playbook_id = playbooks.id
-          AND end_time IS NULL AND claim_time IS NULL AND flow_run_id IS NULL
+          AND {not_dispatched}
       )
     )
     """

@@ -34,6 +34,7 @@ from prefect_phantom.adapters.store.tables.columns import (
     time,
     words,
 )
+from prefect_phantom.adapters.store.tables.run_states import RUN_STATES
 from prefect_phantom.adapters.store.tables.written import columns
 
 containers = Table(
@@ -209,20 +210,20 @@ playbook_runs = Table(
     partial(
         "ix_playbook_runs_queue",
         *("queue_time", "id"),
-        where="status = 'running' AND claim_time IS NULL AND flow_run_id IS NULL",
+        where=RUN_STATES["queued"],
     ),
     partial(
         "ix_playbook_runs_queue_of_playbook",
         *("playbook_id", "queue_time", "id"),
-        where="end_time IS NULL AND claim_time IS NULL AND flow_run_id IS NULL",
+        where=RUN_STATES["not_dispatched"],
     ),
     partial(
         "ix_playbook_runs_standing",
         "dispatch_time",
-        where="status = 'running' AND claim_time IS NULL AND dispatch_time IS NOT NULL",
+        where=RUN_STATES["waiting"],
     ),
     partial("ix_playbook_runs_unsettled", "id", where="NOT settled"),
-    partial("ix_playbook_runs_held", "worker", where="end_time IS NULL AND claim_id IS NOT NULL"),
+    partial("ix_playbook_runs_held", "worker", where=RUN_STATES["held"]),
     # What lists are filtered and sorted by.
     Index(None, "container_id", "id"),
     Index("ix_playbook_runs_container_status_time", "container_id", "status", "start_time", "id"),
