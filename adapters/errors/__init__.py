@@ -17,19 +17,27 @@
     │   ├── BadBody  FieldMissing  BadField  NotRequested  NotUpdatable
     │   ├── NothingToChange  NoneWorked  WrongInputs
     │   ├── UnknownLabel  UnknownOwner  NoSuchPage  UserExists
-    │   ├── DecidedListExists  AssetExists  SecretSetting  BadSecret
+    │   ├── DecidedListExists  DecidedListTooLarge  AssetExists  SecretSetting  BadSecret
     │   ├── SecretsMoved
     │   ├── RoleExists  RoleIsShipped  RoleInUse  LastAdministrator
     │   ├── UnknownField  UnknownLookup  BadFilter  BadPattern  BadQuery  TooCostly
     │   ├── DuplicateContainer  DuplicateArtifact
+    │   ├── PasswordLength  WeakPassword  PasswordOfAutomation
+    │   ├── TokenOfPerson  TokenOfDisabled  TokenTaken
+    │   ├── PlaybookDisabled  PlaybookPresent  PlaybookJustGone  BadPlaybookId  PlaybookIdTaken
+    │   ├── ForeignArtifact  TooManyContainers
+    │   ├── ForeignStartKey  AssetNotFound  NoAssets
     │   └── AlreadyFinished  RunsRefer
     ├── KeyReused                an Idempotency-Key came with two different requests
     ├── NameNotHeld              who speaks as a worker is another one (runtime API only)
     ├── NameTaken                a second worker of one name (runtime API only)
     ├── Unavailable              the database does not answer
     │   ├── PrefectUnavailable  AppsUnknown  PlaybookStays   nor Prefect, where it is needed
-    │   └── BodyNotRead          nor the process for large bodies
+    │   ├── BodyNotRead          nor the process for large bodies
+    │   └── NotReady             the answer is not known yet (runtime API only)
+    │       └── ClaimedTwice  RunHandedOver  FlowRunUnknown
     └── Superseded               a stale or refused attempt of a run (runtime API only)
+        ├── RunEnded  RunCancelled  RunRemoved  RunUnknown  RunElsewhere  OtherCode  AttemptStale
         └── OtherFlowRun         it asks for a run that is another flow run's
 
 The base classes carry no status code: `adapters.rest.failures` maps them, so that the store can
@@ -38,6 +46,27 @@ raise them without knowing HTTP.
 
 from __future__ import annotations
 
+from prefect_phantom.adapters.errors.account import (
+    PasswordLength,
+    PasswordOfAutomation,
+    TokenOfDisabled,
+    TokenOfPerson,
+    TokenTaken,
+    WeakPassword,
+)
+from prefect_phantom.adapters.errors.action_run import AssetNotFound, ForeignStartKey, NoAssets
+from prefect_phantom.adapters.errors.attempt import (
+    AttemptStale,
+    ClaimedTwice,
+    FlowRunUnknown,
+    OtherCode,
+    RunCancelled,
+    RunElsewhere,
+    RunEnded,
+    RunHandedOver,
+    RunRemoved,
+    RunUnknown,
+)
 from prefect_phantom.adapters.errors.caller import (
     ForbiddenAddress,
     ForeignFlowRun,
@@ -55,6 +84,15 @@ from prefect_phantom.adapters.errors.not_found import (
     NotFound,
     Thing,
 )
+from prefect_phantom.adapters.errors.playbook import (
+    BadPlaybookId,
+    ForeignArtifact,
+    PlaybookDisabled,
+    PlaybookIdTaken,
+    PlaybookJustGone,
+    PlaybookPresent,
+    TooManyContainers,
+)
 from prefect_phantom.adapters.errors.query import (
     BadFilter,
     BadPattern,
@@ -71,6 +109,7 @@ from prefect_phantom.adapters.errors.request import (
     BadSecret,
     BodyTooLarge,
     DecidedListExists,
+    DecidedListTooLarge,
     DuplicateArtifact,
     DuplicateContainer,
     FieldMissing,
@@ -113,22 +152,30 @@ __all__ = [
     "AlreadyFinished",
     "AppsUnknown",
     "AssetExists",
+    "AssetNotFound",
+    "AttemptStale",
     "BadBody",
     "BadField",
     "BadFilter",
     "BadPattern",
+    "BadPlaybookId",
     "BadQuery",
     "BadSecret",
     "BodyNotRead",
     "BodyTooLarge",
+    "ClaimedTwice",
     "DecidedListExists",
+    "DecidedListTooLarge",
     "DuplicateArtifact",
     "DuplicateContainer",
     "EndpointNotFound",
     "FieldMissing",
+    "FlowRunUnknown",
     "ForbiddenAddress",
+    "ForeignArtifact",
     "ForeignFlowRun",
     "ForeignOrigin",
+    "ForeignStartKey",
     "HeadTooLarge",
     "Invalid",
     "KeyReused",
@@ -136,6 +183,7 @@ __all__ = [
     "MethodNotAllowed",
     "NameNotHeld",
     "NameTaken",
+    "NoAssets",
     "NoSuchPage",
     "NoneWorked",
     "NotFound",
@@ -143,9 +191,16 @@ __all__ = [
     "NotRequested",
     "NotUpdatable",
     "NothingToChange",
+    "OtherCode",
     "OtherFlowRun",
+    "PasswordLength",
+    "PasswordOfAutomation",
     "PermissionMissing",
     "PhantomError",
+    "PlaybookDisabled",
+    "PlaybookIdTaken",
+    "PlaybookJustGone",
+    "PlaybookPresent",
     "PlaybookStays",
     "PrefectUnavailable",
     "Refused",
@@ -153,14 +208,24 @@ __all__ = [
     "RoleExists",
     "RoleInUse",
     "RoleIsShipped",
+    "RunCancelled",
+    "RunElsewhere",
+    "RunEnded",
+    "RunHandedOver",
+    "RunRemoved",
+    "RunUnknown",
     "RunsRefer",
     "SecretSetting",
     "SecretsMoved",
     "Superseded",
     "Thing",
+    "TokenOfDisabled",
+    "TokenOfPerson",
     "TokenOnDelete",
+    "TokenTaken",
     "TooCostly",
     "TooMany",
+    "TooManyContainers",
     "Unauthenticated",
     "Unavailable",
     "UnknownField",
@@ -169,5 +234,6 @@ __all__ = [
     "UnknownLookup",
     "UnknownOwner",
     "UserExists",
+    "WeakPassword",
     "WrongInputs",
 ]

@@ -134,6 +134,13 @@ class DecidedListExists(Invalid):
         super().__init__(f"Custom list {shown(name)} already exists")
 
 
+class DecidedListTooLarge(Invalid):
+    """A custom list would have more characters than `most`."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"A custom list has at most {most} characters, written as JSON")
+
+
 class AssetExists(Invalid):
     """An asset's name is taken."""
 

@@ -86,7 +86,7 @@ async def test_many_processes_at_once_get_one_attempt(shop):
     request = await shop.hand_over()
     asked = [shop.claim(replace(request, claim_id=uuid4())) for _ in range(8)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
-    assert sorted(type(answer).__name__ for answer in answers) == ["Claim", *["Superseded"] * 7]
+    assert sorted(type(answer).__name__ for answer in answers) == ["Claim", *["RunElsewhere"] * 7]
 
 
 async def test_a_process_that_asks_while_another_is_being_given_the_run_is_refused(shop):

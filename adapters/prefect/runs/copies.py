@@ -9,7 +9,7 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import ObjectNotFound
 
-from prefect_phantom.adapters.errors import NotReady
+from prefect_phantom.adapters.errors import FlowRunUnknown
 from prefect_phantom.adapters.store.runs.attempts import ClaimRequest
 
 ANSWER_SECONDS = 5.0
@@ -21,7 +21,7 @@ async def is_copy(client: PrefectClient, claim: ClaimRequest, dispatch_key: UUID
     One that carries the key itself is none. Prefect's keys hold per flow: when a flow was renamed,
     or a database restored, the dispatcher may have made a run twice.
 
-    Raises `NotReady` while Prefect does not answer.
+    Raises `FlowRunUnknown` while Prefect does not answer.
     """
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
@@ -29,7 +29,6 @@ async def is_copy(client: PrefectClient, claim: ClaimRequest, dispatch_key: UUID
     except ObjectNotFound:
         return False
     except (httpx.HTTPError, TimeoutError) as error:
-        message = "Prefect does not say what this flow run is"
-        raise NotReady(message) from error
+        raise FlowRunUnknown from error
     named = flow_run.parameters.get("playbook_run_id")
     return flow_run.idempotency_key != str(dispatch_key) and named == claim.playbook_run_id

@@ -12,7 +12,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from prefect_phantom.adapters.between.permissions import AUTOMATION
-from prefect_phantom.adapters.errors import Invalid, NotFound, Unauthenticated
+from prefect_phantom.adapters.errors import (
+    NotFound,
+    TokenOfDisabled,
+    TokenOfPerson,
+    TokenTaken,
+    Unauthenticated,
+)
 from prefect_phantom.adapters.security.random_text import random_text
 from prefect_phantom.adapters.store.accounts import served_request
 from prefect_phantom.adapters.store.accounts.roles import give
@@ -70,12 +76,12 @@ async def create(
 ) -> tuple[int, str]:
     """Make a further token of an automation user; returns its id and the token itself.
 
-    Raises `Invalid` when the user is a person or disabled.
+    Raises `TokenOfPerson` and `TokenOfDisabled`.
     """
     if user.type != "automation":
-        raise Invalid(f'User "{user.username}" is not an automation user and cannot have a token')
+        raise TokenOfPerson(user.username)
     if user.disabled:
-        raise Invalid(f'User "{user.username}" is disabled and cannot have a token')
+        raise TokenOfDisabled(user.username)
     token = new_token()
     async with database.begin() as connection:
         token_id = await add(connection, user.id, token, expire_time=expire_time)
@@ -111,7 +117,7 @@ async def ensure_token(
     """Let `token` be one of the automation user `username`, made if missing; returns its id.
 
     For a secret that lies in a file, such as the command line's. Safe to repeat and to run in two
-    processes at once. Raises `Invalid` when the name or the token belongs to someone else.
+    processes at once. Raises `TokenOfPerson` and `TokenTaken`.
     """
     async with database.begin() as connection:
         await connection.execute(
@@ -124,7 +130,7 @@ async def ensure_token(
         )
         user_id, user_type = found.one()
         if user_type != "automation":
-            raise Invalid(f'User "{username}" is not an automation user and cannot have a token')
+            raise TokenOfPerson(username)
         await give(connection, user_id, roles)
         await connection.execute(
             insert(tokens)
@@ -135,5 +141,5 @@ async def ensure_token(
             select(tokens.c.user_id).where(tokens.c.hash == digest(token))
         )
         if holder != user_id:
-            raise Invalid(f'The token given for "{username}" belongs to another user')
+            raise TokenTaken(username)
     return int(user_id)

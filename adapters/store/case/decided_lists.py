@@ -14,7 +14,12 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prefect_phantom.adapters.errors import BadField, DecidedListExists, Invalid, NotFound
+from prefect_phantom.adapters.errors import (
+    BadField,
+    DecidedListExists,
+    DecidedListTooLarge,
+    NotFound,
+)
 from prefect_phantom.adapters.store.accounts.served_request import about
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.tables.case_tables import decided_lists
@@ -38,7 +43,7 @@ class ListChange:
 
 
 async def create(database: Database, name: str, content: Rows) -> int:
-    """Make a list; returns its id. Raises `DecidedListExists`, and `Invalid` if it is too large."""
+    """Make a list; returns its id. Raises `DecidedListExists` and `DecidedListTooLarge`."""
     _check_size(content)
     try:
         async with database.begin() as connection:
@@ -73,7 +78,7 @@ async def change(database: Database, list_id: int, wanted: ListChange) -> None:
         NotFound: there is no such list.
         BadField: it has no row with such a number. Nothing is changed then.
         DecidedListExists: another list has the name.
-        Invalid: it would be too large.
+        DecidedListTooLarge: it would be too large.
     """
     try:
         async with database.begin() as connection:
@@ -100,7 +105,7 @@ async def append(
 ) -> int:
     """Add a row to the list with this id or name, within a transaction; returns the list's id.
 
-    Raises `NotFound`, unless it is to be made then, and `Invalid` if it grows too large.
+    Raises `NotFound`, unless it is to be made then, and `DecidedListTooLarge`.
     """
     found = select(decided_lists.c.id).where(_is(named))
     list_id: int | None = await connection.scalar(found)
@@ -167,5 +172,4 @@ def _changed(content: Rows, wanted: ListChange) -> Rows:
 
 def _check_size(content: Rows) -> None:
     if len(json.dumps(content, ensure_ascii=False)) > LARGEST_CONTENT:
-        message = f"A custom list has at most {LARGEST_CONTENT} characters, written as JSON"
-        raise Invalid(message)
+        raise DecidedListTooLarge(LARGEST_CONTENT)

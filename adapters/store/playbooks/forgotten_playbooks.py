@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prefect_phantom.adapters.errors import Invalid
+from prefect_phantom.adapters.errors import PlaybookJustGone, PlaybookPresent
 from prefect_phantom.adapters.store.accounts.served_request import about
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.playbooks import playbooks
@@ -40,7 +40,7 @@ async def read(database: Database, playbook_id: int) -> GonePlaybook:
 
     Raises:
         NotFound: no playbook has this id.
-        Invalid: its file is there, or may come back in a moment.
+        PlaybookPresent, PlaybookJustGone: its file is there, or may come back in a moment.
     """
     async with database.read() as connection:
         return await _read(connection, playbook_id)
@@ -50,14 +50,9 @@ async def _read(connection: AsyncConnection, playbook_id: int) -> GonePlaybook:
     row = await playbooks.find(connection, playbook_id, repositories=())
     name = f"{row.repository}/{row.name}"
     if row.gone_time is None:
-        message = f"Playbook {name} is in its repository; take its file away first"
-        raise Invalid(message)
+        raise PlaybookPresent(name)
     if row.may_come_back:
-        message = (
-            f"The file of playbook {name} is gone since a moment, and may be about to come back;"
-            f" try again in {GONE_SECONDS} seconds"
-        )
-        raise Invalid(message)
+        raise PlaybookJustGone(name, GONE_SECONDS)
     waiting = list((await connection.execute(_waiting(row.id))).scalars())
     has_runs = exists().where(runs.c.playbook_id == row.id)
     kept = bool(await connection.scalar(select(has_runs)))
@@ -75,7 +70,7 @@ async def forget(
 
     Raises:
         NotFound: no playbook has this id.
-        Invalid: its file is there, or may come back in a moment.
+        PlaybookPresent, PlaybookJustGone: its file is there, or may come back in a moment.
     """
     async with database.begin(asks_others=True) as connection:
         await connection.execute(ALONE)

@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prefect_phantom.adapters.errors import Invalid, NotFound
+from prefect_phantom.adapters.errors import BadPlaybookId, NotFound, PlaybookIdTaken
 from prefect_phantom.adapters.store.accounts.served_request import about
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.tables.tables import playbooks
@@ -226,11 +226,11 @@ async def set_id(database: Database, playbook_id: int, new_id: int) -> None:
 
     Raises:
         NotFound: no playbook has `playbook_id`.
-        Invalid: `new_id` is not positive, or belongs to another playbook.
+        BadPlaybookId: `new_id` is not positive, or too large.
+        PlaybookIdTaken: `new_id` belongs to another playbook.
     """
     if not 0 < new_id <= LARGEST_PLAYBOOK:
-        message = f"A playbook id must be between 1 and {LARGEST_PLAYBOOK}, not {new_id}"
-        raise Invalid(message)
+        raise BadPlaybookId(new_id, LARGEST_PLAYBOOK)
     try:
         async with database.begin() as connection:
             query = update(playbooks).where(playbooks.c.id == playbook_id).values(id=new_id)
@@ -239,8 +239,7 @@ async def set_id(database: Database, playbook_id: int, new_id: int) -> None:
             await move_sequence(connection, new_id)
             about(new_id)
     except IntegrityError as error:
-        message = f"Another playbook already has the id {new_id}"
-        raise Invalid(message) from error
+        raise PlaybookIdTaken(new_id) from error
 
 
 async def set_active(database: Database, playbook_id: int, active: bool | None) -> None:

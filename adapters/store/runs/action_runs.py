@@ -11,7 +11,7 @@ from asyncpg import Record
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prefect_phantom.adapters.errors import Invalid
+from prefect_phantom.adapters.errors import AssetNotFound, ForeignStartKey, NoAssets
 from prefect_phantom.adapters.store.database.database import Database, compact_json
 from prefect_phantom.adapters.store.database.prepared import Prepared
 from prefect_phantom.adapters.store.runs.attempts import check, hold, token_hash
@@ -24,8 +24,6 @@ KNOWN = (
 )
 NAMES = ("id", "name", "app", "settings", "secrets", "limit")
 """What a run is told of an asset: of secrets the blocks that hold them."""
-FOREIGN_KEY = "The start_key is that of another run's action"
-NO_ASSET = 'Asset "{name}" of app {app} not found'
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,8 @@ async def start(
 
     Raises:
         Superseded: the attempt is stale, or its run has ended or is being cancelled.
-        Invalid: no asset of the app is configured, or a named one does not exist.
+        NoAssets: no asset of the app is configured.
+        AssetNotFound: a named asset does not exist.
     """
     while True:
         rows = await database.fetch_all(_START, token_hash=token_hash(token), **_values(request))
@@ -135,7 +134,7 @@ async def _started_before(
         )
         rows = (await connection.execute(query.order_by(app_runs.c.id))).mappings().all()
         if rows and rows[0]["playbook_run_id"] != held.id:
-            raise Invalid(FOREIGN_KEY)
+            raise ForeignStartKey
         if rows:
             return rows[0]["action_run_id"], [_started(row, request.app) for row in rows]
         if request.needs_asset:
@@ -165,7 +164,7 @@ def _started(row: Record | Mapping[Any, Any], app: str) -> AppRunStart:
     if row["asset_id"] is None:
         return AppRunStart(row["app_run_id"], None)
     if row["id"] is None:
-        raise Invalid(NO_ASSET.format(name=row["asset_name"], app=app))
+        raise AssetNotFound(row["asset_name"], app)
     return AppRunStart(row["app_run_id"], {name: row[name] for name in NAMES})
 
 
@@ -174,10 +173,9 @@ async def _check_assets(connection: AsyncConnection, request: ActionStart) -> No
     found = set(await connection.scalars(query))
     missing = [name for name in request.assets or () if name not in found]
     if missing:
-        raise Invalid(NO_ASSET.format(name=missing[0], app=request.app))
+        raise AssetNotFound(missing[0], request.app)
     if not found or request.assets == []:
-        message = f"No asset of app {request.app} is configured, so {request.action} cannot run"
-        raise Invalid(message)
+        raise NoAssets(request.app, request.action)
 
 
 # An attempt that may act no longer finds no `held`, so that nothing is made. Parameters of a SELECT

@@ -25,7 +25,20 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prefect_phantom.adapters.errors import NotFound, NotReady, OtherFlowRun, Superseded
+from prefect_phantom.adapters.errors import (
+    AttemptStale,
+    ClaimedTwice,
+    NotFound,
+    OtherCode,
+    OtherFlowRun,
+    RunCancelled,
+    RunElsewhere,
+    RunEnded,
+    RunHandedOver,
+    RunRemoved,
+    RunUnknown,
+    Superseded,
+)
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.database.measures import RUNS_ACCEPTED
 from prefect_phantom.adapters.store.database.prepared import Prepared
@@ -38,15 +51,6 @@ from prefect_phantom.adapters.store.runs.unsettled_runs import unsettle
 from prefect_phantom.adapters.store.starts.run_requests import RunRequest, insert_run
 from prefect_phantom.adapters.store.tables.tables import artifacts, containers, playbooks
 from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
-
-OVER = "Playbook run {id} has ended and does not run again; start the playbook once more"
-CANCELLED = "Playbook run {id} was cancelled"
-REMOVED = (
-    "Playbook run {id} has been removed; start the playbook once more, without the tag of that run"
-)
-OTHER_CODE = "Worker {worker} has other code of playbook {playbook} than it should"
-HELD = "Playbook run {id} is held by another process"
-STALE = "This attempt is no longer the run's current one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +127,7 @@ async def claim(
         raise
     except IntegrityError as error:
         # Two claims of one flow run at the same moment; the other one made the row.
-        message = "The run is being made by another claim"
-        raise NotReady(message) from error
+        raise ClaimedTwice from error
 
 
 async def _claim(
@@ -135,14 +138,13 @@ async def _claim(
         run_id = await _insert(connection, request, repositories)
         row = (await connection.execute(_run(request).where(runs.c.id == run_id))).one()
     if row.end_time is not None:
-        raise Superseded(OVER.format(id=row.id))
+        raise RunEnded(row.id)
     if row.cancel_time is not None:
-        raise Superseded(CANCELLED.format(id=row.id))
+        raise RunCancelled(row.id)
     if row.claim_id not in {None, request.claim_id}:
-        raise Superseded(HELD.format(id=row.id), held_elsewhere=True)
+        raise RunElsewhere(row.id)
     if row.is_lacking and row.deployment_id == request.deployment_id:
-        message = OTHER_CODE.format(worker=request.worker, playbook=row.playbook)
-        raise Superseded(message, begins_elsewhere=True)
+        raise OtherCode(request.worker, row.playbook)
     attempt = row.attempt if row.claim_id == request.claim_id else row.attempt + 1
     await connection.execute(
         update(runs)
@@ -191,11 +193,9 @@ async def _lock(connection: AsyncConnection, request: ClaimRequest) -> Row[Any] 
     query = locked.where(runs.c.id == request.playbook_run_id)
     row = (await connection.execute(query)).one_or_none()
     if row is None:
-        message = f"There is no playbook run {request.playbook_run_id}"
-        raise Superseded(message)
+        raise RunUnknown(request.playbook_run_id)
     if row.flow_run_id is None and row.end_time is None:
-        message = f"Playbook run {row.id} is still being handed over"
-        raise NotReady(message)
+        raise RunHandedOver(row.id)
     if row.flow_run_id == request.flow_run_id:
         return row
     own = (await connection.execute(of_flow_run)).one_or_none()
@@ -220,7 +220,7 @@ async def _insert(
     if request.playbook.isdigit():
         raise NotFound("Playbook", request.playbook)
     if request.former_id is not None and not await _exists(connection, request.former_id):
-        raise Superseded(REMOVED.format(id=request.former_id))
+        raise RunRemoved(request.former_id)
     run_id = await insert_run(
         connection, new, repositories=repositories, flow_run_id=request.flow_run_id
     )
@@ -279,11 +279,11 @@ async def hold(connection: AsyncConnection, token: str) -> HeldRun:
     ).where(runs.c.attempt_token_hash == token_hash(token))
     row = (await connection.execute(query.with_for_update())).one_or_none()
     if row is None:
-        raise Superseded(STALE, held_elsewhere=True)
+        raise AttemptStale
     if row.cancel_time is not None:
-        raise Superseded(CANCELLED.format(id=row.id))
+        raise RunCancelled(row.id)
     if row.end_time is not None:
-        raise Superseded(OVER.format(id=row.id))
+        raise RunEnded(row.id)
     return HeldRun(
         id=row.id,
         attempt=row.attempt,
@@ -304,7 +304,7 @@ async def check(database: Database, token: str) -> None:
 async def require_known(database: Database, token: str) -> None:
     """Raise `Superseded` if `token` stands for no run's current or last attempt."""
     if await database.fetch(_KNOWN, token_hash=token_hash(token)) is None:
-        raise Superseded(STALE, held_elsewhere=True)
+        raise AttemptStale
 
 
 async def log(database: Database, token: str, lines: Sequence[Line]) -> None:

@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prefect_phantom.adapters.errors import Invalid, NotFound
+from prefect_phantom.adapters.errors import ForeignArtifact, NotFound, PlaybookDisabled
 from prefect_phantom.adapters.store.accounts.served_request import DONE, about, was_noted
 from prefect_phantom.adapters.store.case.containers import lock
 from prefect_phantom.adapters.store.database.database import Database
@@ -83,7 +83,8 @@ async def accept(
 
     Raises:
         NotFound: the named thing does not exist.
-        Invalid: an artifact of the scope is not in the container, or the playbook is disabled.
+        ForeignArtifact: an artifact of the scope is not in the container.
+        PlaybookDisabled: the playbook is disabled.
         KeyReused: the key came before with another request.
     """
     if request.scope == "all":
@@ -135,8 +136,7 @@ async def insert_run(
     await lock(connection, request.container_id)
     playbook = await find(connection, request.playbook, repositories=repositories)
     if playbook.disabled:
-        message = f"Playbook {playbook.repository}/{playbook.name} is disabled"
-        raise Invalid(message)
+        raise PlaybookDisabled(f"{playbook.repository}/{playbook.name}")
     if isinstance(request.scope, list):
         await _check_artifacts(connection, request.container_id, request.scope)
     if request.scope == "new":
@@ -267,8 +267,4 @@ async def _check_artifacts(connection: AsyncConnection, container_id: int, ids: 
     known = set((await connection.execute(query)).scalars())
     unknown = [artifact_id for artifact_id in ids if artifact_id not in known]
     if unknown:
-        message = (
-            f"scope names artifact {unknown[0]}, which is not in container {container_id}; "
-            'accepted are "all", "new" or a list of ids of its artifacts'
-        )
-        raise Invalid(message)
+        raise ForeignArtifact(unknown[0], container_id)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prefect_phantom.adapters.errors import Invalid
+from prefect_phantom.adapters.errors import PlaybookDisabled, TooManyContainers
 from prefect_phantom.adapters.store.accounts.served_request import note_each, was_noted
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.database.measures import RUNS_ACCEPTED
@@ -61,7 +61,8 @@ async def start(
 
     Raises:
         NotFound: no playbook is called so.
-        Invalid: the playbook is disabled, or there are more containers than `MOST_CONTAINERS`.
+        PlaybookDisabled: the playbook is disabled.
+        TooManyContainers: there are more containers than `MOST_CONTAINERS`.
     """
     async with database.begin() as connection:
         old = scheduled_starts.c.create_time < func.now() - KEPT_FOR
@@ -79,8 +80,7 @@ async def start(
             return list((await connection.execute(known)).scalar_one())
         playbook = await playbooks.find(connection, request.playbook, repositories=repositories)
         if playbook.disabled:
-            message = f"Playbook {playbook.repository}/{playbook.name} is disabled"
-            raise Invalid(message)
+            raise PlaybookDisabled(f"{playbook.repository}/{playbook.name}")
         inputs.check(f"{playbook.repository}/{playbook.name}", playbook.input_schema, inputs=None)
         chosen = (
             select(containers.c.id)
@@ -92,11 +92,7 @@ async def start(
         )
         ids = list((await connection.execute(chosen)).scalars())
         if len(ids) > MOST_CONTAINERS:
-            message = (
-                f"More than {MOST_CONTAINERS} containers have the label {request.label!r} and one "
-                f"of the statuses {', '.join(request.statuses)}; no run was started"
-            )
-            raise Invalid(message)
+            raise TooManyContainers(MOST_CONTAINERS, request.label, request.statuses)
         made = await _insert(connection, playbook.id, ids, request)
         await note_each(connection, made)
         await connection.execute(

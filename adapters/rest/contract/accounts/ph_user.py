@@ -9,7 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from prefect_phantom.adapters.between.permissions import AUTOMATION, OBSERVER
-from prefect_phantom.adapters.errors import BadField, FieldMissing, Invalid
+from prefect_phantom.adapters.errors import (
+    BadField,
+    FieldMissing,
+    PasswordLength,
+    PasswordOfAutomation,
+    WeakPassword,
+)
 from prefect_phantom.adapters.rest.gateway import Gateway
 from prefect_phantom.adapters.rest.openapi.operation import Operation
 from prefect_phantom.adapters.rest.openapi.schemas import (
@@ -148,17 +154,16 @@ def _password(body: dict[str, object], settings: Settings) -> str | None:
     if password is None:
         return None
     if not isinstance(password, str) or len(password) not in PASSWORD_LENGTHS:
-        shortest, longest = PASSWORD_LENGTHS[0], PASSWORD_LENGTHS[-1]
-        raise Invalid(f"password must be a string of {shortest} to {longest} characters")
+        raise PasswordLength(PASSWORD_LENGTHS[0], PASSWORD_LENGTHS[-1])
     wrong = objection(password)
     if is_blank(password) or (wrong and is_open(settings)):
-        raise Invalid(f"password {wrong}; choose another one")
+        raise WeakPassword(wrong)
     return password
 
 
 def _check_password(kind: str, password: str | None) -> None:
     if kind == "automation" and password is not None:
-        raise Invalid("An automation user has tokens and no password")
+        raise PasswordOfAutomation
 
 
 def _roles(body: dict[str, object]) -> list[int | str] | None:
