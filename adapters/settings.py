@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from prefect_phantom.adapters.between.repositories import Repositories, read_ids
+from prefect_phantom.flows.process.grace import GRACE_SECONDS
 
 PHANTOM_DATABASE = "phantom"
 """Name of our database on the PostgreSQL server."""
@@ -147,7 +148,7 @@ class Settings(BaseSettings):
     """A flow run that was taken but has not claimed its row by then is offered again."""
     waiting_hours: float = Field(default=24.0, gt=0)
     """A run that no worker took within this time ends failed, pauses of its queue not counted."""
-    grace_seconds: float = Field(default=5.0, ge=0)
+    grace_seconds: float = Field(default=GRACE_SECONDS, ge=0)
     """Time between SIGTERM and SIGKILL for runs when the worker stops."""
 
     work_pool: str = "phantom"

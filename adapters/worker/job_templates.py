@@ -14,6 +14,7 @@ import math
 from typing import Any, Literal, TypeAlias
 
 from prefect_phantom.flows.inside.runtime.ticket import KEY_VARIABLE
+from prefect_phantom.flows.process import grace
 
 PoolType: TypeAlias = Literal["docker", "kubernetes"]
 Template: TypeAlias = dict[str, Any]
@@ -49,7 +50,7 @@ def job_template(
     """
     environment = {
         "PREFECT_PHANTOM_RUNTIME_URL": runtime_url,
-        "PREFECT_PHANTOM_GRACE_SECONDS": f"{grace_seconds:g}",
+        grace.VARIABLE: f"{grace_seconds:g}",
     }
     template = _default_template(pool_type)
     variables = template["variables"]["properties"]

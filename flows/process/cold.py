@@ -20,13 +20,11 @@ from prefect_phantom.flows.inside.runtime.client import worker_name
 from prefect_phantom.flows.inside.runtime.ticket import hold, take
 from prefect_phantom.flows.inside.secrets import prefect_login
 from prefect_phantom.flows.inside.tracing import collector_headers
+from prefect_phantom.flows.process.grace import told_grace_seconds
 from prefect_phantom.flows.process.guardian import PROGRAM
 from prefect_phantom.flows.process.guardian.process_tree import FLOW_RUN, process_name
 from prefect_phantom.flows.process.undumpable import become_undumpable
 from prefect_phantom.flows.process.warm.reaper import name_process
-
-GRACE_SECONDS = 5.0
-"""As in a pool of type ``phantom``. Prefect's own process worker waits 30 s before its SIGKILL."""
 
 
 def main() -> None:
@@ -67,7 +65,7 @@ def _start_guardian(worker: int, flow_run_id: str, ticket: str) -> None:
         {
             "run": flow_run_id,
             "process_id": os.getpid(),
-            "grace_seconds": float(os.environ.get("PREFECT_PHANTOM_GRACE_SECONDS", GRACE_SECONDS)),
+            "grace_seconds": told_grace_seconds(),
         },
     ]
     ours.sendall(b"".join(json.dumps(order).encode() + b"\n" for order in orders))

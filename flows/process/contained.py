@@ -21,6 +21,7 @@ from prefect_phantom.flows.inside.runtime.client import (
 )
 from prefect_phantom.flows.inside.runtime.ticket import VARIABLE, hold, take
 from prefect_phantom.flows.process import undumpable
+from prefect_phantom.flows.process.grace import told_grace_seconds
 from prefect_phantom.flows.process.guardian.process_tree import FLOW_RUN, Tree
 from prefect_phantom.flows.process.warm.reaper import become_reaper
 from prefect_phantom.flows.process.watch import Watch
@@ -76,7 +77,7 @@ def main() -> int:
     It is 0 for a run that was ended because it may not go on: the infrastructure has done its part.
     """
     undumpable.become_undumpable(sought=True)  # what it forks is, by itself
-    grace_seconds = float(os.environ.get("PREFECT_PHANTOM_GRACE_SECONDS", "5"))
+    grace_seconds = told_grace_seconds()
     flow_run_id = os.environ[FLOW_RUN]
     ticket = take(flow_run_id)
     hold(ticket)

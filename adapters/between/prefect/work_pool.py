@@ -10,10 +10,10 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables
 from pydantic import Field
 
 from prefect_phantom.flows.inside.definition import Isolation
+from prefect_phantom.flows.process.grace import GRACE_SECONDS
 
 TYPE = "phantom"
 SLOTS = 2 * (os.cpu_count() or 1)
-GRACE_SECONDS = 5.0
 REUSED_RUNS = 200
 REUSED_MEMORY_MB = 500
 WITHOUT_EFFECT = ("name", "labels", "command")

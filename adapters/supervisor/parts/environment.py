@@ -16,6 +16,7 @@ from prefect_phantom.adapters.supervisor.home.home import Home
 from prefect_phantom.adapters.supervisor.installation import Installation
 from prefect_phantom.flows.inside.secrets import prefect_login
 from prefect_phantom.flows.inside.tracing import collector_headers
+from prefect_phantom.flows.process import grace
 
 SYSTEM_NAMES = frozenset(
     {
@@ -188,7 +189,7 @@ def worker_environment(installation: Installation) -> dict[str, str]:
             "PREFECT_PHANTOM_RUNTIME_URL": installation.runtime_url,
             "PREFECT_PHANTOM_RUNTIME_KEY": installation.runtime_key,
             "PREFECT_PHANTOM_WORKER_NAME": settings.worker_name,
-            "PREFECT_PHANTOM_GRACE_SECONDS": str(settings.grace_seconds),
+            grace.VARIABLE: str(settings.grace_seconds),
             "PREFECT_PHANTOM_WORK_POOL": settings.work_pool,
             "PREFECT_PHANTOM_WORKER_TYPE": settings.worker_type,
             "PREFECT_PHANTOM_LOG_FORMAT": settings.log_format,
