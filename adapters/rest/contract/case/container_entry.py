@@ -5,7 +5,7 @@ Their lists are in `routes.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -13,16 +13,20 @@ from starlette.responses import Response
 
 from prefect_phantom.adapters.errors import BadField, NotFound, NothingToChange
 from prefect_phantom.adapters.rest.gateway import Gateway, caller
-from prefect_phantom.adapters.rest.openapi.operation import Operation, Schema
-from prefect_phantom.adapters.rest.openapi.schemas import (
-    FILLED,
-    IDENTIFIER,
-    INDEXED,
-    TEXT,
-    optional,
-)
+from prefect_phantom.adapters.rest.openapi.operation import Operation
+from prefect_phantom.adapters.rest.openapi.schemas import FILLED as FILLED_TEXT
+from prefect_phantom.adapters.rest.openapi.schemas import IDENTIFIER, optional
 from prefect_phantom.adapters.rest.request.body import read_object
-from prefect_phantom.adapters.rest.request.fields import LONGEST_INDEXED, Fields
+from prefect_phantom.adapters.rest.request.body_field import (
+    FILLED,
+    INDEXED,
+    INDEXED_TEXT,
+    TEXT,
+    BodyField,
+    body_schemas,
+    read_fields,
+)
+from prefect_phantom.adapters.rest.request.fields import Fields
 from prefect_phantom.adapters.rest.request.path_identifier import path_identifier
 from prefect_phantom.adapters.rest.responses import answer
 from prefect_phantom.adapters.store.case import container_entries
@@ -41,8 +45,7 @@ class EntryHandlers:
         thing: One of them in a sentence, with its article.
         author: The column of who wrote it.
         required: What a new one must have, besides its container.
-        read: What a body says of one, by column; None says nothing.
-        body: Schemas of what it reads.
+        body: What is read of one, by column.
         bound: Ids that are given when it is made, and then stay.
     """
 
@@ -50,27 +53,37 @@ class EntryHandlers:
     thing: str
     author: str
     required: str
-    read: Callable[[Fields], Mapping[str, object]]
-    body: Mapping[str, Schema]
+    body: Mapping[str, BodyField]
     bound: tuple[str, ...] = ()
 
     @property
     def operations(self) -> dict[str, Operation]:
         """What the handlers read and answer, by their names."""
         bound = {name: optional(IDENTIFIER) for name in self.bound}
+        body = body_schemas(self.body)
         container = {"description": "A synonym of container_id", **optional(IDENTIFIER)}
         answer = {"success": True, "id": 1}
         return {
             "create": Operation(
-                body={"container_id": IDENTIFIER, "container": container, **self.body, **bound},
+                body={
+                    "container_id": IDENTIFIER,
+                    "container": container,
+                    **body,
+                    self.required: FILLED_TEXT,
+                    **bound,
+                },
                 required=["container_id", self.required],
                 sent={"container_id": 42, self.required: "seen"},
                 answer=answer,
                 refusals=[NotFound],
             ),
-            "change": Operation(body=self.body, sent={self.required: "changed"}, answer=answer),
+            "change": Operation(body=body, sent={self.required: "changed"}, answer=answer),
             "remove": Operation(answer=answer),
         }
+
+    def read(self, fields: Fields) -> dict[str, object]:
+        """What a body says of one, by column; None says nothing."""
+        return read_fields(self.body, fields)
 
     async def create(self, request: Request, body: dict[str, object]) -> dict[str, object]:
         """Write one on a container. Further fields are ignored (our decision)."""
@@ -90,7 +103,7 @@ class EntryHandlers:
     async def change(self, request: Request) -> Response:
         """Replace what is named of one; its container and who wrote it stay."""
         entry = path_identifier(request, self.entries.thing)
-        said = dict(self.read(Fields(await read_object(request))))
+        said = self.read(Fields(await read_object(request)))
         values = given(said)
         if not values:
             raise NothingToChange(self.thing, list(said))
@@ -111,29 +124,11 @@ def _container(fields: Fields) -> int:
     return fields.required_identifier("container_id")
 
 
-def _note(fields: Fields) -> dict[str, object]:
-    form = fields.text("note_format")
+def _format(fields: Fields, name: str) -> str | None:
+    form = fields.text(name)
     if form is not None and form not in FORMATS:
-        raise BadField("note_format", form, '"markdown" or "html"')
-    return {
-        "title": fields.text("title"),
-        "content": fields.filled_text("content"),
-        "note_type": fields.filled_text("note_type", longest=LONGEST_INDEXED),
-        "note_format": form,
-    }
-
-
-def _comment(fields: Fields) -> dict[str, object]:
-    return {"comment": fields.filled_text("comment")}
-
-
-def _pin(fields: Fields) -> dict[str, object]:
-    return {
-        "message": fields.filled_text("message"),
-        "data": fields.text("data"),
-        "pin_style": fields.text("pin_style", longest=LONGEST_INDEXED),
-        "pin_type": fields.text("pin_type", longest=LONGEST_INDEXED),
-    }
+        raise BadField(name, form, '"markdown" or "html"')
+    return form
 
 
 NOTES = EntryHandlers(
@@ -141,17 +136,16 @@ NOTES = EntryHandlers(
     "a note",
     "author_id",
     "content",
-    _note,
     {
         "title": TEXT,
         "content": FILLED,
-        "note_type": optional(INDEXED),
-        "note_format": {"enum": [*FORMATS, None]},
+        "note_type": INDEXED,
+        "note_format": BodyField({"enum": [*FORMATS, None]}, _format),
     },
     bound=("artifact_id",),
 )
 COMMENTS = EntryHandlers(
-    container_entries.COMMENTS, "a comment", "user_id", "comment", _comment, {"comment": FILLED}
+    container_entries.COMMENTS, "a comment", "user_id", "comment", {"comment": FILLED}
 )
 """Made and read only: what somebody said stays said (our decision)."""
 PINS = EntryHandlers(
@@ -159,6 +153,5 @@ PINS = EntryHandlers(
     "a pin",
     "author_id",
     "message",
-    _pin,
-    {"message": FILLED, "data": TEXT, "pin_style": TEXT, "pin_type": TEXT},
+    {"message": FILLED, "data": TEXT, "pin_style": INDEXED_TEXT, "pin_type": INDEXED_TEXT},
 )
