@@ -27,7 +27,7 @@ setup: $(VENV)/complete $(VENV)/infrastructure/complete ## everything pinned, in
 ifeq ($(PREFECT),newest)
 .PHONY: $(VENV)/complete
 endif
-$(VENV)/complete: requirements/lock.txt requirements/uv.txt pyproject.toml
+$(VENV)/complete: requirements/lock.txt requirements/uv.txt pyproject.toml hatch_build.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/uv.txt
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements/lock.txt

@@ -2,7 +2,8 @@
 
 Templates of work pools, deployments and pods say ``python -P -m flows.engine`` and
 ``python -P -m flows.contained``. Python asks ``prefect_phantom_old_commands.pth`` at each start
-whether this is such a command; no other program sees those names.
+whether this is such a command; no other program sees those names. Without ``-P`` it is somebody's
+own module in the folder where it is started.
 """
 
 from __future__ import annotations

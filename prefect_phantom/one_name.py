@@ -9,7 +9,13 @@ OURS = {
     "prefect_phantom.adapters.client": "prefect_phantom.client",
 }
 """Names by which files can be found, and what each is called."""
-FOR_AUTHORS = {"flows": "prefect_phantom", "adapters": "prefect_phantom"}
+FOR_AUTHORS = {
+    "flows": "prefect_phantom",
+    "flows.apps": "prefect_phantom.apps",
+    "adapters": "prefect_phantom",
+    "adapters.client": "prefect_phantom.client",
+}
+"""What authors imported before this was the one name, and what they import now."""
 
 
 def require(name: str) -> None:
@@ -20,4 +26,4 @@ def require(name: str) -> None:
 
 def sentence(name: str) -> str:
     """What to do instead of importing `name`."""
-    return f'Import "{FOR_AUTHORS.get(name, OURS[name])}" instead of "{name}"'
+    return f'Import "{FOR_AUTHORS.get(name) or OURS[name]}" instead of "{name}"'
