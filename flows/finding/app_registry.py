@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -14,6 +13,7 @@ from pydantic import BaseModel
 from prefect_phantom.flows.action import Action
 from prefect_phantom.flows.asset import secret_settings
 from prefect_phantom.flows.finding.app_places import places
+from prefect_phantom.flows.finding.import_failure import import_failure
 from prefect_phantom.flows.run import current
 
 
@@ -108,8 +108,7 @@ def _imported(refused: Mapping[str, str]) -> list[App]:
         try:
             module = place.load()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - any way of failing is reported
-            summary = "".join(traceback.format_exception_only(error)).strip()
-            broken.append(App(place.name, error=f"It does not import: {summary}"))
+            broken.append(App(place.name, error=f"It does not import: {import_failure(error)}"))
             continue
         if not isinstance(module, ModuleType):
             broken.append(App(place.name, error="It is not a module"))

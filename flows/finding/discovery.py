@@ -15,7 +15,6 @@ import json
 import multiprocessing
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,6 +24,7 @@ import prefect
 from prefect.utilities.callables import parameter_schema
 
 from prefect_phantom.flows import playbooks as shipped
+from prefect_phantom.flows.finding.import_failure import import_failure
 from prefect_phantom.flows.inside.plain import plain
 from prefect_phantom.flows.playbook import definition_of
 from prefect_phantom.flows.process.caller import end_with_caller
@@ -76,8 +76,7 @@ def _import_and_send(file: Path, repository: str, sender: Connection) -> None:
     try:
         found = _read(file, repository)
     except BaseException as error:  # noqa: BLE001 - any way of failing is what is reported here
-        summary = "".join(traceback.format_exception_only(error)).strip()
-        found = [_broken(file, repository, f"It does not import: {summary}")]
+        found = [_broken(file, repository, f"It does not import: {import_failure(error)}")]
     # As text, and plain: the parent knows none of the classes that a playbook may have used.
     fitting = [_fitting(each, file, repository) for each in plain(found)]
     sender.send(json.dumps(fitting))

@@ -20,6 +20,7 @@ from prefect_phantom.adapters.cli.connection import AsJson, fail
 from prefect_phantom.adapters.cli.playbooks.playbook import json_object
 from prefect_phantom.adapters.cli.terminal.console import Console, Text, printing_through
 from prefect_phantom.adapters.cli.terminal.pictures import COLORS
+from prefect_phantom.flows.finding.import_failure import import_failure
 from prefect_phantom.flows.trial import Progress, Sample, Trial, TrialAsset, TrialRun, start
 from prefect_phantom.flows.trial.loading import load
 
@@ -98,7 +99,7 @@ def _try(
     except (OSError, ValueError, LookupError) as error:
         fail(str(error), code=2)
     except Exception as error:  # noqa: BLE001 - whatever the file does when it is imported
-        fail(f"{file} does not import: {type(error).__name__}: {error}", code=2)
+        fail(f"{file} does not import: {import_failure(error)}", code=2)
     console = Console(file=sys.stderr if as_json else sys.stdout)
     steps: list[Progress] = []
 
