@@ -14,6 +14,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from pydantic import ValidationError
 
 from prefect_phantom.adapters.between.prefect.work_pool import PhantomJobConfiguration, configure
+from prefect_phantom.adapters.worker.old_entrypoints import moved_to
 
 WORKING_DIRECTORY = "prefect.deployments.steps.set_working_directory"
 SECONDS = 10.0
@@ -102,7 +103,7 @@ class KnownDeployments:
             queue_id = deployment.work_queue_id
             related.append(await self._name("work-queue", queue_id, self._client.read_work_queue))
         return KnownDeployment(
-            entrypoint=deployment.entrypoint,
+            entrypoint=moved_to(deployment) or deployment.entrypoint,
             folder=steps[-1][WORKING_DIRECTORY]["directory"] if steps else None,
             flow_id=deployment.flow_id,
             work_queue_id=deployment.work_queue_id,

@@ -159,8 +159,8 @@ os._exit(0)
 """
 
 
-def command_of_the_process_worker() -> list[str]:
-    configuration = TicketConfiguration(command=RUN_COMMAND)
+def command_of_the_process_worker(command: str = RUN_COMMAND) -> list[str]:
+    configuration = TicketConfiguration(command=command)
     configuration.prepare_for_flow_run(
         FlowRun(id=uuid4(), flow_id=uuid4(), work_queue_name="default")
     )
@@ -168,8 +168,14 @@ def command_of_the_process_worker() -> list[str]:
     return [sys.executable, *shlex.split(configuration.command)[1:]]
 
 
+def command_of_a_pool_made_before() -> list[str]:
+    return command_of_the_process_worker("python -P -m flows.engine")
+
+
 @pytest.mark.parametrize(
-    "command_of_a_run", [lambda: ENGINE, command_of_the_process_worker], ids=["contained", "stock"]
+    "command_of_a_run",
+    [lambda: ENGINE, command_of_the_process_worker, command_of_a_pool_made_before],
+    ids=["contained", "stock", "stock, of a former template"],
 )
 def test_a_cold_run_is_closed_before_it_imports_prefect(
     command_of_a_run: Callable[[], Sequence[str]], tmp_path: Path
