@@ -1,4 +1,4 @@
-"""Who is not known, or may not do what is asked for."""
+"""The errors for callers who are not known, or may not do what they ask for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the query of a list says that cannot be answered."""
+"""The errors for queries of lists that cannot be answered."""
 
 from __future__ import annotations
 

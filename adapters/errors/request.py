@@ -1,4 +1,4 @@
-"""What a request says that cannot be carried out."""
+"""The errors for requests that are wrong in themselves."""
 
 from __future__ import annotations
 

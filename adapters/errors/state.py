@@ -1,4 +1,4 @@
-"""What stands in the way of a request that is right in itself."""
+"""The errors for requests that are right in themselves, but not as things stand."""
 
 from __future__ import annotations
 

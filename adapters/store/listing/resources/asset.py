@@ -1,4 +1,4 @@
-"""What is listed of assets, and of the apps that they are for."""
+"""The lists of assets, and of the apps that they are for."""
 
 from __future__ import annotations
 

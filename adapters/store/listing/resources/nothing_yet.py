@@ -1,4 +1,4 @@
-"""What callers ask for and what nothing here makes yet: their lists are empty."""
+"""The lists that callers ask for and that are empty, since nothing here makes such things yet."""
 
 from __future__ import annotations
 

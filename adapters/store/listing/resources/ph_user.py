@@ -1,4 +1,4 @@
-"""What is listed of users, their roles and tokens."""
+"""The lists of users, their roles and tokens."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is listed of containers and what is in them."""
+"""The lists of containers and of what is in them."""

@@ -1,1 +1,1 @@
-"""What is listed of runs and their actions."""
+"""The lists of runs and their actions."""

@@ -1,4 +1,4 @@
-"""What is listed of action runs."""
+"""The list of action runs."""
 
 from __future__ import annotations
 

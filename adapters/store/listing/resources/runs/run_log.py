@@ -1,4 +1,4 @@
-"""What is listed of a run's log."""
+"""The list of the lines of a run's log."""
 
 from __future__ import annotations
 
