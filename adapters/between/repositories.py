@@ -17,17 +17,18 @@ class Repositories:
     """By ``repository/name``, for when a playbook is first seen."""
 
 
+class BadIdsFile(ValueError):
+    """The file of ids cannot be used. Its text is a sentence for whoever starts the gateway."""
+
+
 def read_ids(file: Path) -> Mapping[str, object]:
-    """The ids in a JSON file ``{"repository/name": id}``. Raises ValueError with a sentence."""
+    """The ids in a JSON file ``{"repository/name": id}``. Raises `BadIdsFile`."""
     try:
         ids = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        message = f"{file} cannot be read ({error.strerror})"
-        raise ValueError(message) from error
+        raise BadIdsFile(f"{file} cannot be read ({error.strerror})") from error
     except ValueError as error:
-        message = f"{file} is not JSON: {error}"
-        raise ValueError(message) from error
+        raise BadIdsFile(f"{file} is not JSON: {error}") from error
     if not isinstance(ids, dict):
-        message = f'{file} must hold a JSON object such as {{"local/triage": 107}}'
-        raise ValueError(message)  # noqa: TRY004 - what is wrong is the file
+        raise BadIdsFile(f'{file} must hold a JSON object such as {{"local/triage": 107}}')
     return ids

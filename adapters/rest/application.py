@@ -121,9 +121,17 @@ def create_application(
     credentials = Credentials(database, notices, throttle)
     rates = Rates(settings.rate_limit)
     gateway = Gateway(
-        *(database, settings, dispatch, reconcile, stop, credentials, prefect, rates, keeper),
-        deployments,
-        announce,
+        database=database,
+        settings=settings,
+        dispatch=dispatch,
+        reconcile=reconcile,
+        stop=stop,
+        credentials=credentials,
+        prefect=prefect,
+        rates=rates,
+        keeper=keeper,
+        deployments=deployments,
+        announce=announce,
     )
     # Starlette's own application would add three layers, for errors that `Failures` answers.
     routes, layers = ROUTES, LAYERS

@@ -34,6 +34,8 @@ LONGEST_PATTERN = 200
 BACK_REFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\\[1-9]")
 """With one of these PostgreSQL tries all the ways in which the rest can match, else never."""
 MOST_ITEMS = 1000
+RANGE_ENDS = 2
+"""Values that ``range`` takes: the first and the last."""
 """Items of a list in a filter."""
 
 Value = ColumnElement[Any]
@@ -146,7 +148,7 @@ def several(parameter: str, lookup: str, given: Given) -> list[Given]:
         found = items(given)
     except ValueError as error:
         raise BadFilter(parameter, given.text, "a list such as [1, 2] or ('a', 'b')") from error
-    if lookup == "range" and len(found) != len(("first", "last")):
+    if lookup == "range" and len(found) != RANGE_ENDS:
         raise BadFilter(parameter, given.text, "a list of the first and the last value")
     if len(found) > MOST_ITEMS:
         raise BadFilter(parameter, given.text, f"a list of at most {MOST_ITEMS} values")
