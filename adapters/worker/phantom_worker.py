@@ -265,11 +265,10 @@ class PhantomWorker(BaseWorker[PhantomJobConfiguration, PhantomVariables, Phanto
         configuration = configuration or await self._deployments.configuration(flow_run)
         code = await asyncio.to_thread(Code.of, known.entrypoint, known.folder)
         # A reused process stands by as it is.
-        waiting = (
-            None
-            if configuration.isolation == "reused"
-            else WaitingProcess(*await self._templates.fork(code, configuration.isolation))
-        )
+        waiting = None
+        if configuration.isolation != "reused":
+            process, channel, code = await self._templates.fork(code, configuration.isolation)
+            waiting = WaitingProcess(process, channel)
         return Preparation(code, known.related, configuration, waiting)
 
     async def _begin(self, flow_run: FlowRun, prepared: Preparation) -> RunProcess | ReusedRun:

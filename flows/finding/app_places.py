@@ -38,8 +38,14 @@ def places() -> Iterator[Place]:
             yield Place(name, functools.partial(importlib.import_module, name), shipped=True)
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         yield Place(entry.value, entry.load)
-    for folder in filter(None, os.environ.get(FOLDERS, "").split(":")):
-        yield from _files(Path(folder).absolute())
+    for folder in app_folders():
+        yield from _files(folder)
+
+
+def app_folders() -> list[Path]:
+    """The folders that this process is told to look for apps in."""
+    named = os.environ.get(FOLDERS, "").split(":")
+    return [Path(folder).absolute() for folder in named if folder]
 
 
 def _files(folder: Path) -> Iterator[Place]:

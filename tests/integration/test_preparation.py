@@ -44,6 +44,9 @@ threading.Thread(target=threading.Event().wait, daemon=True).start()
 def nothing():
     pass
 """
+MOVES = """
+pathlib.Path(__file__).with_name("helper.py").write_text("as it is at the end")
+"""
 BEGIN = """
 import asyncio, os, pathlib, psutil, signal, sys
 from prefect_phantom.adapters.worker.preparation import Preparation, WaitingProcess, dismiss
@@ -52,10 +55,10 @@ from prefect_phantom.adapters.between.prefect.work_pool import PhantomJobConfigu
 from prefect_phantom.flows.process.warm.reaper import become_reaper
 
 become_reaper()
-CODE = Code(sys.argv[1], None, 0.0)
+CODE = Code.of(sys.argv[1], None)
 
 async def forked(templates):
-    return await templates.fork(CODE, "fork")
+    return (await templates.fork(CODE, "fork"))[:2]
 
 async def prepare(templates):
     process, channel = await forked(templates)
@@ -96,8 +99,8 @@ CASES = {
     ),
     "its template dies as soon as it has forked": (
         """
-    CODE = Code(sys.argv[1].replace("nothing.py", "mortal.py"), None, 0.0)
-    process, channel = await templates.fork(CODE, "fork")
+    CODE = Code.of(sys.argv[1].replace("nothing.py", "mortal.py"), None)
+    process, channel, _ = await templates.fork(CODE, "fork")
     WaitingProcess(process, channel).dismiss()
     print(await process.wait())
 """,
@@ -106,8 +109,8 @@ CASES = {
     "its playbook, which starts threads, does not import any more": (
         """
     file = pathlib.Path(sys.argv[1].replace("nothing.py:nothing", "threaded.py"))
-    CODE = Code(f"{file}:nothing", None, 0.0)
-    process, channel = await templates.fork(CODE, "fork")
+    CODE = Code.of(f"{file}:nothing", None)
+    process, channel, _ = await templates.fork(CODE, "fork")
     WaitingProcess(process, channel).dismiss()
     await process.wait()
     file.write_text("import nothing_of_this_name")
@@ -117,6 +120,20 @@ CASES = {
         print(str(error)[:18], "nothing_of_this_name" in str(error))
 """,
         "It does not import True",
+    ),
+    "its code changes while it is imported": (
+        """
+    file = pathlib.Path(sys.argv[1].replace("nothing.py:nothing", "moves.py"))
+    text = file.with_name("nothing.py").read_text().replace('"imports"', '"moved"')
+    file.write_text(text + """
+        + repr(MOVES)
+        + """)
+    process, channel, code = await templates.fork(Code.of(f"{file}:nothing", None), "fork")
+    WaitingProcess(process, channel).dismiss()
+    await process.wait()
+    print(code == code.now(), len(file.with_name("moved").read_text().split()))
+""",
+        "True 2",
     ),
     "its run is refused at any moment of its making": (
         """

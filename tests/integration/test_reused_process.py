@@ -32,7 +32,7 @@ while (message := receive(channel)) is not None:
 """
 
 
-CODE = Code("playbook.py:playbook", None, 0.0)
+CODE = Code("playbook.py:playbook", None, "")
 
 
 @pytest.fixture

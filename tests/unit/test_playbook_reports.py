@@ -23,7 +23,7 @@ from prefect_phantom.adapters.worker.gateway.playbook_reports import (
     Report,
     find,
 )
-from prefect_phantom.flows.finding.contents import digest_of, files_of
+from prefect_phantom.flows.finding.contents import code_digest, files_of
 
 GOOD = "from prefect_phantom import playbook\n\n@playbook\ndef {name}(run):\n    pass\n"
 LOOKS = """
@@ -64,6 +64,14 @@ class Gateway:
             raise httpx.ConnectError("away")
 
 
+MOVES = """
+import pathlib
+with pathlib.Path(__file__).with_name("imports").open("a") as imports:
+    imports.write("1")
+pathlib.Path(__file__).with_name("_helper.py").write_text("as it is at the end")
+"""
+
+
 @pytest.fixture
 def gateway() -> Gateway:
     return Gateway()
@@ -78,7 +86,7 @@ def reports(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     async def by_name(_: Settings) -> Report:
         found = [{"repository": "local", "name": file.stem} for file in files_of(tmp_path)]
-        return Report(digest_of(tmp_path), found, [])
+        return Report(code_digest(tmp_path), found, [])
 
     monkeypatch.setattr(playbook_reports, "find_app_secrets", no_apps)
     monkeypatch.setattr(playbook_reports, "find", by_name)
@@ -172,8 +180,16 @@ async def test_a_file_that_is_imported_sees_no_secret(
     (tmp_path / "looks.py").write_text(LOOKS)
     report = await find(Settings(playbooks=[tmp_path]))
     (looks,) = [each for each in report.playbooks if each["name"] == "looks"]
-    assert (looks["error"], looks["digest"]) == ("", digest_of(tmp_path))
+    assert (looks["error"], looks["digest"]) == ("", code_digest(tmp_path))
     assert "a secret of the worker" not in (tmp_path / "seen").read_text()
+
+
+async def test_what_changes_while_it_is_imported_is_imported_again(tmp_path: Path) -> None:
+    (tmp_path / "moves.py").write_text(GOOD.format(name="moves") + MOVES)
+    report = await find(Settings(playbooks=[tmp_path]))
+    assert (tmp_path / "imports").read_text() == "1" * 2
+    digests = {each["digest"] for each in report.playbooks if each["repository"] == "local"}
+    assert digests == {code_digest(tmp_path)}
 
 
 async def test_where_nothing_can_be_imported_there_is_no_report(

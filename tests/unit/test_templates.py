@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from prefect_phantom.adapters.worker.processes.templates import Code
-from prefect_phantom.flows.finding.contents import digest_of
+from prefect_phantom.flows.finding.contents import code_digest
 
 ENTRYPOINT = "triage.py:triage"
 
@@ -23,11 +23,11 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["triage.py", "triage.json"])
 def test_a_file_that_comes_with_an_old_date_is_other_code(folder: Path, name: str) -> None:
-    before, digest = Code.of(ENTRYPOINT, str(folder)), digest_of(folder)
+    before, digest = Code.of(ENTRYPOINT, str(folder)), code_digest(folder)
     (folder / "new").write_text("[]")
     os.utime(folder / "new", (2 * 86400, 2 * 86400))
     (folder / "new").rename(folder / name)  # as rsync does
-    assert digest_of(folder) != digest
+    assert code_digest(folder) != digest
     assert Code.of(ENTRYPOINT, str(folder)) != before
 
 

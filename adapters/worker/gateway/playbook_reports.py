@@ -21,8 +21,7 @@ from prefect_phantom.adapters.process.marks import MARKS
 from prefect_phantom.adapters.process.outage import Outage
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.worker.gateway.gateway_client import GatewayClient, GatewayRefused
-from prefect_phantom.flows import playbooks as shipped
-from prefect_phantom.flows.finding.contents import digest_of, files_of, signature
+from prefect_phantom.flows.finding.contents import SHIPPED, code_digest, files_of
 
 FOLDERS = "PREFECT_PHANTOM_PLAYBOOKS"
 APP_FOLDERS = "PREFECT_PHANTOM_APPS"
@@ -36,9 +35,9 @@ START_SECONDS = 60.0
 APPS_SECONDS = 600.0
 CHUNK = 65_536
 END_SECONDS = 5.0
+MOST_LOOKS = 5
 NAMED = LARGEST_REPORT // 8
 """Of a report: what is in it beside what playbooks say of themselves, in bytes of JSON."""
-SHIPPED = Path(shipped.__path__[0]).resolve()
 logger = logging.getLogger("prefect_phantom.playbooks")
 
 
@@ -113,7 +112,7 @@ class PlaybookReports:
             httpx.HTTPError: the gateway does not answer.
             GatewayRefused: it does not take the report.
         """
-        present = await asyncio.to_thread(signature, [SHIPPED, *self.settings.playbooks])
+        present = await asyncio.to_thread(_digests, self.settings)
         if self._report is None or present != self._seen:
             found = await find(self.settings)
             self._hold(replace(found, app_secrets=self._app_secrets))
@@ -162,21 +161,36 @@ class PlaybookReports:
 async def find(settings: Settings) -> Report:
     """Import every playbook file in a process of its own, and describe what it holds.
 
+    What changes while it is imported is imported again.
+
     Raises:
-        CannotFindPlaybooks: the program that does so has failed.
+        CannotFindPlaybooks: the program that does so has failed, or the files never stay the same.
     """
-    folders = [folder.expanduser().resolve() for folder in settings.playbooks]
+    digests = await asyncio.to_thread(_digests, settings)
+    for _ in range(MOST_LOOKS):
+        playbooks = await _imported(settings)
+        present = await asyncio.to_thread(_digests, settings)
+        if present == digests:
+            return _report(settings, playbooks, digests)
+        digests = present
+    message = "The files of playbooks change whenever they are imported"
+    raise CannotFindPlaybooks(message)
+
+
+async def _imported(settings: Settings) -> list[dict[str, Any]]:
+    folders = _folders(settings)
     files = await asyncio.to_thread(lambda: sum(map(len, map(files_of, [SHIPPED, *folders]))))
     seconds = ("--seconds", str(settings.playbook_import_seconds))
-    digests, playbooks = await asyncio.gather(
-        asyncio.to_thread(_digests, [SHIPPED, *folders]),
-        _told(
-            "prefect_phantom.flows.finding.discovery",
-            *(*seconds, *(str(folder) for folder in folders)),
-            patience=START_SECONDS + files * settings.playbook_import_seconds,
-            silence=START_SECONDS + settings.playbook_import_seconds,
-        ),
+    return await _told(
+        "prefect_phantom.flows.finding.discovery",
+        *(*seconds, *(str(folder) for folder in folders)),
+        patience=START_SECONDS + files * settings.playbook_import_seconds,
+        silence=START_SECONDS + settings.playbook_import_seconds,
     )
+
+
+def _report(settings: Settings, playbooks: list[dict[str, Any]], digests: dict[str, str]) -> Report:
+    folders = _folders(settings)
     playbooks = fitted([playbook for playbook in playbooks if playbook])
     for playbook in playbooks:
         playbook["digest"] = digests[playbook["folder"] or str(SHIPPED)]
@@ -285,5 +299,9 @@ async def _end(program: asyncio.subprocess.Process) -> None:
         await program.wait()
 
 
-def _digests(folders: list[Path]) -> dict[str, str]:
-    return {str(folder): digest_of(folder) for folder in folders}
+def _folders(settings: Settings) -> list[Path]:
+    return [folder.expanduser().resolve() for folder in settings.playbooks]
+
+
+def _digests(settings: Settings) -> dict[str, str]:
+    return {str(folder): code_digest(folder) for folder in [SHIPPED, *_folders(settings)]}

@@ -86,7 +86,7 @@ class ReusedProcesses:
         return taken
 
     async def _make(self, code: Code, environment: dict[str, str]) -> ReusedProcess:
-        forked, channel = await self._templates.fork(code, "reused")
+        forked, channel, code = await self._templates.fork(code, "reused")
         process = ReusedProcess(forked, channel, code, environment)
         self._all.add(process)
         forked.ended.add_done_callback(lambda _: self._forget(process))

@@ -9,18 +9,19 @@ import signal
 import socket
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from prefect_phantom.adapters.process.private_program import command, secrets_apart
 from prefect_phantom.adapters.worker.processes.channel import Channel
 from prefect_phantom.adapters.worker.processes.run_process import RunProcess
-from prefect_phantom.flows.finding.contents import signature
+from prefect_phantom.flows.finding.contents import code_digest, folder_of
 from prefect_phantom.flows.inside.definition import Isolation
 
 START_SECONDS = 60
 MOST = 32
 """Most playbooks that are kept warm; each costs some 15 MB."""
+MOST_IMPORTS = 5
+CHANGING = "Its files change whenever they are imported"
 Place = tuple[str, str | None]
 logger = logging.getLogger("prefect_phantom.templates")
 
@@ -31,11 +32,11 @@ class TemplateFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The code of a playbook, as a deployment names it, and a mark that changes when it does."""
+    """The code of a playbook, as a deployment names it, and the digest of what is in its files."""
 
     entrypoint: str
     folder: str | None
-    mark: object
+    digest: str
 
     @property
     def place(self) -> Place:
@@ -45,8 +46,12 @@ class Code:
     @classmethod
     def of(cls, entrypoint: str, folder: str | None) -> Code:
         """The code as it lies on disk now."""
-        # Of the same files as the digest that its worker reports: who has it runs what it says.
-        return cls(entrypoint, folder, signature([Path(folder)] if folder else []))
+        # As its worker reports it: who has this digest runs what it says.
+        return cls(entrypoint, folder, code_digest(folder_of(entrypoint, folder)))
+
+    def now(self) -> Code:
+        """The same place as it is on disk by now."""
+        return Code.of(self.entrypoint, self.folder)
 
 
 class Templates:
@@ -70,17 +75,19 @@ class Templates:
         """Start the first template process, so that the first run finds it warm."""
         await self._first.start()
 
-    async def fork(self, code: Code, isolation: Isolation) -> tuple[RunProcess, Channel]:
-        """Fork a process for one run, or a reused one, and the channel that it waits at.
+    async def fork(self, code: Code, isolation: Isolation) -> tuple[RunProcess, Channel, Code]:
+        """Fork a process for one run, or a reused one: it, the channel it waits at, and its code.
 
+        That is `code`, unless its files have changed while they were imported.
         A template that dies while it is asked is made anew, once. Should it have forked all the
         same, that process reads the end of its channel, and ends.
 
         Raises:
             TemplateFailed: the playbook does not import, or its template died twice.
         """
-        for last in (False, True):
-            template = await self._channel(code)
+        died = False
+        for _ in range(MOST_IMPORTS):
+            code, template = await self._template(code)
             ours, theirs = socket.socketpair()
             channel = await Channel.open(ours)
             try:
@@ -90,17 +97,23 @@ class Templates:
                     await self._first.pass_on(code, {"isolation": isolation}, theirs)
                 process = RunProcess((await channel.read())["process_id"])
                 await _imported(channel, process.process_id)
+                # Without a template it has imported the playbook itself.
+                present = code if template else await asyncio.to_thread(code.now)
             except BaseException as error:
                 channel.close()
                 if not isinstance(error, (ConnectionError, asyncio.IncompleteReadError)):
                     raise
                 self._channels.pop(code.place, None)
-                if last:
+                if died:
                     message = f"The template process of {code.entrypoint} died"
                     raise TemplateFailed(message) from error
+                died = True
             else:
-                return process, channel
-        raise AssertionError
+                if present == code:
+                    return process, channel, code
+                channel.close()
+                code = present
+        raise TemplateFailed(CHANGING)
 
     async def close(self) -> None:
         """End the template processes. Runs go on."""
@@ -108,13 +121,15 @@ class Templates:
             self._forget(place)
         await self._first.close()
 
-    async def _channel(self, code: Code) -> Channel | None:
+    async def _template(self, code: Code) -> tuple[Code, Channel | None]:
         clock = asyncio.get_running_loop().time
         asked = clock()
         async with self._making[code.place]:
             known = self._channels.get(code.place)
+            if known is not None and known[0] != code:  # who waited may have been overtaken
+                code = await asyncio.to_thread(code.now)
             if known is not None and known[0] == code:
-                return known[1]
+                return known
             failed, when, reason = self._failed.pop(code.place, (None, 0.0, ""))
             if failed == code and when >= asked:  # those who wait for one import have its outcome
                 self._failed[code.place] = (code, when, reason)
@@ -123,14 +138,31 @@ class Templates:
             while len(self._channels) >= MOST:
                 self._forget(next(iter(self._channels)))
             try:
-                channel = await self._make(code)
+                made = self._channels[code.place] = await self._make(code)
             except TemplateFailed as error:
                 self._failed[code.place] = (code, clock(), str(error))
                 raise
-            self._channels[code.place] = (code, channel)
-            return channel
+            return made
 
-    async def _make(self, code: Code) -> Channel | None:
+    async def _make(self, code: Code) -> tuple[Code, Channel | None]:
+        """A template, and the code that it has imported: what was there before and after."""
+        for _ in range(MOST_IMPORTS):
+            try:
+                channel = await self._import(code)
+            except TemplateFailed:
+                present = await asyncio.to_thread(code.now)
+                if present == code:
+                    raise
+            else:
+                present = await asyncio.to_thread(code.now)
+                if present == code:
+                    return code, channel
+                if channel is not None:
+                    channel.close()
+            code = present
+        raise TemplateFailed(CHANGING)
+
+    async def _import(self, code: Code) -> Channel | None:
         ours, theirs = socket.socketpair()
         await self._first.pass_on(code, {}, theirs)
         channel = await Channel.open(ours)
