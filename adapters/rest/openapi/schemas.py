@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from prefect_phantom.adapters.between.identifiers import LARGEST_ID
 from prefect_phantom.adapters.rest.openapi.operation import Schema
-from prefect_phantom.adapters.rest.request.fields import LARGEST_ID, LONGEST_INDEXED
+from prefect_phantom.adapters.rest.request.fields import LONGEST_INDEXED
 from prefect_phantom.adapters.store.listing.field import Field, Kind
 from prefect_phantom.adapters.store.listing.resource import Resource
 

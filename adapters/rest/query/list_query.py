@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from prefect_phantom.adapters.between.identifiers import LARGEST_ID
 from prefect_phantom.adapters.errors import BadField, BadQuery
 from prefect_phantom.adapters.rest.query.literal import read_literal
-from prefect_phantom.adapters.rest.request.fields import LARGEST_ID
 from prefect_phantom.adapters.store.listing.request import Condition, Given, ListRequest
 
 LONGEST_QUERY = 16_384

@@ -7,13 +7,13 @@ from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from prefect_phantom.adapters.between.identifiers import LARGEST_ID
 from prefect_phantom.adapters.between.moment import moment
 from prefect_phantom.adapters.errors import BadField, FieldMissing, NothingToChange, NotUpdatable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-LARGEST_ID = 2**63 - 1
 IDENTIFIER = "an integer id, or a string of its digits"
 LONGEST_INDEXED = 512
 """Characters of what is looked up by an index; PostgreSQL can index no more than 2.7 kB."""

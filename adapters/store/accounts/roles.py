@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from prefect_phantom.adapters.between.identifiers import LARGEST_ID
 from prefect_phantom.adapters.between.permissions import ADMINISTRATOR, Permission
 from prefect_phantom.adapters.errors import (
     LastAdministrator,
@@ -20,8 +21,6 @@ from prefect_phantom.adapters.errors import (
 from prefect_phantom.adapters.store.accounts import served_request
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.tables.account_tables import roles, user_roles, users
-
-LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from sqlalchemy import LargeBinary, bindparam, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from prefect_phantom.adapters.between.identifiers import LARGEST_ID
 from prefect_phantom.adapters.between.permissions import AUTOMATION
 from prefect_phantom.adapters.errors import (
     NotFound,
@@ -22,7 +23,7 @@ from prefect_phantom.adapters.errors import (
 from prefect_phantom.adapters.security.random_text import random_text
 from prefect_phantom.adapters.store.accounts import served_request
 from prefect_phantom.adapters.store.accounts.roles import give
-from prefect_phantom.adapters.store.accounts.users import COLUMNS, LARGEST_ID, User
+from prefect_phantom.adapters.store.accounts.users import COLUMNS, User
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.database.prepared import Prepared
 from prefect_phantom.adapters.store.tables.account_tables import tokens, users

@@ -13,6 +13,7 @@ from asyncpg import Record
 from sqlalchemy import ColumnElement, RowMapping, Text, bindparam, cast, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
+from prefect_phantom.adapters.between.identifiers import LARGEST_ID
 from prefect_phantom.adapters.between.permissions import ADMINISTRATOR
 from prefect_phantom.adapters.errors import NotFound, Unauthenticated
 from prefect_phantom.adapters.security.guessable import is_blank
@@ -23,7 +24,6 @@ from prefect_phantom.adapters.store.database.prepared import Prepared
 from prefect_phantom.adapters.store.tables.account_tables import roles, user_roles, users
 
 FIRST_ADMINISTRATOR = "admin"
-LARGEST_ID = 2**63 - 1
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network

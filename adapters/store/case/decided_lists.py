@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from prefect_phantom.adapters.between.identifiers import LARGEST_ID
 from prefect_phantom.adapters.errors import (
     BadField,
     DecidedListExists,
@@ -26,7 +27,6 @@ from prefect_phantom.adapters.store.tables.case_tables import decided_lists
 
 Cell = str | int | float | bool | None
 Rows = list[list[Cell]]
-LARGEST_ID = 2**63 - 1
 LARGEST_CONTENT = 4 * 2**20
 """Characters of a list as JSON text: it is read, changed and written as a whole."""
 

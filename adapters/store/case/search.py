@@ -32,9 +32,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSQUERY, array
 
+from prefect_phantom.adapters.between.identifiers import LARGEST_ID
 from prefect_phantom.adapters.errors import NoSuchPage, TooCostly
 from prefect_phantom.adapters.store.database.database import LIST_SECONDS, Database
-from prefect_phantom.adapters.store.listing.page import LARGEST_ID, LARGEST_OFFSET, refusals
+from prefect_phantom.adapters.store.listing.page import LARGEST_OFFSET, refusals
 from prefect_phantom.adapters.store.listing.resource import Resource
 from prefect_phantom.adapters.store.listing.resources import RESOURCES
 from prefect_phantom.adapters.store.tables.case_tables import container_comments, notes

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 
+from prefect_phantom.adapters.between.identifiers import LARGEST_ID
 from prefect_phantom.adapters.errors import BadField, BadPattern, NoSuchPage, NotFound, TooCostly
 from prefect_phantom.adapters.store.database.availability import causes
 from prefect_phantom.adapters.store.database.database import LIST_SECONDS, PATTERN_SECONDS, Database
@@ -33,7 +34,6 @@ LARGEST_BATCH = 100
 LARGEST_EXPENSIVE_BATCH = 10
 """The same of rows with what is expensive, which may have megabytes each."""
 LARGEST_OFFSET = 2**63 - 1
-LARGEST_ID = 2**63 - 1
 
 Row = Mapping[str, Any]
 

@@ -32,12 +32,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from prefect_phantom.adapters.between.identifiers import LARGEST_ID
 from prefect_phantom.adapters.errors import BadPlaybookId, NotFound, PlaybookIdTaken
 from prefect_phantom.adapters.store.accounts.served_request import about
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.tables.tables import playbooks
 
-LARGEST_ID = 2**63 - 1
 LARGEST_PLAYBOOK = 2**31 - 1
 """Largest id that can be given to a playbook; clients keep ids in 32 bits."""
 SETTLING_LOCK = 0x50485047  # "PHPG": held by the gateway that pauses and resumes deployments

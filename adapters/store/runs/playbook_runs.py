@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from prefect_phantom.adapters.between.identifiers import LARGEST_ID
 from prefect_phantom.adapters.errors import AlreadyFinished, NotFound
 from prefect_phantom.adapters.store.accounts.served_request import about
 from prefect_phantom.adapters.store.database.database import Database
@@ -34,7 +35,6 @@ from prefect_phantom.adapters.store.runs.run_log import note_failure
 from prefect_phantom.adapters.store.tables.tables import action_runs, app_runs, playbooks
 from prefect_phantom.adapters.store.tables.tables import playbook_runs as runs
 
-LARGEST_ID = 2**63 - 1
 UNFINISHED_ACTION = "The run ended before the action did"
 
 

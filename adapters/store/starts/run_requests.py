@@ -32,18 +32,14 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from prefect_phantom.adapters.between.identifiers import LARGEST_ID
 from prefect_phantom.adapters.errors import ForeignArtifact, NotFound, PlaybookDisabled
 from prefect_phantom.adapters.store.accounts.served_request import DONE, about, was_noted
 from prefect_phantom.adapters.store.case.containers import lock
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.database.measures import RUNS_ACCEPTED
 from prefect_phantom.adapters.store.database.prepared import Prepared
-from prefect_phantom.adapters.store.playbooks.playbooks import (
-    LARGEST_ID,
-    PLAYBOOK_ID,
-    find,
-    reference,
-)
+from prefect_phantom.adapters.store.playbooks.playbooks import PLAYBOOK_ID, find, reference
 from prefect_phantom.adapters.store.starts import idempotency_keys, inputs
 from prefect_phantom.adapters.store.starts.idempotency_keys import IdempotencyKey
 from prefect_phantom.adapters.store.starts.scope_marks import mark, newest_artifact
