@@ -44,6 +44,10 @@ threading.Thread(target=threading.Event().wait, daemon=True).start()
 def nothing():
     pass
 """
+COUNTS = """
+import time
+pathlib.Path(__file__).with_suffix(".json").write_text(str(time.time_ns()))
+"""
 MOVES = """
 pathlib.Path(__file__).with_name("helper.py").write_text("as it is at the end")
 """
@@ -134,6 +138,20 @@ CASES = {
     print(code == code.now(), len(file.with_name("moved").read_text().split()))
 """,
         "True 2",
+    ),
+    "its code changes with each import": (
+        """
+    file = pathlib.Path(sys.argv[1].replace("nothing.py:nothing", "counts.py"))
+    text = file.with_name("nothing.py").read_text().replace('"imports"', '"counted"')
+    file.write_text(text + """
+        + repr(COUNTS)
+        + """)
+    process, channel, code = await templates.fork(Code.of(f"{file}:nothing", None), "fork")
+    WaitingProcess(process, channel).dismiss()
+    await process.wait()
+    print(code == code.now(), len(file.with_name("counted").read_text().split()))
+""",
+        "False 2",
     ),
     "its run is refused at any moment of its making": (
         """

@@ -70,6 +70,10 @@ with pathlib.Path(__file__).with_name("imports").open("a") as imports:
     imports.write("1")
 pathlib.Path(__file__).with_name("_helper.py").write_text("as it is at the end")
 """
+COUNTS = """
+import pathlib, time
+pathlib.Path(__file__).with_suffix(".json").write_text(str(time.time_ns()))
+"""
 
 
 @pytest.fixture
@@ -190,6 +194,17 @@ async def test_what_changes_while_it_is_imported_is_imported_again(tmp_path: Pat
     assert (tmp_path / "imports").read_text() == "1" * 2
     digests = {each["digest"] for each in report.playbooks if each["repository"] == "local"}
     assert digests == {code_digest(tmp_path)}
+
+
+async def test_what_changes_with_each_import_keeps_nothing_out_of_the_report(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "counts.py").write_text(GOOD.format(name="counts") + COUNTS)
+    (tmp_path / "other.py").write_text(GOOD.format(name="other"))
+    report = await find(Settings(playbooks=[tmp_path]))
+    found = {each["name"]: each for each in report.playbooks if each["repository"] == "local"}
+    assert {name: each["error"] for name, each in found.items()} == {"counts": "", "other": ""}
+    assert found["other"]["digest"] == code_digest(tmp_path)
 
 
 async def test_where_nothing_can_be_imported_there_is_no_report(

@@ -20,8 +20,8 @@ from prefect_phantom.flows.inside.definition import Isolation
 START_SECONDS = 60
 MOST = 32
 """Most playbooks that are kept warm; each costs some 15 MB."""
-MOST_IMPORTS = 5
-CHANGING = "Its files change whenever they are imported"
+MOST_IMPORTS = 2
+"""Of one that changes while it is imported, as where it writes beside itself."""
 Place = tuple[str, str | None]
 logger = logging.getLogger("prefect_phantom.templates")
 
@@ -85,8 +85,8 @@ class Templates:
         Raises:
             TemplateFailed: the playbook does not import, or its template died twice.
         """
-        died = False
-        for _ in range(MOST_IMPORTS):
+        died, imports = False, 0
+        while True:
             code, template = await self._template(code)
             ours, theirs = socket.socketpair()
             channel = await Channel.open(ours)
@@ -109,11 +109,11 @@ class Templates:
                     raise TemplateFailed(message) from error
                 died = True
             else:
-                if present == code:
+                imports += 1
+                if present == code or imports == MOST_IMPORTS:
                     return process, channel, code
                 channel.close()
                 code = present
-        raise TemplateFailed(CHANGING)
 
     async def close(self) -> None:
         """End the template processes. Runs go on."""
@@ -145,22 +145,27 @@ class Templates:
             return made
 
     async def _make(self, code: Code) -> tuple[Code, Channel | None]:
-        """A template, and the code that it has imported: what was there before and after."""
-        for _ in range(MOST_IMPORTS):
+        """A template, and the code that it has imported: what was there before and after.
+
+        What changes with each import, as where a playbook writes beside itself, is what was there
+        before the last one.
+        """
+        imports = 0
+        while True:
+            imports += 1
             try:
                 channel = await self._import(code)
             except TemplateFailed:
                 present = await asyncio.to_thread(code.now)
-                if present == code:
+                if present == code or imports == MOST_IMPORTS:
                     raise
             else:
                 present = await asyncio.to_thread(code.now)
-                if present == code:
+                if present == code or imports == MOST_IMPORTS:
                     return code, channel
                 if channel is not None:
                     channel.close()
             code = present
-        raise TemplateFailed(CHANGING)
 
     async def _import(self, code: Code) -> Channel | None:
         ours, theirs = socket.socketpair()
