@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from prefect_phantom.flows.asset import Asset
     from prefect_phantom.flows.container import Artifact, Container
     from prefect_phantom.flows.failure import ActionFailure, AssetMisconfiguration
-    from prefect_phantom.flows.inside.display.shown import track
+    from prefect_phantom.flows.inside.display.prefect_artifacts import track
     from prefect_phantom.flows.playbook import playbook
     from prefect_phantom.flows.result import ActionResult, ActionRun, ParameterResult
     from prefect_phantom.flows.run import PlaybookRun
@@ -58,7 +58,7 @@ _MODULES = {
     "prefect_phantom.flows.playbook": ("playbook",),
     "prefect_phantom.flows.result": ("ActionResult", "ActionRun", "ParameterResult"),
     "prefect_phantom.flows.run": ("PlaybookRun",),
-    "prefect_phantom.flows.inside.display.shown": ("track",),
+    "prefect_phantom.flows.inside.display.prefect_artifacts": ("track",),
 }
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}
 

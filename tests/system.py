@@ -24,7 +24,7 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 
-from prefect_phantom.adapters.process.marks import environment_of
+from prefect_phantom.adapters.process.process_marks import environment_of
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.supervisor.parts.pipes import Pipes
 from prefect_phantom.client import Phantom

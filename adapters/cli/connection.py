@@ -17,7 +17,7 @@ from cyclopts import Parameter
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.supervisor.home.home import Home
 from prefect_phantom.client import Phantom, PhantomClientError
-from prefect_phantom.flows.inside.display.visible import visible
+from prefect_phantom.flows.inside.display.visible_text import visible
 
 HOME: Path = Settings.model_fields["home"].default
 

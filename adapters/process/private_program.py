@@ -13,7 +13,7 @@ from typing import get_args
 
 from pydantic import SecretStr
 
-from prefect_phantom.adapters.process import marks
+from prefect_phantom.adapters.process import process_marks
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.flows.inside.runtime import ticket
 from prefect_phantom.flows.inside.secrets import prefect_login
@@ -62,7 +62,7 @@ def command(environment: Mapping[str, str], module: str, *arguments: str) -> lis
     """How a module is started as such a program."""
     # -P: nothing in the working directory is to shadow a module of ours.
     program = str(undumpable.__file__)
-    return [sys.executable, *marks.options(environment), "-P", program, module, *arguments]
+    return [sys.executable, *process_marks.options(environment), "-P", program, module, *arguments]
 
 
 @contextmanager

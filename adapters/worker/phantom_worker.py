@@ -36,13 +36,13 @@ from prefect_phantom.adapters.worker import states
 from prefect_phantom.adapters.worker.failed_tries import FailedTries
 from prefect_phantom.adapters.worker.gateway.gateway_client import GatewayClient, GatewayRefused
 from prefect_phantom.adapters.worker.known_deployments import CannotRun, KnownDeployments
+from prefect_phantom.adapters.worker.offered_runs import Offer, Turns, scheduled
 from prefect_phantom.adapters.worker.preparation import Preparation, WaitingProcess, dismiss
 from prefect_phantom.adapters.worker.processes.guardian import Guardian
 from prefect_phantom.adapters.worker.processes.reused_process import ReusedRun
 from prefect_phantom.adapters.worker.processes.reused_processes import ReusedProcesses
 from prefect_phantom.adapters.worker.processes.run_process import RunProcess, end_orphans
 from prefect_phantom.adapters.worker.processes.templates import Code, TemplateFailed, Templates
-from prefect_phantom.adapters.worker.turns import Offer, Turns, scheduled
 from prefect_phantom.flows.inside.log.log_format import ABOUT, format_all, log_ours
 from prefect_phantom.flows.inside.runtime.ticket import (
     RUNTIME_KEY_VARIABLE,

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
-from prefect_phantom.adapters.process.marks import options
+from prefect_phantom.adapters.process.process_marks import options
 from prefect_phantom.adapters.worker.old_entrypoints import moved_to
 from prefect_phantom.flows.inside.runtime.ticket import (
     RUNTIME_KEY_VARIABLE,

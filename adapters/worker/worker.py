@@ -17,9 +17,9 @@ import psutil
 from prefect.client.orchestration import get_client
 
 from prefect_phantom.adapters.between.prefect.outage import prefect_dependency
-from prefect_phantom.adapters.process.marks import WORKER_VARIABLE, environment_of
 from prefect_phantom.adapters.process.parent import PIPES, STOP_SECONDS, Parent
 from prefect_phantom.adapters.process.private_program import command, secrets_apart
+from prefect_phantom.adapters.process.process_marks import WORKER_VARIABLE, environment_of
 from prefect_phantom.adapters.process.stop_signals import stop_event
 from prefect_phantom.adapters.security.guessable import is_blank
 from prefect_phantom.adapters.settings import Settings

@@ -9,7 +9,9 @@ from typing import Any
 from pydantic import AnyHttpUrl, Field
 
 from prefect_phantom import ActionFailure, ActionResult, Asset, action
-from prefect_phantom.apps._registration import (
+from prefect_phantom.apps._web.deadline import Deadline
+from prefect_phantom.apps._web.exchange import Answer, WebSettings, exchange
+from prefect_phantom.apps._whois_and_rdap import (
     Domain,
     Facts,
     IpAddress,
@@ -18,8 +20,6 @@ from prefect_phantom.apps._registration import (
     lines,
     registered_domain,
 )
-from prefect_phantom.apps._web.deadline import Deadline
-from prefect_phantom.apps._web.exchange import Answer, WebSettings, exchange
 from prefect_phantom.apps._work.killable import WorkFailed, in_time
 
 APP = "RDAP"

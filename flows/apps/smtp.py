@@ -21,7 +21,7 @@ from prefect_phantom.apps._web.certificates import CertificateSettings, certific
 from prefect_phantom.apps._web.deadline import Deadline
 from prefect_phantom.apps._web.headers import Headers, headers_in
 from prefect_phantom.flows.asset import secret_values
-from prefect_phantom.flows.inside.display.visible import one_line, visible
+from prefect_phantom.flows.inside.display.visible_text import one_line, visible
 from prefect_phantom.flows.inside.secrets.redaction import Redaction
 
 APP = "SMTP"

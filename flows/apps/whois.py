@@ -13,7 +13,9 @@ from asyncwhois.query import DomainQuery, NumberQuery, Query
 from pydantic import Field
 
 from prefect_phantom import ActionFailure, ActionResult, Asset, action
-from prefect_phantom.apps._registration import (
+from prefect_phantom.apps._web.deadline import Deadline
+from prefect_phantom.apps._web.networks import NetworkSettings
+from prefect_phantom.apps._whois_and_rdap import (
     Domain,
     IpAddress,
     address,
@@ -21,8 +23,6 @@ from prefect_phantom.apps._registration import (
     lines,
     registered_domain,
 )
-from prefect_phantom.apps._web.deadline import Deadline
-from prefect_phantom.apps._web.networks import NetworkSettings
 from prefect_phantom.apps._work.killable import WorkFailed, in_time
 
 APP = "WHOIS"

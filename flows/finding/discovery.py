@@ -25,7 +25,7 @@ from prefect.utilities.callables import parameter_schema
 
 from prefect_phantom.flows import playbooks as shipped
 from prefect_phantom.flows.finding.import_failure import import_failure
-from prefect_phantom.flows.inside.plain import plain
+from prefect_phantom.flows.inside.json_values import plain
 from prefect_phantom.flows.playbook import definition_of
 from prefect_phantom.flows.process.caller import end_with_caller
 

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 from prefect_phantom.flows.asset import Asset, settle
 from prefect_phantom.flows.failure import ActionFailure
 from prefect_phantom.flows.inside.action_definition import ActionDefinition
-from prefect_phantom.flows.inside.display.shown import show_action_run
+from prefect_phantom.flows.inside.display.prefect_artifacts import show_action_run
 from prefect_phantom.flows.inside.recorder import StartedAction, StartedAppRun
 from prefect_phantom.flows.inside.secrets.redaction import Redaction
 from prefect_phantom.flows.result import (

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from prefect_phantom.flows.container import Artifact
 from prefect_phantom.flows.failure import WrongInputs, WrongOutputs
 from prefect_phantom.flows.inside.definition import Definition
-from prefect_phantom.flows.inside.plain import plain
+from prefect_phantom.flows.inside.json_values import plain
 from prefect_phantom.flows.inside.secrets.redaction import Redaction
 from prefect_phantom.flows.inside.time_limit import time_limit
 from prefect_phantom.flows.run import PlaybookRun

@@ -25,11 +25,11 @@ from prefect_phantom.flows.inside.body import (
     recorded_outputs,
 )
 from prefect_phantom.flows.inside.definition import Definition
-from prefect_phantom.flows.inside.display.shown import show_summary
-from prefect_phantom.flows.inside.display.visible import one_line, visible
+from prefect_phantom.flows.inside.display.prefect_artifacts import show_summary
+from prefect_phantom.flows.inside.display.visible_text import one_line, visible
+from prefect_phantom.flows.inside.json_values import as_text
 from prefect_phantom.flows.inside.log.log_format import about_process
 from prefect_phantom.flows.inside.log.run_log import RunLog
-from prefect_phantom.flows.inside.plain import as_text
 from prefect_phantom.flows.inside.record import LONGEST_MESSAGE
 from prefect_phantom.flows.inside.runtime.client import Attempt, Claim, Superseded
 from prefect_phantom.flows.inside.secrets.redacted_failure import raising_redacted

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from prefect_phantom.flows.asset import Asset
 from prefect_phantom.flows.failure import WrongParameter
-from prefect_phantom.flows.inside.plain import plain
+from prefect_phantom.flows.inside.json_values import plain
 
 CONTEXT = "context"
 """What a parameter set may say beside the parameters; kept with the result, as Phantom does."""

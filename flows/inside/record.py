@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from prefect_phantom.flows.inside.plain import plain
+from prefect_phantom.flows.inside.json_values import plain
 
 LARGEST_BYTES = 16 * 1024 * 1024
 """The most that is recorded of one action run, as JSON."""

@@ -22,8 +22,8 @@ from prefect.tasks import Task
 from prefect_phantom.flows.asset import Asset
 from prefect_phantom.flows.failure import AssetMisconfiguration
 from prefect_phantom.flows.inside.action_definition import ActionDefinition
-from prefect_phantom.flows.inside.display.visible import one_line
-from prefect_phantom.flows.inside.plain import plain
+from prefect_phantom.flows.inside.display.visible_text import one_line
+from prefect_phantom.flows.inside.json_values import plain
 from prefect_phantom.flows.inside.runtime.client import Superseded
 from prefect_phantom.flows.inside.secrets.redacted_failure import raising_redacted
 from prefect_phantom.flows.inside.slots.slot import slot

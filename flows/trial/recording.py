@@ -9,7 +9,7 @@ from typing import Any
 
 from prefect_phantom.flows.action import Action
 from prefect_phantom.flows.failure import ActionFailure
-from prefect_phantom.flows.inside.plain import plain
+from prefect_phantom.flows.inside.json_values import plain
 from prefect_phantom.flows.inside.task import perform
 from prefect_phantom.flows.result import ActionResult
 from prefect_phantom.flows.run import Call

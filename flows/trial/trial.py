@@ -25,8 +25,8 @@ from prefect_phantom.flows.inside.body import (
     recorded_outputs,
 )
 from prefect_phantom.flows.inside.execution import sentence
+from prefect_phantom.flows.inside.json_values import plain
 from prefect_phantom.flows.inside.log.log_format import message_of
-from prefect_phantom.flows.inside.plain import plain
 from prefect_phantom.flows.inside.task import perform
 from prefect_phantom.flows.playbook import definition_of
 from prefect_phantom.flows.result import ActionResult, ActionRun, Status, action_result

@@ -20,8 +20,8 @@ import httpx
 import psutil
 import pytest
 
-from prefect_phantom.adapters.process.marks import environment_of
 from prefect_phantom.adapters.process.private_program import SECRETS
+from prefect_phantom.adapters.process.process_marks import environment_of
 from prefect_phantom.adapters.process.stop_signals import STOP_SIGNALS
 from prefect_phantom.adapters.supervisor.parts.pipes import Pipes
 from tests.system import HEARING

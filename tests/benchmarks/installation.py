@@ -15,7 +15,7 @@ import asyncpg
 import httpx
 import psutil
 
-from prefect_phantom.adapters.process.marks import environment_of
+from prefect_phantom.adapters.process.process_marks import environment_of
 from tests.benchmarks.process import running, says
 
 HERE = Path(__file__).parent

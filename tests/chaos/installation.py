@@ -19,7 +19,11 @@ import asyncpg
 import httpx
 import psutil
 
-from prefect_phantom.adapters.process.marks import HOME_VARIABLE, PART_VARIABLE, environment_of
+from prefect_phantom.adapters.process.process_marks import (
+    HOME_VARIABLE,
+    PART_VARIABLE,
+    environment_of,
+)
 from prefect_phantom.adapters.supervisor.home.leftover import find_leftovers
 from prefect_phantom.adapters.supervisor.port import free_ports
 from tests.benchmarks.process import ROOT, says

@@ -10,12 +10,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select, text
 
-from prefect_phantom.adapters.errors import (
-    Invalid,
-    NotFound,
-    NotReady,
-    Superseded,
-)
+from prefect_phantom.adapters.errors import Invalid, NotFound, NotReady, Superseded
 from prefect_phantom.adapters.store.playbooks import playbooks
 from prefect_phantom.adapters.store.playbooks.found_playbooks import FoundPlaybook, save_found
 from prefect_phantom.adapters.store.runs import attempts, playbook_runs

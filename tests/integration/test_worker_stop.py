@@ -12,7 +12,7 @@ import httpx
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from prefect_phantom.adapters.process.marks import WORKER_VARIABLE
+from prefect_phantom.adapters.process.process_marks import WORKER_VARIABLE
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.worker.worker import Worker
 

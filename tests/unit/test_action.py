@@ -20,7 +20,7 @@ from prefect_phantom.flows.asset import AssetName, AssetRecord
 from prefect_phantom.flows.container import Container
 from prefect_phantom.flows.failure import WrongParameter
 from prefect_phantom.flows.inside.action_definition import ActionDefinition
-from prefect_phantom.flows.inside.plain import plain
+from prefect_phantom.flows.inside.json_values import plain
 from prefect_phantom.flows.inside.recorder import StartedAction, StartedAppRun
 from prefect_phantom.flows.inside.task import cache_key, perform, task_run_name
 from prefect_phantom.flows.run import Call, Outcome, in_hand

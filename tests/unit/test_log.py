@@ -9,9 +9,9 @@ import threading
 import pytest
 
 from prefect_phantom.flows.inside.execution import sentence
+from prefect_phantom.flows.inside.json_values import plain
 from prefect_phantom.flows.inside.log import run_log as flows_log
 from prefect_phantom.flows.inside.log.run_log import Line, RunLog
-from prefect_phantom.flows.inside.plain import plain
 from prefect_phantom.flows.inside.secrets.redaction import Redaction
 
 LOGGERS = ("tests.flow_runs", "tests.task_runs")

@@ -11,7 +11,7 @@ import pytest
 
 from prefect_phantom.adapters.cli.connection import Connection
 from prefect_phantom.adapters.cli.parts.doctor import _processes
-from prefect_phantom.adapters.process.marks import HOME_VARIABLE, PART_VARIABLE
+from prefect_phantom.adapters.process.process_marks import HOME_VARIABLE, PART_VARIABLE
 from prefect_phantom.adapters.supervisor.home.home import Home
 
 

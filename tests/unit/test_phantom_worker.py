@@ -20,10 +20,10 @@ from prefect.client.schemas.responses import (
 from prefect_phantom.adapters.worker import failed_tries, phantom_worker
 from prefect_phantom.adapters.worker.failed_tries import FailedTries
 from prefect_phantom.adapters.worker.known_deployments import CannotRun
+from prefect_phantom.adapters.worker.offered_runs import Turns
 from prefect_phantom.adapters.worker.phantom_worker import PhantomWorker
 from prefect_phantom.adapters.worker.processes.guardian import Guardian
 from prefect_phantom.adapters.worker.processes.templates import TemplateFailed
-from prefect_phantom.adapters.worker.turns import Turns
 
 
 class Gateway:

@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from prefect_phantom.adapters.process.marks import WORKER_VARIABLE, environment_of
+from prefect_phantom.adapters.process.process_marks import WORKER_VARIABLE, environment_of
 from prefect_phantom.adapters.rest.runtime.messages.workers import PlaybookReport
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.worker.gateway import playbook_reports

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_phantom.flows.inside.display.shown import LONGEST_CELL, _row, escaped, track
+from prefect_phantom.flows.inside.display.prefect_artifacts import (
+    LONGEST_CELL,
+    _row,
+    escaped,
+    track,
+)
 from prefect_phantom.flows.result import ParameterResult
 
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.client.schemas.objects import FlowRun
 
-from prefect_phantom.adapters.worker.turns import MOST_OFFERS, OVERTAKEN_SECONDS, Turns
+from prefect_phantom.adapters.worker.offered_runs import MOST_OFFERS, OVERTAKEN_SECONDS, Turns
 
 
 def flow_run(second: float) -> FlowRun:

@@ -34,7 +34,7 @@ sys.stdin.read()
 LOOKS = """
 import json, subprocess, psutil
 from pathlib import Path
-from prefect_phantom.adapters.process.marks import environment_of
+from prefect_phantom.adapters.process.process_marks import environment_of
 from prefect_phantom.adapters.process.private_program import command, secrets_apart
 
 MARKS = {"PREFECT_PHANTOM_HOME": "/srv/a home", "PREFECT_PHANTOM_PART": "gateway"}

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from prefect_phantom.flows.inside.display.visible import one_line, visible
+from prefect_phantom.flows.inside.display.visible_text import one_line, visible
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from prefect_phantom.adapters.cli.playbooks.playbook import Name, find
 from prefect_phantom.adapters.cli.terminal.console import Console, Text
 from prefect_phantom.client import administration
 from prefect_phantom.client.administration import Forgotten
-from prefect_phantom.flows.inside.display.visible import visible
+from prefect_phantom.flows.inside.display.visible_text import visible
 
 
 def forget(

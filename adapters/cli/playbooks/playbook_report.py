@@ -22,7 +22,7 @@ from prefect_phantom.adapters.worker.gateway.playbook_reports import (
     find,
     find_app_secrets,
 )
-from prefect_phantom.flows.inside.display.visible import one_line
+from prefect_phantom.flows.inside.display.visible_text import one_line
 from prefect_phantom.flows.process.undumpable import become_undumpable
 
 

@@ -13,7 +13,7 @@ import rich.console
 import rich.text
 from rich.highlighter import JSONHighlighter
 
-from prefect_phantom.flows.inside.display.visible import visible
+from prefect_phantom.flows.inside.display.visible_text import visible
 
 
 class Text(rich.text.Text):

@@ -42,7 +42,7 @@ from prefect_phantom.adapters.store.playbooks.playbooks import (
 )
 from prefect_phantom.adapters.store.starts import refused_starts
 from prefect_phantom.adapters.store.starts.refused_starts import RefusedStart
-from prefect_phantom.flows.inside.display.visible import visible
+from prefect_phantom.flows.inside.display.visible_text import visible
 
 NOT_BEGUN = [StateType.SCHEDULED, StateType.PENDING]
 DIED = [StateType.CRASHED, StateType.FAILED]

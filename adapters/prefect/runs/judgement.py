@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.states import Cancelled, Cancelling, Completed, Failed, Scheduled
 
 from prefect_phantom.adapters.store.runs.unsettled_runs import CANCELLED_IN_PREFECT, UnsettledRun
-from prefect_phantom.flows.inside.display.visible import visible
+from prefect_phantom.flows.inside.display.visible_text import visible
 
 OWN_REPORT_SECONDS = 10.0
 """How long a process that has reported its end is given to tell Prefect so itself."""

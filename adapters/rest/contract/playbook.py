@@ -6,11 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from prefect_phantom.adapters.between.permissions import Permission
-from prefect_phantom.adapters.errors import (
-    AlreadyFinished,
-    NotFound,
-    NotRequested,
-)
+from prefect_phantom.adapters.errors import AlreadyFinished, NotFound, NotRequested
 from prefect_phantom.adapters.rest.contract.runs.cancel import cancel
 from prefect_phantom.adapters.rest.gateway import Gateway, require
 from prefect_phantom.adapters.rest.openapi.operation import Operation

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from prefect_phantom.adapters.between.identifiers import LARGEST_ID
-from prefect_phantom.adapters.between.moment import moment
+from prefect_phantom.adapters.between.time_text import moment
 from prefect_phantom.adapters.errors import BadField, FieldMissing, NothingToChange, NotUpdatable
 
 if TYPE_CHECKING:

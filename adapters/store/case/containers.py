@@ -12,12 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prefect_phantom.adapters.errors import (
-    DuplicateContainer,
-    NotFound,
-    RunsRefer,
-    UnknownOwner,
-)
+from prefect_phantom.adapters.errors import DuplicateContainer, NotFound, RunsRefer, UnknownOwner
 from prefect_phantom.adapters.store.accounts.served_request import about
 from prefect_phantom.adapters.store.database.database import Database
 from prefect_phantom.adapters.store.tables.account_tables import users

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, time
 
-from prefect_phantom.adapters.between.moment import moment
+from prefect_phantom.adapters.between.time_text import moment
 from prefect_phantom.adapters.store.listing.field import Kind
 from prefect_phantom.adapters.store.listing.request import Given
 

@@ -12,7 +12,11 @@ from pathlib import Path
 
 import psutil
 
-from prefect_phantom.adapters.process.marks import HOME_VARIABLE, PART_VARIABLE, environment_of
+from prefect_phantom.adapters.process.process_marks import (
+    HOME_VARIABLE,
+    PART_VARIABLE,
+    environment_of,
+)
 from prefect_phantom.adapters.supervisor.failure import CannotStart
 
 DATABASE_PART = "PostgreSQL"

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from prefect_phantom.adapters.process.marks import HOME_VARIABLE, MARKS, PART_VARIABLE
 from prefect_phantom.adapters.process.private_program import SECRETS
+from prefect_phantom.adapters.process.process_marks import HOME_VARIABLE, MARKS, PART_VARIABLE
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.supervisor.failure import CannotStart
 from prefect_phantom.adapters.supervisor.home.home import Home

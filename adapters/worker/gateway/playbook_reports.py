@@ -17,8 +17,8 @@ from typing import Any, cast
 import httpx
 
 from prefect_phantom.adapters.between.report_size import LARGEST_REPORT, MOST_PLAYBOOKS
-from prefect_phantom.adapters.process.marks import MARKS
 from prefect_phantom.adapters.process.outage import Outage
+from prefect_phantom.adapters.process.process_marks import MARKS
 from prefect_phantom.adapters.settings import Settings
 from prefect_phantom.adapters.worker.gateway.gateway_client import GatewayClient, GatewayRefused
 from prefect_phantom.flows.finding.contents import SHIPPED, code_digest, files_of

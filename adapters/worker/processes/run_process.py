@@ -12,7 +12,7 @@ from uuid import UUID
 
 import psutil
 
-from prefect_phantom.adapters.process.marks import environment_of
+from prefect_phantom.adapters.process.process_marks import environment_of
 from prefect_phantom.flows.process.guardian import process_tree
 from prefect_phantom.flows.process.guardian.process_tree import FLOW_RUN, process_name
 

@@ -10,8 +10,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from prefect_phantom.flows.inside.display.visible import visible
-from prefect_phantom.flows.inside.plain import as_text
+from prefect_phantom.flows.inside.display.visible_text import visible
+from prefect_phantom.flows.inside.json_values import as_text
 
 SETTING = "PREFECT_PHANTOM_LOG_FORMAT"
 PART = "PREFECT_PHANTOM_PART"

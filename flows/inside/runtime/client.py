@@ -24,8 +24,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 
 from prefect_phantom.flows.asset import AssetName
 from prefect_phantom.flows.container import Artifact, Container
+from prefect_phantom.flows.inside.json_values import plain
 from prefect_phantom.flows.inside.log.run_log import Line
-from prefect_phantom.flows.inside.plain import plain
 from prefect_phantom.flows.inside.record import recordable
 from prefect_phantom.flows.inside.recorder import StartedAction
 from prefect_phantom.flows.inside.runtime.ticket import held

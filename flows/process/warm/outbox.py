@@ -16,7 +16,7 @@ from prefect.events import Event
 from prefect.events.worker import EventsWorker, ProcessPoolForwardingEventsClient
 from prefect.logging.handlers import APILogWorker, set_api_log_sink
 
-from prefect_phantom.flows.inside.display.shown import SENDER
+from prefect_phantom.flows.inside.display.prefect_artifacts import SENDER
 
 SECONDS = 0.5
 """How long logs and events of a run that goes on are kept, to be sent together."""

@@ -11,7 +11,7 @@ from prefect_phantom.flows.inside.tracing import prepare
 MODULES = (
     "anyio._backends._asyncio",
     "prefect_phantom.flows.playbook",
-    "prefect_phantom.flows.inside.display.shown",
+    "prefect_phantom.flows.inside.display.prefect_artifacts",
     "prefect_phantom.apps.whois",
     "httpcore",
     "prefect.client.orchestration",

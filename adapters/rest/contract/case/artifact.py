@@ -7,12 +7,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 
-from prefect_phantom.adapters.errors import (
-    Invalid,
-    NotFound,
-    PhantomError,
-    RunsRefer,
-)
+from prefect_phantom.adapters.errors import Invalid, NotFound, PhantomError, RunsRefer
 from prefect_phantom.adapters.rest.contract.case.automation import announce, automating
 from prefect_phantom.adapters.rest.gateway import Gateway
 from prefect_phantom.adapters.rest.openapi.operation import Operation

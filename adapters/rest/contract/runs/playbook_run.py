@@ -8,11 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from prefect_phantom.adapters.between import spans
-from prefect_phantom.adapters.errors import (
-    KeyReused,
-    NotFound,
-    NotRequested,
-)
+from prefect_phantom.adapters.errors import KeyReused, NotFound, NotRequested
 from prefect_phantom.adapters.rest.contract.lists import Lists, Row
 from prefect_phantom.adapters.rest.contract.runs.cancel import cancel
 from prefect_phantom.adapters.rest.contract.runs.run_object import run_object

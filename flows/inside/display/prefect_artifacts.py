@@ -20,8 +20,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.context import FlowRunContext
 
-from prefect_phantom.flows.inside.display.visible import one_line
-from prefect_phantom.flows.inside.plain import plain
+from prefect_phantom.flows.inside.display.visible_text import one_line
+from prefect_phantom.flows.inside.json_values import plain
 from prefect_phantom.flows.result import ActionRun, ParameterResult, Status
 from prefect_phantom.flows.run import PlaybookRun
 
