@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+UTC_OFFSET = "+00:00"
+
 
 def timestamp(time: datetime) -> str:
     """`time` in UTC with six digits and ``Z``, such as ``2016-01-15T22:15:55.171000Z``.
@@ -11,8 +13,10 @@ def timestamp(time: datetime) -> str:
     The form of the vendor's page for every time in an object. Inside a run's `message` the page
     shows another one, which the store already delivers.
     """
-    utc = time.astimezone(UTC).replace(tzinfo=None)
-    return f"{utc.isoformat(timespec='microseconds')}Z"
+    text = time.isoformat(timespec="microseconds")
+    if not text.endswith(UTC_OFFSET):  # what PostgreSQL gives is in UTC already
+        text = time.astimezone(UTC).isoformat(timespec="microseconds")
+    return f"{text.removesuffix(UTC_OFFSET)}Z"
 
 
 def pretty_time(time: datetime) -> str:

@@ -71,7 +71,7 @@ class Credentials:
         self, username: str, password: str, address: Address | None = None
     ) -> User:
         """The user of this name and password. Raises `Unauthenticated` and `TooMany`."""
-        place = str(neighbourhood(address))
+        place = _place(address)
         # By the place too: else who guesses elsewhere need only wait until the user is remembered.
         fingerprint = self._fingerprint(place, username, password)
         if not self._throttle.has_failures and (user := self._remembered(fingerprint)) is not None:
@@ -122,3 +122,11 @@ class Credentials:
     def _hear(self, notice: str) -> None:
         if notice == CREDENTIALS:
             self._known = {}
+
+
+def _place(address: Address | None) -> str:
+    """The neighbourhood of an address as text; as numbers, which are written ten times as fast."""
+    if address is None:
+        return ""
+    near = neighbourhood(address)
+    return f"{address.version}:{near if isinstance(near, int) else int(address)}"
