@@ -57,7 +57,7 @@ def begin(action: ActionDefinition, sets: Sequence[Mapping[str, Any]]) -> Action
 
 @dataclass
 class ActionCall:
-    """A call whose start is recorded. It is carried out by `finish`, in whichever thread."""
+    """A call whose start is recorded; `finish` carries it out."""
 
     action: ActionDefinition
     values: list[dict[str, Any]]

@@ -19,6 +19,7 @@ from prefect_phantom import ActionFailure, ActionResult, Asset, PlaybookRun, act
 from prefect_phantom.flows.asset import AssetName, AssetRecord
 from prefect_phantom.flows.container import Container
 from prefect_phantom.flows.failure import WrongParameter
+from prefect_phantom.flows.inside.action_call import begin
 from prefect_phantom.flows.inside.action_definition import ActionDefinition
 from prefect_phantom.flows.inside.json_values import plain
 from prefect_phantom.flows.inside.recorder import StartedAction, StartedAppRun
@@ -107,6 +108,25 @@ def recorder():
     run = PlaybookRun(46, "local/hunt", container, [], {}, recorder, one_by_one, secrets={})
     with in_hand(run):
         yield recorder
+
+
+def test_calls_are_begun_and_finished_apart(recorder):
+    recorder.assets = [None]
+    first, second = (begin(greet.definition, [{"name": name}]) for name in ("Ann", "Bob"))
+    assert [start["parameters"] for start in recorder.starts] == [
+        [{"name": "Ann"}],
+        [{"name": "Bob"}],
+    ]
+    assert recorder.ends == []
+    told = [call.finish().results[0].parameter for call in (second, first)]
+    assert told == [{"name": "Bob"}, {"name": "Ann"}]
+    assert len(recorder.ends) == 2
+
+
+def test_what_does_not_fit_is_not_begun(recorder):
+    with pytest.raises(WrongParameter):
+        begin(greet.definition, [{"nothing": 1}])
+    assert recorder.starts == []
 
 
 @pytest.mark.parametrize("call", [lambda: greet("x"), lambda: greet.map([{"name": "x"}])])
